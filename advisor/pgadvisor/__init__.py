@@ -1,0 +1,5 @@
+"""pgadvisor: a query performance advisor for PostgreSQL."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

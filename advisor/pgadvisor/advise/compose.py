@@ -1,0 +1,236 @@
+"""Composes the report: what was found, what to do, how far to trust it. The last place that decides anything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pgadvisor import __version__
+from pgadvisor.advise.decide import Decision
+from pgadvisor.advise.keys import KeyedFinding, anchor
+from pgadvisor.advise.rates import rate
+from pgadvisor.advise.recommend import action_plan, recommend, reject
+from pgadvisor.advise.values import masked
+from pgadvisor.advise.views import index_views, setting_views, statement_views, table_views
+from pgadvisor.facts import Facts
+from pgadvisor.model.base import Severity
+from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.findings import Outcome, Subject
+from pgadvisor.model.plans import PlanMethod
+from pgadvisor.model.report import (
+    Left,
+    Recommendation,
+    Report,
+    ReportFinding,
+    ReportImpact,
+    RuleOutcome,
+    RuleText,
+    Share,
+    Source,
+    Tool,
+    Trust,
+)
+from pgadvisor.model.shape import NotUnderstood
+
+if TYPE_CHECKING:
+    from pgadvisor.config import Config
+    from pgadvisor.rules_api import AnyRule, Options
+
+
+def compose(
+    rules: Sequence[AnyRule],
+    options: Mapping[str, Options],
+    outcomes: Sequence[Outcome],
+    findings: Sequence[KeyedFinding],
+    decisions: Sequence[Decision],
+    facts: Facts,
+    not_understood: Sequence[NotUnderstood],
+    config: Config,
+) -> Report:
+    """The report on one snapshot. Values of rows are masked here unless the configuration shows them."""
+    show = config.report.show_values
+    by_name = {rule.name: rule for rule in rules}
+    recommendations = recommend(decisions, facts, show)
+    shown = [
+        _finding(rank, finding, by_name[finding.rule], recommendations, facts, show)
+        for rank, finding in enumerate(findings[: config.report.max_findings], start=1)
+    ]
+    statements = statement_views(facts, not_understood, findings, config.report)
+    tables, indexes = table_views(facts), index_views(facts)
+    report = config.report
+    return Report(
+        tool=Tool(name="pgadvisor", version=__version__),
+        source=_source(facts),
+        trust=_trust(facts, not_understood, show),
+        configuration=_configuration(config),
+        severity_counts={s: sum(1 for f in findings if f.finding.severity is s) for s in Severity},
+        findings=tuple(shown),
+        recommendations=recommendations,
+        rejections=reject(decisions, show),
+        action_plan=action_plan(recommendations),
+        outcomes=tuple(_outcome(outcome, by_name[outcome.rule]) for outcome in outcomes),
+        rules=tuple(_text(rule, options[rule.name]) for rule in rules),
+        statements=statements,
+        tables=tables[: report.max_tables],
+        indexes=indexes[: report.max_indexes],
+        settings=setting_views(facts),
+        left_out=Left(
+            findings=max(len(findings) - report.max_findings, 0),
+            statements=max(len(facts.statements) - len(statements), 0),
+            tables=max(len(tables) - report.max_tables, 0),
+            indexes=max(len(indexes) - report.max_indexes, 0),
+        ),
+    )
+
+
+def _finding(
+    rank: int,
+    keyed: KeyedFinding,
+    rule: AnyRule,
+    recommendations: Sequence[Recommendation],
+    facts: Facts,
+    show_values: bool,
+) -> ReportFinding:
+    finding = keyed.finding
+    impact = finding.impact
+    total_ms = facts.total_statement_ms
+    time = None if impact.time_ms is None else rate(impact.time_ms, facts.statements_window)
+    return ReportFinding(
+        key=keyed.key,
+        anchor=anchor(keyed.key),
+        rank=rank,
+        rule=rule.name,
+        rule_id=rule.id,
+        title=rule.title,
+        subject=finding.subject,
+        subject_name=_name(finding.subject),
+        sentence=finding.sentence,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        evidence=masked(finding.evidence, show_values),
+        impact=ReportImpact(
+            time=time,
+            time_share=impact.time_ms / total_ms if impact.time_ms is not None and total_ms else None,
+            bytes=impact.bytes,
+            writes=None if impact.writes is None else rate(impact.writes, facts.counters_window),
+        ),
+        query_ids=finding.query_ids,
+        recommendations=tuple(r.key for r in recommendations if keyed.key in r.findings),
+        related=keyed.related,
+    )
+
+
+def _name(subject: Subject) -> str:
+    relation = f"{subject.schema}.{subject.relation}"
+    return relation if subject.name is None else f"{relation}: {subject.name}"
+
+
+def _source(facts: Facts) -> Source:
+    server, counters = facts.server, facts.snapshot.counters
+    return Source(
+        server_version=server.version,
+        database=server.database,
+        role=server.role,
+        is_superuser=server.is_superuser,
+        host=server.host,
+        port=server.port,
+        in_recovery=server.in_recovery,
+        started_at=server.started_at,
+        collected_at=server.collected_at,
+        database_size_bytes=None if counters is None else counters.database_size_bytes,
+    )
+
+
+def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: bool) -> Trust:
+    coverage = facts.coverage
+    cut = [gap for gap in coverage.gaps if gap.fact is Fact.CONNECTION]
+    return Trust(
+        counters_window=facts.counters_window,
+        statements_window=facts.statements_window,
+        shares=_shares(facts),
+        coverage=coverage.facts,
+        gaps=(*coverage.gaps, *_parser_gaps(not_understood)),
+        footprint=coverage.footprint,
+        planners=tuple(sorted({plan.planner for plan in facts.snapshot.plans})),
+        values_masked=not show_values,
+        partial_reason=cut[0].reason if cut else None,
+        interrupted=any(gap.scope == "interrupted" for gap in cut),
+    )
+
+
+def _shares(facts: Facts) -> tuple[Share, ...]:
+    """How much of the workload went how far, by statements and by time."""
+    texts = {query_id for query_id, statement in facts.statements.items() if statement.text is not None}
+    executed = {plan.query_id for plan in facts.snapshot.plans if plan.method is PlanMethod.EXECUTED}
+    return tuple(
+        _share(label, query_ids, facts)
+        for label, query_ids in (
+            ("looked into", texts),
+            ("understood", facts.shapes.keys() & texts),
+            ("planned", set(facts.planned())),
+            ("executed", executed),
+        )
+    )
+
+
+def _share(label: str, query_ids: Collection[str], facts: Facts) -> Share:
+    statements = facts.statements
+    return Share(
+        label=label,
+        statements=len(query_ids),
+        of_statements=len(statements),
+        # In the order of the statements: floats added in the order of a set differ from run to run.
+        time_ms=sum(statement.total_ms for query_id, statement in statements.items() if query_id in query_ids),
+        of_time_ms=facts.total_statement_ms,
+    )
+
+
+def _parser_gaps(not_understood: Sequence[NotUnderstood]) -> list[Gap]:
+    """One gap per reason why texts could not be read."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for item in not_understood:
+        reasons[item.reason].append(item.query_id)
+    return [
+        Gap(
+            fact=Fact.SHAPES,
+            scope=f"statement {ids[0]}" if len(ids) == 1 else f"{len(ids)} statements",
+            reason=f"The text could not be understood: {reason}",
+        )
+        for reason, ids in sorted(reasons.items())
+    ]
+
+
+def _configuration(config: Config) -> dict[str, Any]:
+    builtins: dict[str, Any] = msgspec.to_builtins(config)
+    return builtins
+
+
+def _outcome(outcome: Outcome, rule: AnyRule) -> RuleOutcome:
+    return RuleOutcome(
+        rule=rule.name,
+        rule_id=rule.id,
+        title=rule.title,
+        status=outcome.status,
+        findings=len(outcome.findings),
+        gaps=outcome.gaps,
+        error=outcome.error,
+    )
+
+
+def _text(rule: AnyRule, options: Options) -> RuleText:
+    return RuleText(
+        rule=rule.name,
+        rule_id=rule.id,
+        title=rule.title,
+        looks_for=rule.looks_for,
+        why=rule.why,
+        fix=rule.fix,
+        false_positives=rule.false_positives,
+        severity=rule.severity,
+        confidence=rule.confidence,
+        options=msgspec.to_builtins(options),
+        references=rule.references,
+    )

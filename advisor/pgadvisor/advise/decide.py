@@ -1,0 +1,101 @@
+"""Turns the proposals of findings into decisions: each change once, nothing that undoes another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pgadvisor.advise.drops import decide_drops
+from pgadvisor.advise.keys import KeyedFinding
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.algebra import covers, equal, serves_equality_on
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.proposals import AddPrimaryKey, CreateIndex, DropIndex, Proposal, RebuildIndex
+
+
+@dataclass
+class Decision:
+    """What becomes of one proposal: findings it serves, in rank order, and the reason where it was rejected."""
+
+    proposal: Proposal
+    findings: list[KeyedFinding] = field(default_factory=list)
+    reason: str | None = None
+
+
+def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ...]:
+    """One decision per distinct proposal, in the rank order of the findings it serves.
+
+    Drops are decided before creations, since an index that goes cannot serve in place of one that is wanted.
+    """
+    decisions = _distinct(findings)
+    drops = {d.proposal: d for d in decisions if isinstance(d.proposal, DropIndex)}
+    keys = [d.proposal for d in decisions if isinstance(d.proposal, AddPrimaryKey)]
+    rejected = decide_drops(tuple(drops), keys, facts)
+    for drop, reason in rejected.items():
+        drops[drop].reason = reason
+    dropped = {(drop.schema, drop.name) for drop in drops if drop not in rejected}
+    _decide_creations(decisions, facts, dropped)
+    rank = {finding.key: number for number, finding in enumerate(findings)}
+    for decision in decisions:
+        decision.findings.sort(key=lambda finding: rank[finding.key])
+    return tuple(sorted(decisions, key=lambda d: (rank[d.findings[0].key], d.reason is not None)))
+
+
+def _distinct(findings: Sequence[KeyedFinding]) -> list[Decision]:
+    """Proposals that mean the same become one decision with all their findings."""
+    decisions: list[Decision] = []
+    by_identity: dict[object, Decision] = {}
+    for finding in findings:
+        for proposal in finding.finding.proposals:
+            identity = (proposal.schema, proposal.name) if isinstance(proposal, DropIndex) else proposal
+            decision = by_identity.get(identity)
+            if decision is None:
+                decision = by_identity[identity] = Decision(proposal)
+                decisions.append(decision)
+            elif isinstance(proposal, DropIndex) and isinstance(decision.proposal, DropIndex):
+                # The reason that names a stand-in is the stronger one.
+                decision.proposal = decision.proposal if decision.proposal.because_of else proposal
+            decision.findings.append(finding)
+    return decisions
+
+
+def _decide_creations(decisions: Sequence[Decision], facts: Facts, dropped: set[tuple[str, str]]) -> None:
+    """A new index is not built where one that stays, one that is rebuilt or another new one does its work."""
+    standing: dict[tuple[str, str], list[tuple[str, IndexDefinition]]] = defaultdict(list)
+    for index in facts.indexes.values():
+        usable = index.valid and index.ready and index.live and index.complete
+        if usable and (index.schema, index.name) not in dropped:
+            table = (index.definition.schema, index.definition.table)
+            standing[table].append((f"{index.schema}.{index.name}", index.definition))
+    coming = [(d, d.proposal.definition) for d in decisions if isinstance(d.proposal, RebuildIndex)]
+    creations = [(d, d.proposal) for d in decisions if isinstance(d.proposal, CreateIndex)]
+    # The widest first, so that those it covers fold into it; of equals, one whose order matters.
+    for decision, wanted in sorted(creations, key=lambda each: _fixed_and_wide(each[1]), reverse=True):
+        definition = wanted.definition
+        built = standing[definition.schema, definition.table]
+        server = next((name for name, other in built if _serves(other, wanted)), None)
+        if server is not None:
+            decision.reason = f"{server} already serves."
+            continue
+        instead = next((each for each, other in coming if _serves(other, wanted)), None)
+        if instead is None:
+            coming.append((decision, definition))
+        else:
+            decision.reason = "Another index that is to be built or rebuilt serves in its place."
+            instead.findings += [f for f in decision.findings if f not in instead.findings]
+
+
+def _fixed_and_wide(proposal: CreateIndex) -> tuple[int, bool]:
+    return len(proposal.definition.keys) + len(proposal.definition.include), not proposal.any_order
+
+
+def _serves(wide: IndexDefinition, wanted: CreateIndex) -> bool:
+    narrow = wanted.definition
+    columns = [column for column in narrow.key_columns if column is not None]
+    same_table = (wide.schema, wide.table) == (narrow.schema, narrow.table)
+    return (
+        equal(wide, narrow)
+        or covers(wide, narrow)
+        or (wanted.any_order and same_table and serves_equality_on(wide, columns))
+    )

@@ -1,0 +1,74 @@
+"""Which of the proposed drops can be made together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.algebra import serves_equality_on
+from pgadvisor.model.catalog import Constraint, ConstraintKind, Index
+from pgadvisor.model.proposals import AddPrimaryKey, DropIndex
+
+
+def decide_drops(drops: Sequence[DropIndex], keys: Iterable[AddPrimaryKey], facts: Facts) -> dict[DropIndex, str]:
+    """The drops not to be made, with reasons, given in rank order.
+
+    Each may be right alone and wrong with another: an index stays that stands in for a dropped one (unless it has a
+    stand-in itself), that is to become a primary key, or that is the last to serve a foreign key.
+    """
+    rejected: dict[DropIndex, str] = {}
+    becoming = {(key.schema, key.using_index) for key in keys}
+    served = _stand_ins(drops, facts)
+    for drop in drops:
+        if (drop.schema, drop.name) in becoming:
+            rejected[drop] = "It is to become the primary key."
+        elif drop.because_of is None and (other := served.get(f"{drop.schema}.{drop.name}")):
+            rejected[drop] = f"It stands in for {other}, which is to be dropped; look again when that is done."
+    for key in sorted(_foreign_keys(facts), key=lambda constraint: constraint.oid):
+        _keep_served(key, drops, rejected, facts)
+    return rejected
+
+
+def _stand_ins(drops: Sequence[DropIndex], facts: Facts) -> dict[str, str]:
+    """What each index stands in for; an index of a partition goes with the parent's, so that one stands in as well."""
+    by_name = {f"{index.schema}.{index.name}": index for index in facts.indexes.values()}
+    served = {}
+    for drop in drops:
+        if drop.because_of is not None and drop.because_of in by_name:
+            for index in _with_parents(by_name[drop.because_of], facts):
+                served[f"{index.schema}.{index.name}"] = f"{drop.schema}.{drop.name}"
+    return served
+
+
+def _keep_served(key: Constraint, drops: Sequence[DropIndex], rejected: dict[DropIndex, str], facts: Facts) -> None:
+    """Rejects the last ranked of the drops that together would leave a foreign key without an index."""
+    going = {(drop.schema, drop.name): drop for drop in drops if drop not in rejected}
+    lost = []
+    for index in facts.indexes_of(key.table_oid):
+        if not (index.valid and serves_equality_on(index.definition, key.columns)):
+            continue
+        gone = [going[name] for each in _with_parents(index, facts) if (name := (each.schema, each.name)) in going]
+        if not gone:
+            return
+        lost += gone
+    if lost:
+        # One with a stand-in goes before one without: what stands in for it serves the key too.
+        last = max(lost, key=lambda drop: (drop.because_of is None, drops.index(drop)))
+        rejected[last] = f"With the others it would leave the foreign key {key.name} without an index."
+
+
+def _foreign_keys(facts: Facts) -> Iterator[Constraint]:
+    """Foreign keys of every table, partitions too, whose indexes may be their own."""
+    for constraint in facts.constraints.values():
+        if constraint.kind is ConstraintKind.FOREIGN_KEY:
+            yield constraint
+
+
+def _with_parents(index: Index, facts: Facts) -> Iterator[Index]:
+    """An index and those it is a part of, up to the topmost."""
+    while True:
+        yield index
+        parent = facts.indexes.get(index.parent_oid or 0)
+        if parent is None:
+            return
+        index = parent

@@ -1,0 +1,122 @@
+"""What a recommendation gains and costs, as figures over the observation windows."""
+
+from __future__ import annotations
+
+from pgadvisor.advise.decide import Decision
+from pgadvisor.advise.rates import rate
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.size import estimated_size_bytes
+from pgadvisor.model.catalog import Index, IndexDefinition, Relation
+from pgadvisor.model.counters import Window
+from pgadvisor.model.findings import Evidence, Unit
+from pgadvisor.model.proposals import CreateIndex, DropIndex
+from pgadvisor.model.report import RateUnit
+from pgadvisor.model.statistics import ColumnStatistics
+
+_NEVER_SHARED = frozenset({"numeric", "float4", "float8", "jsonb"})
+# CREATE INDEX reads, sorts and writes tens of megabytes a second even on modest disks; used for a class, not a promise.
+BUILD_BYTES_PER_SECOND = 20_000_000
+
+
+def gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
+    """What the change saves at most, as far as anything was counted."""
+    if isinstance(decision.proposal, DropIndex):
+        return _gain_of_drop(decision.proposal, facts)
+    times = [f.finding.impact.time_ms for f in decision.findings if f.finding.impact.time_ms is not None]
+    if not times:
+        return ()
+    # Findings of one cause look at the same time, so the largest counts, not the sum.
+    return (_rated("time now spent, of which it saves a part", max(times), facts.statements_window, Unit.MILLISECONDS),)
+
+
+def price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
+    """What the change costs in disk and writes, or what undoing a drop would."""
+    if isinstance(decision.proposal, CreateIndex):
+        return _price_of_creation(decision.proposal.definition, facts)
+    if isinstance(decision.proposal, DropIndex):
+        size = _index_bytes(decision.proposal, facts)
+        if size is not None:
+            return (Evidence(label="time to build it again, at least", value=_build_seconds(size), unit=Unit.SECONDS),)
+    return ()
+
+
+def _gain_of_drop(proposal: DropIndex, facts: Facts) -> tuple[Evidence, ...]:
+    size = _index_bytes(proposal, facts)
+    saved = [] if size is None else [Evidence(label="disk freed", value=size, unit=Unit.BYTES)]
+    writes = _entries_written(proposal.definition, facts)
+    if writes is not None:
+        saved.append(_rated("index entries no longer written", writes, facts.counters_window, Unit.COUNT))
+    return tuple(saved)
+
+
+def _price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Evidence, ...]:
+    table = facts.relation_named(definition.schema, definition.table)
+    if table is None:
+        return ()
+    costs = []
+    size = estimated_size_bytes(
+        definition,
+        facts.row_count(table.oid),
+        _column_statistics(definition, table, facts),
+        not_deduplicated=_not_deduplicated(table, facts),
+        table_pages=sum(leaf.pages for leaf in facts.leaves(table.oid)),
+        block_size_bytes=facts.server.block_size_bytes,
+    )
+    if size is not None:
+        costs.append(Evidence(label="disk, estimated", value=size, unit=Unit.BYTES))
+        costs.append(Evidence(label="time to build, at least", value=_build_seconds(size), unit=Unit.SECONDS))
+    writes = _entries_written(definition, facts)
+    if writes is not None:
+        costs.append(_rated("index entries written", writes, facts.counters_window, Unit.COUNT))
+    hot = _hot_updates_at_risk(definition, table, facts)
+    if hot:
+        costs.append(_rated("HOT updates that stop being HOT, at most", hot, facts.counters_window, Unit.COUNT))
+    return tuple(costs)
+
+
+def _column_statistics(definition: IndexDefinition, table: Relation, facts: Facts) -> dict[str, ColumnStatistics]:
+    columns = (*(column for column in definition.key_columns if column is not None), *definition.include)
+    known = ((column, facts.statistics(table.oid, column)) for column in columns)
+    return {column: statistics for column, statistics in known if statistics is not None}
+
+
+def _not_deduplicated(table: Relation, facts: Facts) -> frozenset[str]:
+    """Columns of types whose B-tree entries are never shared (PostgreSQL manual, "B-Tree Structure")."""
+    return frozenset(c.name for c in facts.columns(table.oid) if c.type_name.removeprefix("_") in _NEVER_SHARED)
+
+
+def _entries_written(definition: IndexDefinition, facts: Facts) -> int | None:
+    table = facts.relation_named(definition.schema, definition.table)
+    return None if table is None else facts.entries_written(table.oid)
+
+
+def _hot_updates_at_risk(definition: IndexDefinition, table: Relation, facts: Facts) -> int:
+    """HOT updates of the table, if a statement seen writes a column that the index would hold.
+
+    PostgreSQL manual, "Heap-Only Tuples": an update is HOT only if it modifies no indexed column.
+    """
+    held = {column for column in definition.key_columns if column is not None}
+    for shape in facts.statements_on(table.oid):
+        if any(ref.relation_oid == table.oid and ref.column in held for ref in shape.columns_written):
+            return sum(row.rows_hot_updated for row in facts.table_counters(table.oid))
+    return 0
+
+
+def _index_bytes(proposal: DropIndex, facts: Facts) -> int | None:
+    found = index_named(proposal.schema, proposal.name, facts)
+    return None if found is None else facts.size_bytes(found.oid)
+
+
+def index_named(schema: str, name: str, facts: Facts) -> Index | None:
+    """An index by its qualified name."""
+    return next((i for i in facts.indexes.values() if i.name == name and i.schema == schema), None)
+
+
+def _build_seconds(size_bytes: int) -> float:
+    return max(round(size_bytes / BUILD_BYTES_PER_SECOND), 1)
+
+
+def _rated(label: str, total: float, window: Window | None, unit: Unit) -> Evidence:
+    figure = rate(total, window)
+    suffix = "over the window seen" if figure.per is RateUnit.TOTAL else figure.per.value
+    return Evidence(label=f"{label}, {suffix}", value=round(figure.value, 1), unit=unit)

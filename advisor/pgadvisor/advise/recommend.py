@@ -1,0 +1,191 @@
+"""Recommendations and rejections: decisions with SQL, undo, gain, price and proof."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from pgadvisor.advise.decide import Decision
+from pgadvisor.advise.keys import anchor
+from pgadvisor.advise.price import gain, index_named, price
+from pgadvisor.facts import Facts, definition_identity
+from pgadvisor.indexes.partitions import Partition, partition_tree
+from pgadvisor.indexes.recipes import Recipe, recipe
+from pgadvisor.masking import mask_literals
+from pgadvisor.model.base import Confidence
+from pgadvisor.model.catalog import IndexDefinition, RelationKind
+from pgadvisor.model.proposals import (
+    AddPrimaryKey,
+    AnalyzeTable,
+    CreateIndex,
+    DropIndex,
+    Proposal,
+    RebuildIndex,
+)
+from pgadvisor.model.report import Recommendation, Rejection, Step
+
+MASKED = "Row values in this SQL are masked; run again with --show-values for SQL that can be run."
+ONLY_FOR_VALUES = (
+    "A partial index serves only plans made for its values: a prepared statement that the server plans for unknown "
+    "values (plan_cache_mode = force_generic_plan, or a server-side prepare) cannot use it, and reads the table."
+)
+UNSEEN = "Only the statements seen speak for this: a job that runs once a month may not be among them."
+
+
+def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) -> tuple[Recommendation, ...]:
+    """The decisions that stand, in rank order of the findings they serve."""
+    taken = {
+        *(index.name for index in facts.indexes.values()),
+        *(relation.name for relation in facts.relations.values()),
+        *(constraint.name for constraint in facts.constraints.values()),
+    }
+    recommendations: list[Recommendation] = []
+    known: Counter[str] = Counter()
+    masked = {finding.key for d in decisions if _shown(d.proposal, show_values) != d.proposal for finding in d.findings}
+    for rank, decision in enumerate((d for d in decisions if d.reason is None), start=1):
+        proposal = _shown(decision.proposal, show_values)
+        made = recipe(proposal, taken, _partitions(decision.proposal, facts))
+        taken.update(made.names)
+        key = f"{_verb(proposal)}:{_identity(proposal)}"
+        known[key] += 1
+        if known[key] > 1:
+            key = f"{key}#{known[key]}"
+        if masked.issuperset(finding.key for finding in decision.findings):
+            made = replace(made, steps=tuple(map(_commented, made.steps)))
+        recommendations.append(_recommendation(rank, key, decision, proposal, made, facts))
+    return tuple(recommendations)
+
+
+def reject(decisions: Sequence[Decision], show_values: bool) -> tuple[Rejection, ...]:
+    """The proposals that were not taken up, with reasons."""
+    return tuple(
+        Rejection(
+            title=_title(_shown(decision.proposal, show_values)),
+            reason=decision.reason,
+            findings=tuple(finding.key for finding in decision.findings),
+        )
+        for decision in decisions
+        if decision.reason is not None
+    )
+
+
+def action_plan(recommendations: Sequence[Recommendation]) -> tuple[str, ...]:
+    """Keys in the order to run them: statistics first, since they may change plans; what is dropped goes last."""
+    order: list[type] = [AnalyzeTable, RebuildIndex, CreateIndex, AddPrimaryKey, DropIndex]
+    return tuple(r.key for r in sorted(recommendations, key=lambda r: (order.index(type(r.proposal)), r.rank)))
+
+
+def _commented(step: Step) -> Step:
+    """A step that nobody runs by mistake: its values, or those of the step it follows, are masked."""
+
+    def comment(sql: str) -> str:
+        return "".join(f"-- {line}\n" for line in sql.splitlines()).rstrip()
+
+    return msgspec.structs.replace(step, sql=comment(step.sql), undo=comment(step.undo))
+
+
+def _recommendation(
+    rank: int, key: str, decision: Decision, shown: Proposal, made: Recipe, facts: Facts
+) -> Recommendation:
+    confidence = min((f.finding.confidence for f in decision.findings), key=lambda c: c.rank)
+    caveats = list(made.caveats)
+    if isinstance(shown, DropIndex):
+        confidence = max(confidence, Confidence.ESTIMATED, key=lambda c: c.rank)
+        caveats.append(UNSEEN)
+    if isinstance(shown, CreateIndex) and shown.holds_values:
+        caveats.insert(0, ONLY_FOR_VALUES)
+    masked = shown != decision.proposal
+    if masked:
+        caveats.insert(0, MASKED)
+    return Recommendation(
+        key=key,
+        anchor=anchor(f"do:{key}"),
+        rank=rank,
+        title=_title(shown),
+        proposal=shown,
+        steps=made.steps,
+        checks=made.checks,
+        caveats=tuple(caveats),
+        gain=gain(decision, facts),
+        price=price(decision, facts),
+        confidence=confidence,
+        proof=_proof(confidence),
+        findings=tuple(finding.key for finding in decision.findings),
+        severity=min((f.finding.severity for f in decision.findings), key=lambda s: s.rank),
+        values_masked=masked,
+    )
+
+
+def _partitions(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
+    """The partitions below the proposal's table, with those of their indexes that matter to it."""
+    if isinstance(proposal, AnalyzeTable | AddPrimaryKey):
+        table = facts.relation_named(proposal.schema, proposal.table)
+        definition = IndexDefinition(schema=proposal.schema, table=proposal.table, keys=())
+        index = None
+    else:
+        definition = proposal.definition
+        table = facts.relation_named(definition.schema, definition.table)
+        index = None if isinstance(proposal, CreateIndex) else index_named(proposal.schema, proposal.name, facts)
+    if table is None or table.kind is not RelationKind.PARTITIONED:
+        return ()
+    return partition_tree(
+        table.oid, definition, facts.relations.values(), facts.indexes.values(), None if index is None else index.oid
+    )
+
+
+def _proof(confidence: Confidence) -> str:
+    return {
+        Confidence.MEASURED: "The problem was measured by executing a statement; the change itself was not tried.",
+        Confidence.PROVED: "The problem is what the planner says; the change itself was not tried.",
+        Confidence.ESTIMATED: "Estimated from statistics and counters; the change itself was not tried.",
+        Confidence.HEURISTIC: "Read off the structure alone; the change itself was not tried.",
+    }[confidence]
+
+
+def _title(proposal: Proposal) -> str:
+    match proposal:
+        case CreateIndex():
+            return f"Create an index on {_words(proposal.definition)}"
+        case DropIndex():
+            return f"Drop the index {proposal.schema}.{proposal.name}"
+        case RebuildIndex():
+            return f"Rebuild the index {proposal.schema}.{proposal.name}"
+        case AnalyzeTable():
+            return f"Analyze {proposal.schema}.{proposal.table}"
+        case AddPrimaryKey():
+            return f"Add a primary key ({', '.join(proposal.columns)}) to {proposal.schema}.{proposal.table}"
+
+
+def _words(definition: IndexDefinition) -> str:
+    keys = ", ".join(
+        (key.column if key.column is not None else key.expression or "") + (" desc" if key.descending else "")
+        for key in definition.keys
+    )
+    where = f" where {definition.predicate}" if definition.predicate else ""
+    return f"{definition.schema}.{definition.table} ({keys}){where}"
+
+
+def _verb(proposal: Proposal) -> str:
+    return str(type(proposal).__struct_config__.tag)
+
+
+def _identity(proposal: Proposal) -> str:
+    match proposal:
+        case CreateIndex() | RebuildIndex():
+            return definition_identity(proposal.definition)
+        case DropIndex():
+            return f"{proposal.schema}.{proposal.name}"
+        case AnalyzeTable() | AddPrimaryKey():
+            return f"{proposal.schema}.{proposal.table}({', '.join(proposal.columns)})"
+
+
+def _shown(proposal: Proposal, show_values: bool) -> Proposal:
+    """The proposal as a report may show it, and its SQL with it: values of rows in a predicate are masked."""
+    if show_values or not isinstance(proposal, CreateIndex) or not proposal.holds_values:
+        return proposal
+    predicate = proposal.definition.predicate
+    definition = msgspec.structs.replace(proposal.definition, predicate=predicate and mask_literals(predicate))
+    return msgspec.structs.replace(proposal, definition=definition)

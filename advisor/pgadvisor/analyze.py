@@ -1,0 +1,41 @@
+"""From a snapshot to a report: pure, the same every time, and no server needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pgadvisor import engine
+from pgadvisor.advise.compose import compose
+from pgadvisor.advise.decide import decide
+from pgadvisor.advise.keys import keyed
+from pgadvisor.config import rule_options
+from pgadvisor.facts import Facts
+from pgadvisor.progress import Progress, silent
+from pgadvisor.workload.schema import SchemaView
+from pgadvisor.workload.shapes import understand_all
+
+if TYPE_CHECKING:
+    from pgadvisor.config import Config
+    from pgadvisor.model.report import Report
+    from pgadvisor.model.snapshot import Snapshot
+    from pgadvisor.rules_api import AnyRule
+
+
+def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progress: Progress = silent) -> Report:
+    """Judges a snapshot with the given rules.
+
+    Raises ConfigError where options of the rules do not fit.
+    """
+    options = rule_options(config, rules)
+    texts = () if snapshot.statements is None else snapshot.statements.texts
+    schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
+    shapes, not_understood = understand_all(texts, schema, progress)
+    facts = Facts(snapshot, shapes)
+    outcomes = engine.run(
+        rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")
+    )
+    progress("Writing the report")
+    findings = keyed(outcomes)
+    decisions = decide(findings, facts)
+    return compose(rules, options, outcomes, findings, decisions, facts, not_understood, config)

@@ -1,0 +1,32 @@
+"""Errors for people: one clear sentence on standard error, and the documented exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from pgadvisor.gate import ExitCode
+
+
+class Failure(click.ClickException):
+    """Ends the run with a sentence and an exit code."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # click reads it off the instance
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns the errors a person can meet into failures."""
+    from pgadvisor.config import ConfigError
+    from pgadvisor.registry import RegistryError
+
+    try:
+        yield
+    except (ConfigError, RegistryError) as error:
+        raise Failure(str(error), ExitCode.USAGE) from error
+    except KeyboardInterrupt:
+        raise Failure("Interrupted; no report was made.", ExitCode.INTERRUPTED) from None

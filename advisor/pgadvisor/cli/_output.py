@@ -1,0 +1,54 @@
+"""Files that reports go to: checked before the server is asked anything, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgadvisor.cli._errors import Failure
+from pgadvisor.gate import ExitCode
+from pgadvisor.registry import load_renderer
+
+if TYPE_CHECKING:
+    from pgadvisor.model.report import Report
+
+STDOUT = Path("-")
+
+
+def check_writable(path: Path) -> None:
+    """Fails now rather than after the work where a file cannot be written."""
+    if path == STDOUT:
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, "it is a directory")
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def write(report: Report, renderer: str, path: Path) -> None:
+    """Renders and writes one report; a file that was there is replaced only by a complete one."""
+    content = load_renderer(renderer)(report)
+    if path == STDOUT:
+        sys.stdout.buffer.write(content)
+        return
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> Failure:
+    return Failure(
+        f"Cannot write {path}: {error.strerror}. Name a file in a folder you may write to.", ExitCode.CANNOT_WRITE
+    )

@@ -1,0 +1,181 @@
+"""Configuration: defaults that need no thought, a TOML file, and what the command line overrides."""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from pgadvisor.model.base import Severity
+from pgadvisor.model.coverage import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pgadvisor.rules_api import AnyRule, Options
+
+DEFAULT_FILE = "pgadvisor.toml"
+
+# 0 would mean no timeout at all to the server, and more than this it does not take.
+Timeout = Annotated[int, msgspec.Meta(ge=1, le=2_147_483_647)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names file, key and what is allowed."""
+
+
+class Execute(enum.StrEnum):
+    """What may be run under EXPLAIN ANALYZE."""
+
+    OFF = "off"
+    SAFE = "safe"
+
+
+class FailOn(enum.StrEnum):
+    """From which severity on findings fail the run."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+    NEVER = "never"
+
+    def reached_by(self, severity: Severity | None) -> bool:
+        """Whether a worst severity fails the run."""
+        return self is not FailOn.NEVER and severity is not None and severity.rank <= Severity(self.value).rank
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a section of the file: unknown keys are refused."""
+
+
+class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is collected, within which limits.
+
+    statements: how many get their text, shape and plan. max_explains caps all EXPLAINs, each of which adds an entry
+    to pg_stat_statements. lock_timeout_ms: nobody waits longer than this for us, nor we for others. It bounds our wait
+    for a lock, and how long we keep locks on relations of users: a planning or an execution is cancelled by then,
+    whatever statement_timeout_ms and execute_timeout_ms allow. execute_* bound what --execute safe runs: per statement
+    and in all, by the planner's cost, and by what the server has measured of the statement.
+    """
+
+    statements: Count = 100
+    schemas: tuple[str, ...] = ()
+    exclude_schemas: tuple[str, ...] = ()
+    connect_timeout_s: Timeout = 10
+    statement_timeout_ms: Timeout = 10_000
+    lock_timeout_ms: Timeout = 1_000
+    max_explains: Count = 150
+    execute: Execute = Execute.SAFE
+    execute_timeout_ms: Timeout = 1_000
+    execute_total_ms: Count = 10_000
+    execute_max_statements: Count = 20
+    execute_min_calls: Count = 10
+    execute_max_mean_ms: Amount = 100.0
+    execute_max_max_ms: Amount = 1_000.0
+    execute_max_cost: Amount = 100_000.0
+
+
+class ReportConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is shown. show_values: values of rows are not masked."""
+
+    max_findings: Count = 50
+    max_statements: Count = 50
+    max_tables: Count = 100
+    max_indexes: Count = 200
+    max_text_bytes: Count = 4_000
+    show_values: bool = False
+
+
+class GateConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a run fails, and which facts a run must have seen not to count as incomplete."""
+
+    fail_on: FailOn = FailOn.WARNING
+    essential: tuple[Fact, ...] = (Fact.CONNECTION, Fact.CATALOG, Fact.STATEMENTS)
+
+
+class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of it. rules holds a table of options per rule name; `disable` lists rules not to run."""
+
+    collect: CollectConfig = CollectConfig()
+    report: ReportConfig = ReportConfig()
+    gate: GateConfig = GateConfig()
+    disable: tuple[str, ...] = ()
+    rules: dict[str, dict[str, Any]] = {}
+
+
+def load(path: Path | None) -> Config:
+    """The configuration in a file; without a name, in ./pgadvisor.toml if there is one, else the defaults.
+
+    Raises ConfigError where the file cannot be read, is not TOML or has keys or values that are not allowed.
+    """
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        if not path.exists():
+            return Config()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(content, Config)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def override(config: Config, overrides: Mapping[str, Mapping[str, object]], disable: tuple[str, ...] = ()) -> Config:
+    """The configuration with values of sections replaced and more rules disabled; None leaves a value as it is.
+
+    Raises ConfigError where a value is not allowed.
+    """
+    changed = msgspec.to_builtins(config)
+    changed["disable"] = [*changed["disable"], *disable]
+    for section, values in overrides.items():
+        for name, value in values.items():
+            if value is not None:
+                changed[section][name] = value
+    try:
+        return msgspec.convert(changed, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from error
+
+
+def set_rule_options(config: Config, assignments: Iterable[str]) -> Config:
+    """The configuration with options of rules set from texts such as "unused_index.min_window_days=7".
+
+    Raises ConfigError where a text is not of that form.
+    """
+    rules = {name: dict(options) for name, options in config.rules.items()}
+    for assignment in assignments:
+        target, equals, value = assignment.partition("=")
+        rule, dot, option = target.partition(".")
+        if not (equals and dot and rule and option):
+            raise ConfigError(f"{assignment!r} is not of the form RULE.OPTION=VALUE")
+        try:
+            rules.setdefault(rule, {})[option] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            rules.setdefault(rule, {})[option] = value
+    return msgspec.structs.replace(config, rules=rules)
+
+
+def rule_options(config: Config, rules: Iterable[AnyRule]) -> dict[str, Options]:
+    """Options of each rule, filled from `[rules.<name>]`.
+
+    Raises ConfigError for an unknown rule, an unknown option or a value of the wrong type.
+    """
+    known = {rule.name: rule for rule in rules}
+    for name in (*config.rules, *config.disable):
+        if name not in known:
+            raise ConfigError(f"there is no rule {name!r}; the rules are: {', '.join(sorted(known))}")
+    options = {}
+    for name, rule in known.items():
+        try:
+            options[name] = msgspec.convert(config.rules.get(name, {}), rule.options)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"[rules.{name}]: {error}") from error
+    return options

@@ -1,0 +1,397 @@
+"""What rules and the advisor see of a snapshot: lookups built once, read-only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TypeVar
+
+from pgadvisor.model.base import Model
+from pgadvisor.model.catalog import (
+    Column,
+    Constraint,
+    ConstraintKind,
+    Index,
+    IndexDefinition,
+    Relation,
+    RelationKind,
+)
+from pgadvisor.model.counters import IndexCounters, RelationSize, TableCounters, Window
+from pgadvisor.model.coverage import Coverage, Fact, Presence
+from pgadvisor.model.plan_nodes import PlanNode, parse_plan
+from pgadvisor.model.plans import ObservedPlan
+from pgadvisor.model.server import Server
+from pgadvisor.model.shape import StatementShape
+from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.statements import StatementRow
+from pgadvisor.model.statistics import ColumnStatistics
+
+SECONDS_PER_DAY = 86_400.0
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Statement(Model, frozen=True, kw_only=True):
+    """One statement of this database, summed over roles and nesting levels."""
+
+    query_id: str
+    text: str | None
+    calls: int
+    total_ms: float
+    mean_ms: float
+    max_ms: float
+    rows: int
+
+
+class StatementPlan(Model, frozen=True, kw_only=True):
+    """An observed plan with its typed root."""
+
+    observed: ObservedPlan
+    root: PlanNode
+
+
+class Facts:
+    """A snapshot, indexed for reading, with the shapes of the statements understood.
+
+    Relations, indexes and constraints are looked up by oid, columns and statistics by (oid, name).
+    What does not exist or was not collected is None or empty; `presence` tells the two apart.
+    """
+
+    def __init__(self, snapshot: Snapshot, shapes: Mapping[str, StatementShape]) -> None:
+        self.snapshot = snapshot
+        self.shapes = shapes
+        catalog = snapshot.catalog
+        self.relations: Mapping[int, Relation] = {r.oid: r for r in catalog.relations}
+        self.indexes: Mapping[int, Index] = {i.oid: i for i in catalog.indexes}
+        self.constraints: Mapping[int, Constraint] = {c.oid: c for c in catalog.constraints}
+        self._indexes_of = _group(catalog.indexes, lambda i: i.table_oid)
+        self._constraints_of = _group(catalog.constraints, lambda c: c.table_oid)
+        self._columns_of = _group(catalog.columns, lambda c: c.relation_oid)
+        self._children_of = _group(
+            (r for r in catalog.relations if r.parent_oid is not None), lambda r: r.parent_oid or 0
+        )
+        self._column = {(c.relation_oid, c.name): c for c in catalog.columns}
+        self._statistics: dict[tuple[int, str], ColumnStatistics] = {}
+        for row in snapshot.column_statistics:
+            # Of a partitioned table only the inherited row says something about the whole.
+            if row.inherited or (row.relation_oid, row.column) not in self._statistics:
+                self._statistics[row.relation_oid, row.column] = row
+
+    @property
+    def server(self) -> Server:
+        """The server looked at."""
+        return self.snapshot.server
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was seen and what not."""
+        return self.snapshot.coverage
+
+    def presence(self, fact: Fact) -> Presence:
+        """How far a fact is covered."""
+        return self.coverage.presence(fact)
+
+    # Relations
+
+    def tables(self) -> Iterator[Relation]:
+        """Tables and partitioned tables that are nobody's partition: the subjects of findings."""
+        for relation in self.relations.values():
+            if relation.kind in (RelationKind.TABLE, RelationKind.PARTITIONED) and not relation.is_partition:
+                yield relation
+
+    def root(self, relation_oid: int) -> Relation | None:
+        """The topmost partitioned table a partition belongs to, or the relation itself."""
+        relation = self.relations.get(relation_oid)
+        while relation is not None and relation.is_partition:
+            parent = self.relations.get(relation.parent_oid or 0)
+            if parent is None:
+                break
+            relation = parent
+        return relation
+
+    def leaves(self, relation_oid: int) -> tuple[Relation, ...]:
+        """The relations that hold the rows: all leaf partitions, or the relation itself."""
+        relation = self.relations.get(relation_oid)
+        if relation is None:
+            return ()
+        if relation.kind is not RelationKind.PARTITIONED:
+            return (relation,)
+        return tuple(
+            leaf
+            for child in self._children_of.get(relation_oid, ())
+            if child.is_partition
+            for leaf in self.leaves(child.oid)
+        )
+
+    def columns(self, relation_oid: int) -> tuple[Column, ...]:
+        """Columns in order."""
+        return self._columns_of.get(relation_oid, ())
+
+    def column(self, relation_oid: int, name: str) -> Column | None:
+        """One column."""
+        return self._column.get((relation_oid, name))
+
+    def statistics(self, relation_oid: int, column: str) -> ColumnStatistics | None:
+        """Statistics of a column, those over the whole tree for a partitioned table."""
+        return self._statistics.get((relation_oid, column))
+
+    def row_count(self, relation_oid: int) -> float | None:
+        """Estimated rows, summed over leaf partitions; None where the server does not know.
+
+        reltuples is what the planner uses; where it is unknown the counter of live rows stands in. Of a partitioned
+        table, partitions without a page hold no rows, and foreign ones are left out.
+        """
+        total = 0.0
+        known = False
+        for leaf in self.leaves(relation_oid):
+            is_part = leaf.oid != relation_oid
+            if is_part and leaf.kind is RelationKind.FOREIGN:
+                continue
+            counters = self._table_counters.get(leaf.oid)
+            rows = leaf.row_count
+            if rows is None and counters is not None and (counters.live_rows or counters.rows_inserted):
+                rows = float(counters.live_rows)
+            if rows is None:
+                size = self._sizes.get(leaf.oid)
+                if is_part and size is not None and size.main_bytes == 0:
+                    continue
+                return None
+            known = True
+            total += rows
+        return total if known else None
+
+    def size_bytes(self, oid: int) -> int | None:
+        """Bytes of a table (all its partitions) or index (all its child indexes), without TOAST."""
+        return self._sum_sizes(oid, lambda size: size.main_bytes)
+
+    def total_bytes(self, oid: int) -> int | None:
+        """Bytes of a table with TOAST and indexes, all partitions together."""
+        return self._sum_sizes(oid, lambda size: size.total_bytes)
+
+    def distinct_values(self, relation_oid: int, column: str) -> float | None:
+        """Estimated number of distinct non-null values of a column (pg_stats.n_distinct, scaled)."""
+        statistics = self.statistics(relation_oid, column)
+        if statistics is None or statistics.n_distinct == 0:
+            return None
+        if statistics.n_distinct > 0:
+            return statistics.n_distinct
+        rows = self.row_count(relation_oid)
+        return None if rows is None else -statistics.n_distinct * rows
+
+    # Indexes and constraints
+
+    def indexes_of(self, relation_oid: int) -> tuple[Index, ...]:
+        """Indexes of a table; of a partitioned table only its own, of which partitions have copies."""
+        return self._indexes_of.get(relation_oid, ())
+
+    def child_indexes(self, index_oid: int) -> tuple[Index, ...]:
+        """Indexes of partitions that are attached to this one, all levels, leaves only."""
+        children = self._index_children.get(index_oid, ())
+        if not children:
+            return ()
+        return tuple(leaf for child in children for leaf in (self.child_indexes(child.oid) or (child,)))
+
+    def constraints_of(self, relation_oid: int) -> tuple[Constraint, ...]:
+        """Constraints declared on a table."""
+        return self._constraints_of.get(relation_oid, ())
+
+    def foreign_keys(self) -> Iterator[Constraint]:
+        """Foreign keys as declared: those derived for partitions are left out."""
+        for constraint in self.constraints.values():
+            if constraint.kind is ConstraintKind.FOREIGN_KEY and constraint.parent_oid is None:
+                yield constraint
+
+    def primary_key(self, relation_oid: int) -> Constraint | None:
+        """The primary key of a table."""
+        for constraint in self.constraints_of(relation_oid):
+            if constraint.kind is ConstraintKind.PRIMARY_KEY:
+                return constraint
+        return None
+
+    def constraint_of_index(self, index: Index) -> Constraint | None:
+        """The constraint that an index enforces."""
+        return None if index.constraint_oid is None else self.constraints.get(index.constraint_oid)
+
+    def referencing(self, index: Index) -> tuple[Constraint, ...]:
+        """Foreign keys that rest on this (unique) index."""
+        return self._references_to.get(index.oid, ())
+
+    def index_identity(self, index: Index) -> str:
+        """A name for an index that survives renaming: its table and what it is made of."""
+        return definition_identity(index.definition)
+
+    # Counters
+
+    @property
+    def counters_window(self) -> Window | None:
+        """The window of tables' and indexes' counters."""
+        return None if self.snapshot.counters is None else self.snapshot.counters.window
+
+    @property
+    def statements_window(self) -> Window | None:
+        """The window of pg_stat_statements."""
+        return None if self.snapshot.statements is None else self.snapshot.statements.window
+
+    def counters_days(self) -> float | None:
+        """Length of the counters' window in days; None where unknown."""
+        window = self.counters_window
+        if window is None or window.seconds is None:
+            return None
+        return window.seconds / SECONDS_PER_DAY
+
+    def table_counters(self, relation_oid: int) -> tuple[TableCounters, ...]:
+        """Counters of a table: one per leaf partition."""
+        return tuple(
+            self._table_counters[leaf.oid] for leaf in self.leaves(relation_oid) if leaf.oid in self._table_counters
+        )
+
+    @property
+    def counts_writes(self) -> bool:
+        """Whether the counters of tables tell of writes: not on a standby, nor where track_counts is off."""
+        return self.presence(Fact.TABLE_COUNTERS) is Presence.PRESENT and not self.server.in_recovery
+
+    def entries_written(self, relation_oid: int) -> int | None:
+        """Entries that each index of a table was given: one for each insert and each update that was not HOT.
+
+        None where writes are not counted.
+        """
+        counters = self.table_counters(relation_oid)
+        if not counters or not self.counts_writes:
+            return None
+        return sum(row.rows_inserted + row.rows_updated - row.rows_hot_updated for row in counters)
+
+    def index_counters(self, index: Index) -> tuple[IndexCounters, ...]:
+        """Counters of an index: one per leaf index of a partitioned one."""
+        leaves = self.child_indexes(index.oid) or (index,)
+        return tuple(self._index_counters[leaf.oid] for leaf in leaves if leaf.oid in self._index_counters)
+
+    # Statements
+
+    @cached_property
+    def statements(self) -> Mapping[str, Statement]:
+        """Statements of this database by query id, the costliest first."""
+        if self.snapshot.statements is None:
+            return {}
+        texts = {text.query_id: text.text for text in self.snapshot.statements.texts}
+        rows = _group(self.snapshot.statements.rows, lambda row: row.query_id)
+        merged = [_merge(query_id, texts.get(query_id), group) for query_id, group in rows.items()]
+        merged.sort(key=lambda statement: (-statement.total_ms, statement.query_id))
+        return {statement.query_id: statement for statement in merged}
+
+    @cached_property
+    def total_statement_ms(self) -> float:
+        """Time spent in all statements of this database."""
+        return sum(statement.total_ms for statement in self.statements.values())
+
+    def statements_on(self, relation_oid: int) -> tuple[StatementShape, ...]:
+        """Shapes that use a relation (or the partitioned table it belongs to), the costliest first."""
+        return self._shapes_on.get(relation_oid, ())
+
+    def plans(self, query_id: str) -> tuple[StatementPlan, ...]:
+        """Observed plans of a statement."""
+        return self._plans.get(query_id, ())
+
+    def planned(self) -> Iterable[str]:
+        """Query ids with at least one plan."""
+        return self._plans.keys()
+
+    def relation_named(self, schema: str | None, name: str) -> Relation | None:
+        """A relation by the names that a VERBOSE plan shows."""
+        return self._by_name.get((schema or "", name))
+
+    # Lookups built on first use
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], Relation]:
+        return {(r.schema, r.name): r for r in self.relations.values()}
+
+    @cached_property
+    def _table_counters(self) -> Mapping[int, TableCounters]:
+        counters = self.snapshot.counters
+        return {} if counters is None else {row.relation_oid: row for row in counters.tables}
+
+    @cached_property
+    def _index_counters(self) -> Mapping[int, IndexCounters]:
+        counters = self.snapshot.counters
+        return {} if counters is None else {row.index_oid: row for row in counters.indexes}
+
+    @cached_property
+    def _sizes(self) -> Mapping[int, RelationSize]:
+        counters = self.snapshot.counters
+        return {} if counters is None else {row.oid: row for row in counters.sizes}
+
+    @cached_property
+    def _index_children(self) -> Mapping[int, tuple[Index, ...]]:
+        return _group((i for i in self.indexes.values() if i.parent_oid is not None), lambda i: i.parent_oid or 0)
+
+    @cached_property
+    def _references_to(self) -> Mapping[int, tuple[Constraint, ...]]:
+        return _group((c for c in self.foreign_keys() if c.index_oid is not None), lambda c: c.index_oid or 0)
+
+    @cached_property
+    def _plans(self) -> Mapping[str, tuple[StatementPlan, ...]]:
+        plans = (StatementPlan(observed=plan, root=parse_plan(plan.plan)) for plan in self.snapshot.plans)
+        return _group(plans, lambda plan: plan.observed.query_id)
+
+    @cached_property
+    def _shapes_on(self) -> Mapping[int, tuple[StatementShape, ...]]:
+        found: dict[int, list[StatementShape]] = defaultdict(list)
+        for query_id in self.statements:
+            shape = self.shapes.get(query_id)
+            if shape is None:
+                continue
+            used = {relation.relation_oid for relation in shape.relations}
+            for oid in sorted(used | {root.oid for each in used if (root := self.root(each)) is not None}):
+                found[oid].append(shape)
+        return {oid: tuple(shapes) for oid, shapes in found.items()}
+
+    def _sum_sizes(self, oid: int, amount: Callable[[RelationSize], int]) -> int | None:
+        if oid in self.indexes:
+            oids = [index.oid for index in self.child_indexes(oid)] or [oid]
+        else:
+            oids = [leaf.oid for leaf in self.leaves(oid)]
+        known = [amount(self._sizes[each]) for each in oids if each in self._sizes]
+        return sum(known) if len(known) == len(oids) and known else None
+
+
+def definition_identity(definition: IndexDefinition) -> str:
+    """A text that two indexes share if and only if they are built alike on the same table."""
+    keys = ", ".join(
+        (key.column if key.column is not None else f"({key.expression})")
+        + ("" if key.default_operator_class else f" {key.operator_class}")
+        + ("" if key.default_collation else f" collate {key.collation}")
+        + (" desc" if key.descending else "")
+        + ("" if key.nulls_first == key.descending else f" nulls {'first' if key.nulls_first else 'last'}")
+        for key in definition.keys
+    )
+    parts = [f"{definition.schema}.{definition.table} {definition.access_method}({keys})"]
+    if definition.include:
+        parts.append(f"include({', '.join(definition.include)})")
+    if definition.predicate:
+        parts.append(f"where {definition.predicate}")
+    if definition.unique:
+        parts.append("unique nulls not distinct" if definition.nulls_not_distinct else "unique")
+    return " ".join(parts)
+
+
+def _merge(query_id: str, text: str | None, rows: tuple[StatementRow, ...]) -> Statement:
+    calls = sum(row.calls for row in rows)
+    total_ms = sum(row.total_ms for row in rows)
+    return Statement(
+        query_id=query_id,
+        text=text,
+        calls=calls,
+        total_ms=total_ms,
+        mean_ms=total_ms / calls if calls else 0.0,
+        max_ms=max(row.max_ms for row in rows),
+        rows=sum(row.rows for row in rows),
+    )
+
+
+def _group(items: Iterable[V], key: Callable[[V], K]) -> dict[K, tuple[V, ...]]:
+    groups: dict[K, list[V]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return {k: tuple(v) for k, v in groups.items()}

@@ -1,0 +1,1 @@
+"""The types that are stored and sent: one subject, one module each."""

@@ -1,0 +1,287 @@
+"""The report: everything a renderer needs, and nothing it has to work out."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from pgadvisor.model.base import Confidence, Model, Severity
+from pgadvisor.model.counters import Window
+from pgadvisor.model.coverage import FactCoverage, Footprint, Gap
+from pgadvisor.model.findings import Evidence, OutcomeStatus, Subject
+from pgadvisor.model.proposals import Proposal
+
+REPORT_FORMAT = 1
+
+
+class Tool(Model, frozen=True, kw_only=True):
+    """Who made the report."""
+
+    name: str
+    version: str
+
+
+class Source(Model, frozen=True, kw_only=True):
+    """Which server the report is about."""
+
+    server_version: str
+    database: str
+    role: str
+    is_superuser: bool
+    host: str | None
+    port: int | None
+    in_recovery: bool
+    started_at: datetime
+    collected_at: datetime
+    database_size_bytes: int | None
+
+
+class Share(Model, frozen=True, kw_only=True):
+    """How much of the workload something covers: statements and milliseconds, of how many."""
+
+    label: str
+    statements: int
+    of_statements: int
+    time_ms: float
+    of_time_ms: float
+
+
+class Trust(Model, frozen=True, kw_only=True):
+    """Why the report can be believed, and how far.
+
+    partial_reason is set where collection was cut short, and interrupted where the user did it.
+    """
+
+    counters_window: Window | None
+    statements_window: Window | None
+    shares: tuple[Share, ...] = ()
+    coverage: tuple[FactCoverage, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    footprint: Footprint = Footprint()
+    planners: tuple[str, ...] = ()
+    values_masked: bool = True
+    partial_reason: str | None = None
+    interrupted: bool = False
+
+
+class RateUnit(enum.StrEnum):
+    """A rate is per day only where the window covers one; else per hour; else the plain total since an unknown time."""
+
+    PER_DAY = "per day"
+    PER_HOUR = "per hour"
+    TOTAL = "in all"
+
+
+class Rate(Model, frozen=True, kw_only=True):
+    """An amount over the observation window: total, and per the unit the window allows."""
+
+    total: float
+    value: float
+    per: RateUnit
+
+
+class ReportImpact(Model, frozen=True, kw_only=True):
+    """What a finding costs today: time over the statements' window, disk, writes over the counters' window."""
+
+    time: Rate | None = None
+    time_share: float | None = None
+    bytes: int | None = None
+    writes: Rate | None = None
+
+
+class ReportFinding(Model, frozen=True, kw_only=True):
+    """A finding, keyed and ranked. key survives reordering and renamed indexes; anchor is the same for a page."""
+
+    key: str
+    anchor: str
+    rank: int
+    rule: str
+    rule_id: str
+    title: str
+    subject: Subject
+    subject_name: str
+    sentence: str
+    severity: Severity
+    confidence: Confidence
+    evidence: tuple[Evidence, ...] = ()
+    impact: ReportImpact = ReportImpact()
+    query_ids: tuple[str, ...] = ()
+    recommendations: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+
+
+class Step(Model, frozen=True, kw_only=True):
+    """One command to run. lock says which lock it takes and what that stops; undo is "" where nothing is to undo."""
+
+    sql: str
+    undo: str
+    lock: str
+    outside_transaction: bool = False
+
+
+class Recommendation(Model, frozen=True, kw_only=True):
+    """What to do, what it gains, what it costs and how to undo it.
+
+    proof says how far it is proved and by what. gain and price are figures over stated windows. values_masked: its SQL
+    holds values of rows that this report masks, so that it cannot be run as it stands.
+    """
+
+    key: str
+    anchor: str
+    rank: int
+    title: str
+    proposal: Proposal
+    steps: tuple[Step, ...]
+    checks: tuple[Step, ...] = ()
+    caveats: tuple[str, ...] = ()
+    gain: tuple[Evidence, ...] = ()
+    price: tuple[Evidence, ...] = ()
+    confidence: Confidence
+    proof: str
+    findings: tuple[str, ...] = ()
+    severity: Severity
+    values_masked: bool = False
+
+
+class Rejection(Model, frozen=True, kw_only=True):
+    """A proposal that was not taken up, and why."""
+
+    title: str
+    reason: str
+    findings: tuple[str, ...] = ()
+
+
+class RuleOutcome(Model, frozen=True, kw_only=True):
+    """What became of each rule, also of those with nothing to say."""
+
+    rule: str
+    rule_id: str
+    title: str
+    status: OutcomeStatus
+    findings: int
+    gaps: tuple[Gap, ...] = ()
+    error: str | None = None
+
+
+class RuleText(Model, frozen=True, kw_only=True):
+    """The texts of a rule, so that a page needs no installed rules. options are as they were used."""
+
+    rule: str
+    rule_id: str
+    title: str
+    looks_for: str
+    why: str
+    fix: str
+    false_positives: tuple[str, ...]
+    severity: Severity
+    confidence: Confidence
+    options: dict[str, Any] = {}
+    references: tuple[str, ...] = ()
+
+
+class PlanView(Model, frozen=True, kw_only=True):
+    """A plan to show: EXPLAIN's JSON with row values masked, and how it was had."""
+
+    method: str
+    planner: str
+    equivalent_select: bool
+    parameters: tuple[str, ...]
+    plan: dict[str, Any]
+
+
+class StatementView(Model, frozen=True, kw_only=True):
+    """A statement in the reference table. cut_bytes is how much of a long text was left out."""
+
+    query_id: str
+    anchor: str
+    text: str | None
+    cut_bytes: int = 0
+    missing_reason: str = ""
+    calls: int
+    total_ms: float
+    mean_ms: float
+    max_ms: float
+    rows: int
+    share: float
+    time: Rate
+    understood: bool
+    not_understood_reason: str = ""
+    relations: tuple[str, ...] = ()
+    plans: tuple[PlanView, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+class TableView(Model, frozen=True, kw_only=True):
+    """A table in the reference table; None where unknown."""
+
+    name: str
+    kind: str
+    row_count: float | None
+    total_bytes: int | None
+    seq_scans: int | None
+    index_scans: int | None
+    writes: int | None
+    last_analyzed: datetime | None
+    indexes: int
+    partitions: int = 0
+
+
+class IndexView(Model, frozen=True, kw_only=True):
+    """An index in the reference table."""
+
+    name: str
+    table: str
+    definition: str
+    bytes: int | None
+    scans: int | None
+    last_scan: datetime | None
+    valid: bool
+    enforces: str = ""
+
+
+class SettingView(Model, frozen=True, kw_only=True):
+    """A setting that bears on plans, in the reference table."""
+
+    name: str
+    value: str
+    source: str
+    is_default: bool
+
+
+class Left(Model, frozen=True, kw_only=True):
+    """How much was cut off a list, so that the page can say so."""
+
+    findings: int = 0
+    statements: int = 0
+    tables: int = 0
+    indexes: int = 0
+
+
+class Report(Model, frozen=True, kw_only=True):
+    """The whole report. Lists are ranked; action_plan holds keys of recommendations in the order to run them.
+
+    severity_counts counts all findings, also those that a cap left out of `findings`.
+    """
+
+    format: int = REPORT_FORMAT
+    tool: Tool
+    source: Source
+    trust: Trust
+    configuration: dict[str, Any] = {}
+    severity_counts: dict[Severity, int] = {}
+    findings: tuple[ReportFinding, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    action_plan: tuple[str, ...] = ()
+    outcomes: tuple[RuleOutcome, ...] = ()
+    rules: tuple[RuleText, ...] = ()
+    statements: tuple[StatementView, ...] = ()
+    tables: tuple[TableView, ...] = ()
+    indexes: tuple[IndexView, ...] = ()
+    settings: tuple[SettingView, ...] = ()
+    left_out: Left = Left()
+
+    def worst_severity(self) -> Severity | None:
+        """The severity of the worst finding, None where there is none."""
+        return min((s for s, count in self.severity_counts.items() if count), key=lambda s: s.rank, default=None)

@@ -1,0 +1,1 @@
+"""Plans: what the live server shows of the statements it runs."""

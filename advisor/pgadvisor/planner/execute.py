@@ -1,0 +1,187 @@
+"""EXPLAIN ANALYZE of what the server itself has run often and fast, with values that its statistics call typical."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pgadvisor.model.plans import ParameterValue, PlanMethod
+from pgadvisor.planner.guard import Guard, Opened, ParameterType
+from pgadvisor.planner.limits import Limits
+from pgadvisor.planner.observation import Candidate, Observation
+from pgadvisor.planner.refusals import NotDone
+from pgadvisor.planner.values import choose_values
+from pgadvisor.planner.wire import explain_command, explain_with
+from pgadvisor.workload.lexer import Kind, lex
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+    from pgadvisor.postgres.session import Session
+
+_PLAIN = "VERBOSE, SETTINGS, FORMAT JSON"
+_ANALYZE = f"ANALYZE, BUFFERS, {_PLAIN}"
+_READING = frozenset(("select", "with", "values", "table"))
+# A plan with one of these locks or writes rows, or asks another server.
+_ACTING_NODES = frozenset(("LockRows", "ModifyTable", "Foreign Scan"))
+_LOCK_TIMEOUT_MS = 100
+# The protocol's limit.
+_MAX_PARAMETERS = 65_535
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of an attempt to execute a statement; not_executed says why there is only a plan for the values."""
+
+    plan: dict[str, Any]
+    method: PlanMethod
+    values: tuple[ParameterValue, ...]
+    not_executed: NotDone | None = None
+
+
+def check_history(candidate: Candidate, config: Limits) -> None:
+    """Raises NotDone unless the statement only reads and the server has run it often and fast."""
+    lexed = lex(candidate.text)
+    words = {lexed.word(index) for index in range(len(lexed.tokens))}
+    if lexed.first_keyword not in _READING or "into" in words:
+        raise NotDone("It is no plain SELECT")
+    if candidate.calls < config.execute_min_calls:
+        raise NotDone(
+            f"The server has run it fewer than {config.execute_min_calls} times", "Lower collect.execute_min_calls."
+        )
+    if candidate.mean_ms > config.execute_max_mean_ms or candidate.max_ms > config.execute_max_max_ms:
+        raise NotDone(
+            f"The server has taken over {config.execute_max_mean_ms:g} ms for it on average, or over "
+            f"{config.execute_max_max_ms:g} ms once",
+            "Raise collect.execute_max_mean_ms and collect.execute_max_max_ms.",
+        )
+
+
+class Executor:
+    """Executes statements one by one, each in a read-only transaction of its own that is rolled back."""
+
+    def __init__(self, session: Session, guard: Guard, facts: Facts, config: Limits, observation: Observation) -> None:
+        self._session = session
+        self._guard = guard
+        self._facts = facts
+        self._config = config
+        self._observation = observation
+
+    @property
+    def left_ms(self) -> float:
+        """What is left of the time for all executions."""
+        return self._config.execute_total_ms - self._observation.executed_ms
+
+    def run(self, candidate: Candidate) -> Trial:
+        """Plans a statement with typical values and, where the plan allows, executes it.
+
+        Raises NotDone where it must be neither, psycopg.Error where the server refuses.
+        """
+        self._check_values(candidate)
+        with self._guard.open(candidate.text, with_volatile=True) as opened:
+            if opened.volatile is not None:
+                raise NotDone(f"It may run volatile code: {opened.volatile}")
+            values, missing = choose_values(candidate.shape, opened.parameters, self._facts)
+            if missing:
+                raise _no_value(missing)
+            texts = [value.value for value in values]
+            self._observation.explained += 1
+            opened.bound()
+            plan = explain_with(self._session, explain_command(_PLAIN, opened.text), texts)
+            try:
+                self._check_plan(plan)
+                executed = self._execute(opened, texts)
+            except NotDone as refusal:
+                return Trial(plan, PlanMethod.VALUES, values, refusal)
+        return Trial(executed, PlanMethod.EXECUTED, values)
+
+    def _check_values(self, candidate: Candidate) -> None:
+        """Raises NotDone where some parameter has no value whatever its type is: then the server need not be asked."""
+        lexed = lex(candidate.text)
+        numbers = [int(lexed.of(token)[1:]) for token in lexed.tokens if token.kind is Kind.PARAMETER]
+        count = min(max(numbers, default=0), _MAX_PARAMETERS)
+        missing = set(range(1, count + 1))
+        for is_array in (False, True):
+            types = [ParameterType("", is_array=is_array)] * count
+            missing &= set(choose_values(candidate.shape, types, self._facts)[1])
+        if missing:
+            raise _no_value(sorted(missing))
+
+    def _check_plan(self, plan: dict[str, Any]) -> None:
+        for node in nodes(plan):
+            if node["Node Type"] in _ACTING_NODES:
+                raise NotDone(f"It is no plain SELECT: its plan has a node {node['Node Type']}")
+        cost, limit = plan["Plan"]["Total Cost"], self._config.execute_max_cost
+        if cost > limit:
+            raise NotDone(
+                f"With typical values the planner puts its cost over the limit of {limit:g}",
+                "Raise collect.execute_max_cost.",
+            )
+
+    def _execute(self, opened: Opened, texts: list[str | None]) -> dict[str, Any]:
+        timeout_ms = max(1, int(min(self._config.execute_timeout_ms, self.left_ms)))
+        opened.bound(most_ms=timeout_ms, lock_ms=_LOCK_TIMEOUT_MS)
+        self._observation.executed += 1
+        started = time.perf_counter()
+        try:
+            plan = explain_with(self._session, explain_command(_ANALYZE, opened.text), texts)
+        except psycopg.errors.QueryCanceled as error:
+            raise NotDone(
+                "It ran into the timeout of an execution; the plan is one for the same values, not executed",
+                self._more_time(),
+            ) from error
+        finally:
+            self._observation.executed_ms += (time.perf_counter() - started) * 1000
+        count_scans(plan, self._observation.scans_added)
+        return plan
+
+    def _more_time(self) -> str:
+        """What gives an execution more time: the options that allow it the least."""
+        options = {
+            "collect.execute_timeout_ms": self._config.execute_timeout_ms,
+            "collect.lock_timeout_ms": self._session.lock_timeout_ms,
+        }
+        least = min(options.values())
+        return f"Raise {' and '.join(name for name, ms in options.items() if ms == least)}."
+
+
+def _no_value(positions: Sequence[int]) -> NotDone:
+    named = ", ".join(f"${position}" for position in positions[:_NAMED])
+    return NotDone(f"The statistics give no value for {named}" + (" and more" if len(positions) > _NAMED else ""))
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All nodes of an EXPLAIN (FORMAT JSON) object."""
+    stack = [plan["Plan"]]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(node.get("Plans", ()))
+
+
+def count_scans(plan: dict[str, Any], into: dict[str, int]) -> None:
+    """Adds up the scans by which an executed plan raised the counters of tables and indexes, by qualified name."""
+    stack: list[tuple[dict[str, Any], tuple[str, str] | None]] = [(plan["Plan"], None)]
+    while stack:
+        node, heap = stack.pop()
+        if "Relation Name" in node:
+            heap = (node.get("Schema", ""), node["Relation Name"])
+        kind = node["Node Type"]
+        if heap is not None and kind in (
+            "Seq Scan",
+            "Sample Scan",
+            "Index Scan",
+            "Index Only Scan",
+            "Bitmap Index Scan",
+        ):
+            scans = round(node.get("Index Searches", node.get("Actual Loops", 0)))
+            for name in (heap[1], node.get("Index Name")):
+                if name is not None and scans:
+                    qualified = f"{heap[0]}.{name}"
+                    into[qualified] = into.get(qualified, 0) + scans
+        inherits = kind in ("Bitmap Heap Scan", "BitmapAnd", "BitmapOr")
+        stack.extend((child, heap if inherits else None) for child in node.get("Plans", ()))

@@ -1,0 +1,175 @@
+"""What may be planned: one plain statement, of functions that may run with our rights, on relations nobody locks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgadvisor.model.catalog import RelationKind
+from pgadvisor.planner.functions import Lookup
+from pgadvisor.planner.mentions import Mentions
+from pgadvisor.planner.questions import ask, catalogs_only
+from pgadvisor.planner.refusals import NotDone, took_too_long
+from pgadvisor.planner.wire import parse
+from pgadvisor.workload.lexer import Kind, lex
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+    from pgadvisor.postgres.session import Session, Transaction
+
+PLANNABLE = frozenset(("select", "insert", "update", "delete", "merge", "values", "with", "table"))
+# One plan may take this share of the server's lock table, which all sessions share, and no more.
+_LOCK_SHARE = 0.25
+_DEFAULT_LOCKS = 64 * 100
+
+
+@dataclass(frozen=True)
+class ParameterType:
+    """Type of a parameter as the server inferred it."""
+
+    name: str
+    is_array: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open transaction in which a text may be planned.
+
+    text is the one command in it, without comments and semicolons at its end. volatile names volatile code that it
+    reaches, if asked for. ends_at, of time.monotonic, is when it must be over: its locks are then as old as the lock
+    timeout allows.
+    """
+
+    session: Session
+    transaction: Transaction
+    ends_at: float
+    text: str
+    parameters: tuple[ParameterType, ...]
+    volatile: str | None
+
+    def bound(self, *, most_ms: int | None = None, lock_ms: int | None = None) -> None:
+        """Cancels the next statement once the transaction must be over, or after most_ms.
+
+        lock_ms bounds its wait for a lock. Raises NotDone where no time is left.
+        """
+        left_ms = int((self.ends_at - time.monotonic()) * 1000)
+        if left_ms < 1:
+            raise took_too_long(self.session)
+        self.transaction.set_local(**self.session.timeouts(min(left_ms, most_ms or left_ms), lock_ms=lock_ms))
+
+
+class Guard:
+    """Opens transactions for texts that may be planned.
+
+    silent: our own commands are kept out of pg_stat_statements, which takes a superuser.
+    """
+
+    def __init__(self, session: Session, facts: Facts, *, silent: bool) -> None:
+        self._session = session
+        self._silent = silent
+        self._lock_limit = _lock_limit(facts)
+        self._partitioned = [
+            (relation.name, sum(1 + len(facts.indexes_of(leaf.oid)) for leaf in facts.leaves(relation.oid)))
+            for relation in facts.relations.values()
+            if relation.kind is RelationKind.PARTITIONED and not relation.is_partition
+        ]
+        self._types: dict[int, ParameterType] = {}
+        self._lookup: Lookup | None = None
+
+    @contextmanager
+    def open(self, text: str, *, with_volatile: bool = False) -> Iterator[Opened]:
+        """A read-only transaction of its own for one text, under the role's own search path.
+
+        The server has parsed the text as one command and holds locks on its relations, so that neither views nor
+        policies change before it is planned. Raises NotDone where it must not be planned, psycopg.Error where the
+        server refuses.
+        """
+        mentions = Mentions(text)
+        body = self._checked(text, mentions)
+        with self._session.transaction(search_path=None) as transaction:
+            self._settle(transaction)
+            (path,) = ask(transaction, "role_path")
+            schemas = frozenset(path["schemas"])
+            with catalogs_only(transaction, path["search_path"]):
+                _check_locks(transaction, mentions)
+                if self._lookup is None:
+                    self._lookup = Lookup(transaction)
+                elsewhere = self._lookup.asks_elsewhere(mentions)
+                if elsewhere is not None:
+                    raise NotDone(f"Planning it may ask another server about the foreign table behind {elsewhere}")
+                if _has_strings(body):
+                    # To parse a string as a value of some type may run that type's code already.
+                    self._refuse_strangers_code(self._lookup, transaction, mentions, schemas)
+                limit_ms = self._session.keep_timeout_ms
+                transaction.set_local(**self._session.timeouts(limit_ms))
+            ends_at = time.monotonic() + limit_ms / 1000
+            oids = parse(self._session, text)
+            with catalogs_only(transaction, path["search_path"]):
+                self._refuse_strangers_code(self._lookup, transaction, mentions, schemas)
+                volatile = self._lookup.volatile(transaction, mentions, schemas) if with_volatile else None
+                parameters = self._parameters(transaction, oids)
+            # Plans and times are to be those of the role, JIT and all; our own questions are better off without.
+            transaction.rows("SET LOCAL jit TO DEFAULT")
+            yield Opened(self._session, transaction, ends_at, body, parameters, volatile)
+
+    @staticmethod
+    def _refuse_strangers_code(
+        lookup: Lookup, transaction: Transaction, mentions: Mentions, schemas: Collection[str]
+    ) -> None:
+        unsafe = lookup.unsafe_to_plan(transaction, mentions, schemas)
+        if unsafe is not None:
+            raise NotDone(f"Planning it would run {unsafe} with rights that its owner does not have")
+
+    def _checked(self, text: str, mentions: Mentions) -> str:
+        if mentions.obscure:
+            raise NotDone(f"It holds {mentions.obscure}: whose code it would run with our rights cannot be told")
+        lexed = lex(text)
+        if lexed.first_keyword not in PLANNABLE:
+            raise NotDone("It is not a statement that the planner plans")
+        if lexed.unterminated:
+            raise NotDone(f"Its text ends inside {lexed.unterminated}")
+        for name, locks in self._partitioned:
+            if locks > self._lock_limit and mentions.mention(name):
+                raise NotDone(
+                    f"Planning it may lock {locks} partitions and indexes of {name}, more than a quarter of what all "
+                    "sessions of the server can lock together"
+                )
+        return lexed.body
+
+    def _parameters(self, transaction: Transaction, oids: Sequence[int]) -> tuple[ParameterType, ...]:
+        unknown = sorted(set(oids) - self._types.keys())
+        for row in ask(transaction, "types", oids=unknown) if unknown else ():
+            self._types[row["oid"]] = ParameterType(row["name"], row["is_array"])
+        return tuple(self._types[oid] for oid in oids)
+
+    def _settle(self, transaction: Transaction) -> None:
+        if self._silent:
+            transaction.set_local(**{"pg_stat_statements.track": "none"})
+        # Strings are to be read as the lexer reads them.
+        transaction.set_local(standard_conforming_strings="on")
+
+
+def _has_strings(text: str) -> bool:
+    return any(token.kind is Kind.STRING for token in lex(text).tokens)
+
+
+def _check_locks(transaction: Transaction, mentions: Mentions) -> None:
+    for row in ask(transaction, "strong_locks"):
+        if mentions.mention(row["name"]):
+            raise NotDone(
+                f"Another session holds or awaits an ACCESS EXCLUSIVE lock that concerns {row['schema']}.{row['name']}",
+                "Run again when the lock is gone.",
+            )
+
+
+def _lock_limit(facts: Facts) -> float:
+    settings = {setting.name: setting.value for setting in facts.server.settings}
+    try:
+        per_transaction = int(settings["max_locks_per_transaction"])
+        slots = int(settings["max_connections"]) + int(settings.get("max_prepared_transactions", "0"))
+    except (KeyError, ValueError):
+        return _DEFAULT_LOCKS * _LOCK_SHARE
+    return per_transaction * slots * _LOCK_SHARE

@@ -1,0 +1,45 @@
+"""Within which limits plans are observed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Limits(Protocol):
+    """What the planner needs of the configuration; CollectConfig has it, and says what each limit means."""
+
+    @property
+    def max_explains(self) -> int:
+        """How many EXPLAINs in all."""
+
+    @property
+    def execute(self) -> str:
+        """What may be executed: off or safe."""
+
+    @property
+    def execute_timeout_ms(self) -> int:
+        """For one execution."""
+
+    @property
+    def execute_total_ms(self) -> int:
+        """For all executions."""
+
+    @property
+    def execute_max_statements(self) -> int:
+        """How many executions."""
+
+    @property
+    def execute_min_calls(self) -> int:
+        """How often the server must have run a statement."""
+
+    @property
+    def execute_max_mean_ms(self) -> float:
+        """How long it may have taken on average."""
+
+    @property
+    def execute_max_max_ms(self) -> float:
+        """How long it may ever have taken."""
+
+    @property
+    def execute_max_cost(self) -> float:
+        """The planner's cost of it."""

@@ -1,0 +1,39 @@
+"""What goes into an observation of plans, and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pgadvisor.model.base import Model
+from pgadvisor.model.coverage import Gap
+from pgadvisor.model.plans import ObservedPlan
+from pgadvisor.model.shape import StatementShape
+
+
+class Candidate(Model, frozen=True, kw_only=True):
+    """A statement to plan: its normalised text, its shape where it was understood, and how the server ran it."""
+
+    query_id: str
+    text: str
+    shape: StatementShape | None
+    calls: int
+    mean_ms: float
+    max_ms: float
+
+
+@dataclass
+class Observation:
+    """What was observed so far; filled in place, so that an interruption loses nothing.
+
+    explained and executed count EXPLAINs without and with ANALYZE, also those that failed. executed_ms is the time
+    spent waiting for the latter. scans_added counts, per qualified table or index, the scans that executed plans
+    added to its counters. statement_entries is how many entries all this added to pg_stat_statements at most.
+    """
+
+    plans: list[ObservedPlan] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    explained: int = 0
+    executed: int = 0
+    executed_ms: float = 0.0
+    scans_added: dict[str, int] = field(default_factory=dict)
+    statement_entries: int = 0

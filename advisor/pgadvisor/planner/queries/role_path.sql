@@ -1,0 +1,3 @@
+-- The role's own search path, as set and as searched.
+SELECT pg_catalog.current_setting('search_path') AS search_path,
+       pg_catalog.current_schemas(true)::pg_catalog.text[] AS schemas

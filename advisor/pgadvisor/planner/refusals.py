@@ -1,0 +1,56 @@
+"""Why a statement was not planned or not executed, in words for a reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors
+
+if TYPE_CHECKING:
+    from pgadvisor.postgres.session import Session
+
+# Conditions whose message speaks of names and syntax alone, never of values of rows.
+_ABOUT_THE_TEXT = "42"
+
+
+class NotDone(Exception):  # noqa: N818  no error: a decision
+    """A statement is not planned or executed; reason is a sentence, remedy what the reader can do, or ""."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+def took_too_long(session: Session) -> NotDone:
+    """A planning that did not end in time, by the option that allowed it the least."""
+    if session.lock_timeout_ms <= session.statement_timeout_ms:
+        return NotDone(
+            "Planning it took longer than the lock timeout, for which at most others shall wait for us",
+            "Raise collect.lock_timeout_ms.",
+        )
+    return NotDone("Planning it took longer than the statement timeout", "Raise collect.statement_timeout_ms.")
+
+
+def refused_by_server(error: psycopg.Error, session: Session) -> NotDone:
+    """What the server's error means for the reader."""
+    if isinstance(error, errors.LockNotAvailable):
+        return NotDone("A lock on one of its relations could not be had in time", "Run again when the lock is gone.")
+    if isinstance(error, errors.QueryCanceled):
+        return took_too_long(session)
+    message = error.diag.message_primary or str(error)
+    if isinstance(error, errors.InsufficientPrivilege):
+        # A function that not everybody may call is none that a role should get for the sake of a plan.
+        mend = "If the role is to see its plan: GRANT SELECT on its tables and USAGE on their schemas."
+        return NotDone(f"The role may not use what it names: {message}", "" if "for function" in message else mend)
+    if isinstance(error, (errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName)):
+        return NotDone(
+            f"The server does not know a name in it: {message}",
+            "If the statement runs under another search_path, set that for the role too.",
+        )
+    if isinstance(error, errors.IndeterminateDatatype):
+        return NotDone(f"The server cannot tell the type of a parameter from the normalised text: {message}")
+    if error.sqlstate is None or error.sqlstate.startswith(_ABOUT_THE_TEXT):
+        return NotDone(f"The server does not accept it as one statement: {message}")
+    return NotDone(f"The server refused it with SQLSTATE {error.sqlstate} ({type(error).__name__})")

@@ -1,0 +1,78 @@
+"""Statements of strangers over the wire: nothing is sent for execution that the server has not read as one command.
+
+The simple protocol runs every command of a text. The extended protocol's Parse refuses several
+(https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY) and runs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import RawCursor, pq
+
+from pgadvisor.postgres.session import MARKER
+
+if TYPE_CHECKING:
+    from pgadvisor.postgres.session import Session
+
+
+def explain_command(options: str, text: str) -> str:
+    """An EXPLAIN of a text, marked as ours. The line feed ends a comment that the text may end with."""
+    return f"EXPLAIN ({options}) {text}\n{MARKER}"
+
+
+def parse(session: Session, command: str) -> tuple[int, ...]:
+    """Has the server parse a text as one command, without running it; the oids of its parameters' types.
+
+    Raises psycopg.Error where the server refuses it: several commands, invalid SQL, unknown names, a type it cannot
+    infer, a lock it cannot get. The transaction is then of no more use.
+    """
+    connection = session.connection
+    try:
+        encoded = command.encode(connection.info.encoding)
+    except UnicodeEncodeError as error:
+        raise psycopg.DataError("the text has characters that the connection cannot send") from error
+    if b"\0" in encoded:
+        raise psycopg.DataError("the text has a NUL character")
+    with session.timed():
+        _checked(connection, connection.pgconn.prepare(b"", encoded))
+        described = _checked(connection, connection.pgconn.describe_prepared(b""))
+    return tuple(described.param_type(position) for position in range(described.nparams))
+
+
+def explain(session: Session, command: str) -> dict[str, Any]:
+    """Runs an EXPLAIN (FORMAT JSON) by the simple protocol, which alone leaves $n open, after it passed `parse`.
+
+    The settings that bear on reading the text are those that `parse` had: both are in one transaction.
+    """
+    parse(session, command)
+    with session.connection.cursor() as cursor, session.timed():
+        cursor.execute(command.encode(session.connection.info.encoding), prepare=False)
+        return _only_plan(cursor.fetchall())
+
+
+def explain_with(session: Session, command: str, values: Sequence[str | None]) -> dict[str, Any]:
+    """Runs an EXPLAIN (FORMAT JSON) by the extended protocol, its parameters bound as text of unnamed types."""
+    with RawCursor(session.connection) as cursor, session.timed():
+        cursor.execute(command.encode(session.connection.info.encoding), list(values), prepare=False)
+        return _only_plan(cursor.fetchall())
+
+
+def _only_plan(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    ((documents,),) = rows
+    (plan,) = documents
+    if not isinstance(plan, dict):
+        raise TypeError("EXPLAIN gave no JSON object")
+    return plan
+
+
+def _checked(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> pq.abc.PGresult:
+    if result.status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
+        return result
+    encoding = connection.info.encoding
+    sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE)
+    message = result.error_message.decode(encoding, "replace").strip()
+    kind = psycopg.OperationalError if sqlstate is None else psycopg.errors.lookup(sqlstate.decode("ascii"))
+    raise kind(message, info=result, encoding=encoding)

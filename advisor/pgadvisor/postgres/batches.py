@@ -1,0 +1,98 @@
+"""Functions that wait behind strong locks: asked only about relations without one, few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from pgadvisor.model.coverage import Fact
+from pgadvisor.postgres.gaps import gap_of, gaps_on, is_lost
+from pgadvisor.postgres.reader import Reader
+
+# The server's lock table has room for about 64 locks per connection, for all of them together; each function holds
+# its locks until it returns, some until the transaction ends.
+BATCH_SIZE = 200
+# How often a batch may fail before the rest of it is given up: each failure costs up to a timeout.
+MAX_FAILURES = 20
+
+LOCKED = "An ACCESS EXCLUSIVE lock is held on it or waited for, so it was left alone"
+LOCKED_REMEDY = "Run again when the session that holds or wants the lock is done."
+
+
+@dataclass(frozen=True)
+class Target:
+    """An object to ask about: its name for people, and the relations that will be locked for it."""
+
+    oid: int
+    name: str
+    locks: frozenset[int]
+
+
+@dataclass
+class Batches:
+    """One question, asked about many objects. rows are the answers, missing the oids that got none."""
+
+    reader: Reader
+    fact: Fact
+    question: str
+    what: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    missing: set[int] = field(default_factory=set)
+    failures: int = 0
+
+    def ask(self, targets: Sequence[Target]) -> None:
+        """Asks about all of them. What could not be had becomes a gap; raises where the connection is lost."""
+        free = self._without_locked(targets)
+        for start in range(0, len(free), BATCH_SIZE):
+            self.reader.progress(f"Reading {self.what}", start, len(free))
+            self._batch(free[start : start + BATCH_SIZE])
+
+    def _batch(self, targets: Sequence[Target]) -> None:
+        if not targets:
+            return
+        oids = [target.oid for target in targets]
+        session, queries = self.reader.session, self.reader.queries
+        try:
+            # Some locks stay until the transaction ends, and who wants a stronger one waits for that.
+            with session.transaction(statement_timeout_ms=session.keep_timeout_ms) as transaction:
+                rows = transaction.rows(queries[self.question], {"oids": oids})
+                if not self.rows:
+                    self.reader.locks_held(transaction.row(queries["own_locks"])["locks"])
+            self.rows += rows
+        except psycopg.Error as error:
+            if is_lost(session, error):
+                raise
+            self._retry(targets, error)
+
+    def _retry(self, targets: Sequence[Target], error: psycopg.Error) -> None:
+        """Leaves out what has been locked in the meantime, then tries in halves, so that one object fails alone."""
+        self.failures += 1
+        if len(targets) == 1 or self.failures > MAX_FAILURES:
+            session = self.reader.session
+            is_lock_limit = session.keep_timeout_ms < session.statement_timeout_ms
+            option = "--lock-timeout" if is_lock_limit else "--statement-timeout"
+            gap = gap_of(error, self.fact, self.what, timeout_option=option)
+            self._missed(targets, gap.reason, gap.remedy)
+            return
+        free = self._without_locked(targets)
+        half = (len(free) + 1) // 2
+        self._batch(free[:half])
+        self._batch(free[half:])
+
+    def _without_locked(self, targets: Sequence[Target]) -> list[Target]:
+        locked = strong_locks(self.reader, self.fact)
+        self._missed([target for target in targets if target.locks & locked], LOCKED, LOCKED_REMEDY)
+        return [target for target in targets if not target.locks & locked]
+
+    def _missed(self, targets: Sequence[Target], reason: str, remedy: str) -> None:
+        self.missing.update(target.oid for target in targets)
+        self.reader.into.gaps += gaps_on(self.fact, (target.name for target in targets), reason, remedy)
+
+
+def strong_locks(reader: Reader, fact: Fact) -> frozenset[int]:
+    """Oids of relations on which ACCESS EXCLUSIVE is held or waited for at this moment."""
+    rows = reader.rows(fact, "strong_locks", "the list of locks")
+    return frozenset(row["oid"] for row in rows or ())

@@ -1,0 +1,142 @@
+"""Reads relations, columns, indexes and constraints in one snapshot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import psycopg
+
+from pgadvisor.indexes.quoting import qualified
+from pgadvisor.model.catalog import (
+    Catalog,
+    Column,
+    Constraint,
+    Index,
+    IndexDefinition,
+    IndexKey,
+    Relation,
+)
+from pgadvisor.model.coverage import Fact, Gap, Presence
+from pgadvisor.postgres.batches import Batches, Target
+from pgadvisor.postgres.reader import Reader, convert
+
+# A transaction holds back vacuum for as long as it runs.
+MAX_SNAPSHOT_S = 30.0
+
+_QUESTIONS = ("relations", "columns", "indexes", "index_keys", "constraints")
+
+Rows = list[dict[str, Any]]
+
+
+def read_catalog(reader: Reader) -> None:
+    """Reads the catalog, whole or not at all: half of it would make what is missing look absent."""
+    fact = Fact.CATALOG
+    reader.present(fact, Presence.ABSENT)
+    reader.progress("Reading the catalog")
+    gaps_before = len(reader.into.gaps)
+    _check_schemas(reader)
+    answers = _answers(reader)
+    if answers is None:
+        return
+    catalog = _catalog(answers)
+    expressions = Batches(reader, fact, "index_expressions", "index expressions and predicates")
+    expressions.ask(_with_expressions(answers["indexes"]))
+    reader.into.catalog = _completed(catalog, expressions.rows, answers["indexes"])
+    reader.present(fact, Presence.PRESENT if len(reader.into.gaps) == gaps_before else Presence.PARTIAL)
+
+
+def _check_schemas(reader: Reader) -> None:
+    wanted = reader.scope.schemas
+    if not wanted:
+        return
+    rows = reader.rows(Fact.CATALOG, "schemas", "the list of schemas")
+    if rows is None:
+        return
+    found = {row["name"] for row in rows}
+    reader.into.gaps += [
+        Gap(fact=Fact.CATALOG, scope=schema, reason="There is no schema of this name", remedy="Check --schema.")
+        for schema in wanted
+        if schema not in found
+    ]
+
+
+def _answers(reader: Reader) -> dict[str, Rows] | None:
+    """The answers to all questions, as of one moment; None where one failed, which is a gap."""
+    ends_at = time.monotonic() + MAX_SNAPSHOT_S
+    answers: dict[str, Rows] = {}
+    question = _QUESTIONS[0]
+    try:
+        with reader.session.transaction(snapshot=True) as transaction:
+            for done, question in enumerate(_QUESTIONS):
+                reader.progress("Reading the catalog", done, len(_QUESTIONS))
+                left_ms = max(int((ends_at - time.monotonic()) * 1000), 1)
+                transaction.set_local(statement_timeout=f"{min(left_ms, reader.session.statement_timeout_ms)}ms")
+                answers[question] = transaction.rows(reader.queries[question], reader.parameters)
+            reader.locks_held(transaction.row(reader.queries["own_locks"])["locks"])
+    except psycopg.Error as error:
+        reader.failed(error, Fact.CATALOG, f"the catalog ({question.replace('_', ' ')})")
+        return None
+    return answers
+
+
+def _catalog(answers: dict[str, Rows]) -> Catalog:
+    keys = {oid: list(rows) for oid, rows in groupby(answers["index_keys"], key=lambda row: row["index_oid"])}
+    return Catalog(
+        relations=convert(answers["relations"], Relation),
+        columns=convert(answers["columns"], Column),
+        indexes=tuple(_index(row, keys.get(row["oid"], [])) for row in answers["indexes"]),
+        constraints=convert(answers["constraints"], Constraint),
+    )
+
+
+def _index(row: dict[str, Any], keys: Rows) -> Index:
+    row["definition"] = {
+        **row,
+        "keys": convert([key for key in keys if not key["included"]], IndexKey),
+        "include": [key["column"] for key in keys if key["included"]],
+    }
+    row["complete"] = not (row["has_expressions"] or row["has_predicate"])
+    return msgspec.convert(row, Index)
+
+
+def _with_expressions(rows: Rows) -> list[Target]:
+    return [
+        Target(
+            oid=row["oid"],
+            name=qualified(row["schema"], row["name"]),
+            locks=frozenset((row["oid"], row["table_oid"])),
+        )
+        for row in rows
+        if row["has_expressions"] or row["has_predicate"]
+    ]
+
+
+def _completed(catalog: Catalog, expressions: Rows, indexes: Sequence[dict[str, Any]]) -> Catalog:
+    """The catalog with the expressions and predicates that could be read."""
+    has_predicate = {row["oid"] for row in indexes if row["has_predicate"]}
+    texts = {row["oid"]: row for row in expressions}
+    return msgspec.structs.replace(
+        catalog,
+        indexes=tuple(
+            _with_texts(index, texts[index.oid], index.oid in has_predicate) if index.oid in texts else index
+            for index in catalog.indexes
+        ),
+    )
+
+
+def _with_texts(index: Index, texts: dict[str, Any], has_predicate: bool) -> Index:
+    definition: IndexDefinition = msgspec.structs.replace(
+        index.definition,
+        keys=tuple(
+            msgspec.structs.replace(key, expression=expression)
+            for key, expression in zip(index.definition.keys, texts["expressions"], strict=True)
+        ),
+        predicate=texts["predicate"],
+    )
+    known = all(key.column is not None or key.expression is not None for key in definition.keys)
+    complete = known and (definition.predicate is not None) == has_predicate
+    return msgspec.structs.replace(index, definition=definition, complete=complete)

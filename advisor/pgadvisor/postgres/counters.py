@@ -1,0 +1,114 @@
+"""Reads what has been counted, since when, and how large relations are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from pgadvisor.indexes.quoting import qualified
+from pgadvisor.model.catalog import Catalog, RelationKind
+from pgadvisor.model.counters import Counters, IndexCounters, RelationSize, TableCounters, Window
+from pgadvisor.model.coverage import Fact, Gap, Presence
+from pgadvisor.postgres.batches import Batches, Target
+from pgadvisor.postgres.reader import Reader, convert
+
+_RESETS = (
+    ("started_at", "server start"),
+    ("database_reset", "reset of this database's counters"),
+    # By hand, or by recovery from a crash, after which all counters start again.
+    ("shared_reset", "reset of shared statistics, as after a crash"),
+)
+
+
+def read_counters(reader: Reader) -> None:
+    """Counters of tables and indexes. Asked before anything else, so that they do not count us."""
+    reader.progress("Reading counters")
+    for fact in (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS):
+        reader.present(fact, Presence.ABSENT)
+    window = _window(reader)
+    counting = reader.into.presence[Fact.TABLE_COUNTERS]
+    tables = reader.rows(Fact.TABLE_COUNTERS, "table_counters", "the counters of tables")
+    indexes = reader.rows(Fact.INDEX_COUNTERS, "index_counters", "the counters of indexes")
+    reader.into.counters = Counters(
+        window=window,
+        tables=convert(tables or (), TableCounters),
+        indexes=convert(indexes or (), IndexCounters),
+    )
+    reader.present(Fact.TABLE_COUNTERS, Presence.ABSENT if tables is None else counting)
+    reader.present(Fact.INDEX_COUNTERS, Presence.ABSENT if indexes is None else counting)
+
+
+def _window(reader: Reader) -> Window:
+    """The window of counters; notes in presence how far counting is on."""
+    rows = reader.rows(Fact.TABLE_COUNTERS, "counters_window", "when counters were last reset")
+    reader.present(Fact.TABLE_COUNTERS, Presence.PRESENT if rows else Presence.PARTIAL)
+    if not rows:
+        return Window(since=None, until=datetime.now(UTC), source="unknown")
+    (row,) = rows
+    if not row["track_counts"]:
+        reader.present(Fact.TABLE_COUNTERS, Presence.PARTIAL)
+        for fact in (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS):
+            reader.into.gaps.append(
+                Gap(
+                    fact=fact,
+                    scope="",
+                    reason="track_counts is off, so the server counts nothing",
+                    remedy="Set track_counts to on (autovacuum needs it as well), then wait for a typical period.",
+                )
+            )
+    return window_since(row)
+
+
+def window_since(row: Mapping[str, Any]) -> Window:
+    """The window that starts at the latest of the known resets."""
+    known = [(row[name], source) for name, source in _RESETS if row[name] is not None]
+    since, source = max(known, key=lambda reset: reset[0], default=(None, "unknown"))
+    return Window(since=since, until=row["until"], source=source)
+
+
+def read_sizes(reader: Reader) -> None:
+    """Sizes of tables and indexes: the files' own, never guessed from the catalog."""
+    counters = reader.into.counters
+    if counters is None:
+        return
+    reader.present(Fact.SIZES, Presence.ABSENT)
+    batches = Batches(reader, Fact.SIZES, "sizes", "sizes")
+    targets = _with_storage(reader.into.catalog)
+    batches.ask(targets)
+    database = reader.rows(
+        Fact.SIZES, "database_size", "the size of the database", remedy="GRANT pg_read_all_stats to the role."
+    )
+    reader.into.counters = msgspec.structs.replace(
+        counters,
+        sizes=tuple(sorted(convert(batches.rows, RelationSize), key=lambda size: size.oid)),
+        database_size_bytes=database[0]["database_size_bytes"] if database else None,
+    )
+    if len(batches.missing) == len(targets) and (targets or reader.into.presence[Fact.CATALOG] is Presence.ABSENT):
+        return
+    reader.present(Fact.SIZES, Presence.PARTIAL if batches.missing or not database else Presence.PRESENT)
+
+
+def _with_storage(catalog: Catalog) -> list[Target]:
+    tables = {
+        relation.oid: relation
+        for relation in catalog.relations
+        if relation.kind in (RelationKind.TABLE, RelationKind.MATERIALIZED_VIEW)
+    }
+    indexes = [index for index in catalog.indexes if index.table_oid in tables]
+    # A table's total opens its indexes as well.
+    opened = {oid: {oid} for oid in tables}
+    for index in indexes:
+        opened[index.table_oid].add(index.oid)
+    return [
+        *(
+            Target(oid=oid, name=qualified(table.schema, table.name), locks=frozenset(opened[oid]))
+            for oid, table in tables.items()
+        ),
+        *(
+            Target(oid=index.oid, name=qualified(index.schema, index.name), locks=frozenset((index.oid,)))
+            for index in indexes
+        ),
+    ]

@@ -1,0 +1,2 @@
+-- needs: pg_constraint.conenforced
+con.conenforced

@@ -1,0 +1,2 @@
+-- needs: pg_index.indnullsnotdistinct
+x.indnullsnotdistinct

@@ -1,0 +1,3 @@
+  SELECT stats_reset FROM pg_catalog.pg_stat_bgwriter
+  UNION ALL SELECT stats_reset FROM pg_catalog.pg_stat_archiver
+  UNION ALL SELECT stats_reset FROM pg_catalog.pg_stat_slru

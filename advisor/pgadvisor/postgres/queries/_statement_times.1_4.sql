@@ -1,0 +1,9 @@
+-- needs: pg_stat_statements.total_time
+  s.total_time AS total_ms,
+  s.min_time AS min_ms,
+  s.max_time AS max_ms,
+  s.mean_time AS mean_ms,
+  s.stddev_time AS stddev_ms,
+  NULL::pg_catalog.int8 AS plans,
+  NULL::pg_catalog.float8 AS plan_ms,
+  NULL::pg_catalog.int8 AS wal_bytes

@@ -1,0 +1,2 @@
+-- needs: pg_stat_statements.toplevel
+s.toplevel

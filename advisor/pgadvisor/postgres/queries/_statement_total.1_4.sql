@@ -1,0 +1,2 @@
+-- needs: pg_stat_statements.total_time
+s.total_time

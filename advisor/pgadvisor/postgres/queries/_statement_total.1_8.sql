@@ -1,0 +1,2 @@
+-- needs: pg_stat_statements.total_exec_time
+s.total_exec_time

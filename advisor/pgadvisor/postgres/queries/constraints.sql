@@ -1,0 +1,43 @@
+-- type: Constraint
+WITH user_relations AS (
+{user_relations}
+)
+SELECT
+  con.oid,
+  con.conrelid AS table_oid,
+  con.conname::pg_catalog.text AS name,
+  CASE con.contype
+    WHEN 'p' THEN 'primary key'
+    WHEN 'u' THEN 'unique'
+    WHEN 'f' THEN 'foreign key'
+    WHEN 'c' THEN 'check'
+    WHEN 'x' THEN 'exclusion'
+    WHEN 'n' THEN 'not null'
+    ELSE 'trigger'
+  END AS kind,
+  ARRAY(
+    SELECT a.attname::pg_catalog.text
+    FROM pg_catalog.unnest(con.conkey) WITH ORDINALITY AS k (number, position)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = con.conrelid AND a.attnum = k.number
+    ORDER BY k.position
+  ) AS columns,
+  nullif(con.confrelid, 0) AS referenced_oid,
+  ARRAY(
+    SELECT a.attname::pg_catalog.text
+    FROM pg_catalog.unnest(con.confkey) WITH ORDINALITY AS k (number, position)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = con.confrelid AND a.attnum = k.number
+    ORDER BY k.position
+  ) AS referenced_columns,
+  nullif(con.conindid, 0) AS index_oid,
+  nullif(con.conparentid, 0) AS parent_oid,
+  con.convalidated AS validated,
+  {enforced} AS enforced,
+  con.condeferrable AS deferrable,
+  CASE WHEN con.contype = 'f' THEN con.confdeltype::pg_catalog.text ELSE 'a' END AS on_delete,
+  CASE WHEN con.contype = 'f' THEN con.confupdtype::pg_catalog.text ELSE 'a' END AS on_update,
+  CASE WHEN con.contype = 'f' THEN con.confmatchtype::pg_catalog.text ELSE 's' END AS match_type
+FROM pg_catalog.pg_constraint AS con
+-- Foreign keys of other schemas hold the indexes they refer to in place.
+WHERE con.conrelid IN (SELECT oid FROM user_relations)
+  OR (con.contype = 'f' AND con.confrelid IN (SELECT oid FROM user_relations))
+ORDER BY con.oid

@@ -1,0 +1,6 @@
+-- NULL where the library is not loaded: its settings do not exist then.
+SELECT
+  pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int4 AS capacity,
+  pg_catalog.current_setting('pg_stat_statements.track', true) AS track,
+  pg_catalog.current_setting('compute_query_id', true) AS compute_query_id,
+  pg_catalog.clock_timestamp() AS until

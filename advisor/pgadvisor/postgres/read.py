@@ -1,0 +1,41 @@
+"""Reads a database: several short read-only transactions, what we would disturb first."""
+
+from __future__ import annotations
+
+import psycopg
+
+from pgadvisor.postgres.catalog import read_catalog
+from pgadvisor.postgres.counters import read_counters, read_sizes
+from pgadvisor.postgres.gaps import raise_if_lost
+from pgadvisor.postgres.reader import Collected, Reader, Scope
+from pgadvisor.postgres.server import read_activity, read_server
+from pgadvisor.postgres.session import Session
+from pgadvisor.postgres.statements import read_statements
+from pgadvisor.postgres.statistics import read_statistics
+from pgadvisor.progress import Progress
+
+__all__ = ["Collected", "Scope", "read"]
+
+
+def read(session: Session, config: Scope, into: Collected, progress: Progress) -> None:
+    """Fills `into`, part by part; a part that could not be read is a gap.
+
+    Raises psycopg.OperationalError where the connection is lost, KeyboardInterrupt; what was complete stays.
+    """
+    reader = Reader(session, config, into, progress)
+    try:
+        _read_all(reader)
+    except psycopg.Error as error:
+        raise_if_lost(session, error)
+        raise
+
+
+def _read_all(reader: Reader) -> None:
+    reader.probe()
+    read_counters(reader)
+    read_statements(reader)
+    read_server(reader)
+    read_catalog(reader)
+    read_statistics(reader)
+    read_sizes(reader)
+    read_activity(reader)

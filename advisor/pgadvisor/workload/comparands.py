@@ -1,0 +1,181 @@
+"""The two sides of a condition: the columns in it, and what they are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from pgadvisor.model.catalog import Column
+from pgadvisor.model.shape import Comparand
+from pgadvisor.workload.mending import is_cut
+from pgadvisor.workload.scopes import Origin, Scope
+from pgadvisor.workload.trees import Tree, bare, parameters, uncast, walk
+from pgadvisor.workload.words import words
+
+if TYPE_CHECKING:
+    from pgadvisor.workload.reader import Reader
+
+# Functions whose value changes from row to row: no index is searched for it.
+_VOLATILE = words("random random_normal clock_timestamp timeofday nextval gen_random_uuid uuidv4 uuidv7")
+# What looks like a column but is a function without parentheses.
+_NILADIC = words("current_user current_role session_user user current_catalog current_schema default")
+
+_STRINGS = (exp.Literal, exp.ByteString, exp.RawString, exp.National, exp.HexString, exp.BitString)
+
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+_WIDER_NUMBERS = {exp.DType.DECIMAL: "numeric", exp.DType.DOUBLE: "double precision", exp.DType.FLOAT: "real"}
+# A cast of a column to these changes nothing that an index would notice. (pg_cast, castmethod b.)
+_SAME = {
+    "varchar": (exp.DType.TEXT, exp.DType.VARCHAR),
+    "text": (exp.DType.TEXT, exp.DType.VARCHAR),
+    "int2": (exp.DType.SMALLINT,),
+    "int4": (exp.DType.INT,),
+    "int8": (exp.DType.BIGINT,),
+    "uuid": (exp.DType.UUID,),
+    "date": (exp.DType.DATE,),
+    "timestamp": (exp.DType.TIMESTAMP,),
+    "timestamptz": (exp.DType.TIMESTAMPTZ,),
+    "bool": (exp.DType.BOOLEAN,),
+    "jsonb": (exp.DType.JSONB,),
+    "numeric": (exp.DType.DECIMAL,),
+    "float8": (exp.DType.DOUBLE,),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A base column in a condition, and what hides it from an index."""
+
+    origin: Origin
+    hidden_by: str = ""
+
+
+@dataclass(frozen=True)
+class Other:
+    """What stands on the other side. occurrences are the uses of relations whose columns are in it."""
+
+    comparand: Comparand
+    constant: str | None = None
+    parameters: tuple[int, ...] = ()
+    occurrences: frozenset[int] = frozenset()
+    volatile: bool = False
+    cast_to: exp.DType | None = None
+
+    def converts(self, column: Column) -> str:
+        """The cast that PostgreSQL itself puts around a column to compare it with this; "" where there is none."""
+        if column.type_name in _INTEGERS and self.cast_to in _WIDER_NUMBERS:
+            return f"cast to {_WIDER_NUMBERS[self.cast_to]}"
+        if column.type_name == "bpchar" and self.cast_to is exp.DType.TEXT:
+            return "cast to text"
+        return ""
+
+
+def subjects(reader: Reader, node: Tree, scope: Scope) -> list[Subject]:
+    """The base columns on one side of a condition, subqueries left out."""
+    node = bare(node)
+    found: dict[Subject, None] = {}
+    if isinstance(node, exp.Column):
+        own = reader.column_of(node, scope)
+        return [] if own is None else [Subject(own)]
+    if isinstance(node, exp.Cast):
+        inner = bare(node.this)
+        if isinstance(inner, exp.Column):
+            return [_cast(subject, node) for subject in subjects(reader, inner, scope)]
+    hidden_by = _hiding(reader, node)
+    for each in walk(node):
+        if isinstance(each, exp.Column):
+            origin = reader.column_of(each, scope)
+            if origin is not None:
+                found[Subject(origin, hidden_by)] = None
+    return list(found)
+
+
+def others(reader: Reader, nodes: Sequence[Tree], scope: Scope) -> Other:
+    """What a column is compared with: one value, or those of a list or a range taken together."""
+    each = [_other(reader, node, scope) for node in nodes]
+    if len(each) == 1:
+        return each[0]
+    kinds = {other.comparand for other in each}
+    constants = [other.constant for other in each if other.constant is not None]
+    for comparand in (Comparand.COLUMN, Comparand.EXPRESSION, Comparand.PARAMETER, Comparand.CONSTANT):
+        if comparand in kinds:
+            break
+    else:
+        comparand = Comparand.EXPRESSION
+    return Other(
+        comparand,
+        constant=", ".join(constants) if comparand is Comparand.CONSTANT and len(constants) == len(each) else None,
+        parameters=tuple(dict.fromkeys(n for other in each for n in other.parameters)),
+        occurrences=frozenset().union(*(other.occurrences for other in each)),
+        volatile=any(other.volatile for other in each),
+        cast_to=next((other.cast_to for other in each if other.cast_to is not None), None),
+    )
+
+
+def _other(reader: Reader, node: Tree, scope: Scope) -> Other:
+    node = bare(node)
+    cast_to = node.to.this if isinstance(node, exp.Cast) and isinstance(node.to, exp.DataType) else None
+    inner = uncast(node)
+    constant = _constant(inner)
+    if constant is not None:
+        return Other(Comparand.CONSTANT, constant=constant or None, cast_to=cast_to)
+    positions = parameters(node)
+    if isinstance(inner, exp.Parameter):
+        return Other(Comparand.PARAMETER, parameters=positions, cast_to=cast_to)
+    occurrences: set[int] = set()
+    volatile = False
+    for each in walk(inner):
+        if isinstance(each, exp.Column):
+            origins = reader.columns_of(each, scope)
+            occurrences |= {origin.occurrence for origin in origins if origin is not None}
+        elif isinstance(each, exp.Func):
+            volatile = volatile or reader.function_name(each) in _VOLATILE
+    is_column = isinstance(inner, exp.Column) and inner.name.lower() not in _NILADIC
+    return Other(
+        Comparand.COLUMN if is_column else Comparand.EXPRESSION,
+        parameters=positions,
+        occurrences=frozenset(occurrences),
+        volatile=volatile,
+        cast_to=cast_to,
+    )
+
+
+def _constant(node: Tree) -> str | None:
+    """A constant as SQL spells it; "" where it is too long to be kept, None where it is no constant."""
+    if isinstance(node, exp.Neg):
+        inner = _constant(uncast(node.this))
+        return inner and f"-{inner}"
+    if isinstance(node, exp.Literal) and not node.is_string:
+        return str(node.name)
+    if isinstance(node, _STRINGS):
+        value = str(node.name)
+        return "" if is_cut(value) else "'" + value.replace("'", "''") + "'"
+    if isinstance(node, exp.Boolean | exp.Null):
+        return node.sql().lower()
+    return None
+
+
+def _cast(subject: Subject, node: exp.Cast) -> Subject:
+    to = node.to
+    same = _SAME.get(subject.origin.column.type_name, ())
+    if to.this in same and not to.expressions:
+        return subject
+    return Subject(subject.origin, subject.hidden_by or f"cast to {_type_name(to)}")
+
+
+def _type_name(node: Tree) -> str:
+    return node.sql(dialect="postgres").lower()
+
+
+def _hiding(reader: Reader, node: Tree) -> str:
+    """What stands around the columns of an expression."""
+    if isinstance(node, exp.Cast):
+        return f"cast to {_type_name(node.to)}"
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        node = node.expression
+    name = reader.function_name(node) if isinstance(node, exp.Func) else ""
+    # CASE, operators of JSON and the like are functions to the parser, but have no name in the text.
+    return f"function {name}" if name else "expression"

@@ -1,0 +1,229 @@
+"""Conditions of WHERE and ON, taken apart into predicates on columns and joins between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from pgadvisor.model.shape import Comparand, Join, Predicate
+from pgadvisor.workload.comparands import Other, Subject, others, subjects
+from pgadvisor.workload.gathered import reference
+from pgadvisor.workload.operators import BINARY, FLIPPED, NEGATED, SYNONYMS, can_use_btree
+from pgadvisor.workload.scopes import Origin, Scope
+from pgadvisor.workload.trees import Tree, bare, children, uncast
+
+if TYPE_CHECKING:
+    from pgadvisor.workload.reader import Reader
+
+_NOTHING = Other(Comparand.NOTHING)
+
+
+class Conditions:
+    """Reads one condition of one level. not_limited: occurrences of an outer join's kept side."""
+
+    def __init__(self, reader: Reader, scope: Scope, not_limited: frozenset[int]) -> None:
+        self._reader = reader
+        self._scope = scope
+        self._not_limited = not_limited
+
+    def read(self, node: Tree) -> None:
+        """Walks down AND, OR and NOT without recursion: they come by the thousand."""
+        stack: list[tuple[Tree, bool, bool]] = [(node, False, False)]
+        while stack:
+            each, negated, in_or = stack.pop()
+            each = bare(each)
+            if isinstance(each, exp.Connector):
+                in_or = in_or or negated or not isinstance(each, exp.And)
+                stack += [(each.expression, False, in_or), (each.this, False, in_or)]
+            elif isinstance(each, exp.Not):
+                stack.append((each.this, not negated, in_or))
+            else:
+                self._leaf(each, negated, in_or)
+
+    def equate(self, left: Origin, right: Origin) -> None:
+        """An equality between columns of two relations."""
+        if left.joined and right.joined:
+            self._reader.gathered.joins[Join(left=reference(left), right=reference(right))] = None
+            return
+        for one, other in ((left, right), (right, left)):
+            if one.joined:
+                self._emit(Subject(one), "=", Other(Comparand.COLUMN, occurrences=frozenset({other.occurrence})), False)
+
+    def _leaf(self, node: Tree, negated: bool, in_or: bool) -> None:
+        if isinstance(node, exp.Escape):
+            node = bare(node.this)
+        if node.args.get("negate"):
+            negated = not negated
+        if isinstance(node, exp.Exists):
+            return
+        if isinstance(node, exp.In):
+            self._in(node, negated, in_or)
+        elif isinstance(node, exp.Is):
+            self._is(node, negated, in_or)
+        elif isinstance(node, exp.Between):
+            bounds = others(self._reader, [node.args["low"], node.args["high"]], self._scope)
+            self._compare_with(node.this, "between", bounds, negated, in_or)
+        elif isinstance(node, exp.MatchAgainst):
+            self._comparison(node.expressions[0], "@@", node.this, negated, in_or)
+        elif isinstance(node, exp.Operator):
+            spelled = str(node.args["operator"]).rsplit(".", 1)[-1].strip()
+            self._comparison(node.this, SYNONYMS.get(spelled, spelled), node.expression, negated, in_or)
+        elif type(node) in BINARY:
+            self._comparison(node.this, BINARY[type(node)], node.expression, negated, in_or)
+        else:
+            # A bare boolean, or a function that decides.
+            for subject in subjects(self._reader, node, self._scope):
+                self._emit(subject, "is false" if negated else "is true", _NOTHING, in_or)
+
+    def _is(self, node: exp.Is, negated: bool, in_or: bool) -> None:
+        what = node.expression
+        name = what.sql().lower() if isinstance(what, exp.Null | exp.Boolean) else ""
+        if not name:
+            self._fallback(node, in_or)
+            return
+        operator = f"is not {name}" if negated else f"is {name}"
+        for subject in subjects(self._reader, node.this, self._scope):
+            # A relation filled up with NULLs is not read through an index for them.
+            padded = operator == "is null" and self._scope.is_nullable(subject.origin)
+            self._emit(subject, operator, _NOTHING, in_or or padded)
+
+    def _in(self, node: exp.In, negated: bool, in_or: bool) -> None:
+        query = node.args.get("query")
+        if query is not None:
+            self._in_query(node.this, query, negated, in_or)
+            return
+        values = node.expressions
+        columns = _row(node.this)
+        if len(columns) == 1:
+            self._compare_with(columns[0], "in", others(self._reader, values, self._scope), negated, in_or)
+            return
+        rows = [_row(value) for value in values]
+        for position, column in enumerate(columns):
+            items = [row[position] for row in rows if len(row) == len(columns)]
+            self._compare_with(column, "in", others(self._reader, items, self._scope), negated, in_or)
+
+    def _in_query(self, left: Tree, query: Tree, negated: bool, in_or: bool) -> None:
+        """`x IN (SELECT y ...)`: a join with the subquery unless it is negated or one choice of several."""
+        shown = self._reader.outputs.get(id(query))
+        origins = [] if shown is None else list(shown.columns.values())
+        columns = _row(left)
+        for position, column in enumerate(columns):
+            origin = origins[position] if len(origins) == len(columns) else None
+            for subject in subjects(self._reader, column, self._scope):
+                if origin is not None and not subject.hidden_by and not negated and not in_or and origin.joined:
+                    self.equate(subject.origin, origin)
+                else:
+                    self._emit(subject, "not in" if negated else "in", Other(Comparand.EXPRESSION), in_or)
+
+    def _comparison(self, left: Tree, operator: str, right: Tree, negated: bool, in_or: bool) -> None:
+        left, right = bare(left), bare(right)
+        quantified = _quantified(right)
+        if quantified is not None:
+            self._quantified(left, operator, quantified, negated, in_or)
+            return
+        columns, values = _row(left), _row(right)
+        if len(columns) > 1 or len(values) > 1:
+            self._rows(columns, operator, values, negated, in_or)
+            return
+        if self._equijoin(left, operator, right, negated, in_or):
+            return
+        self._compare_with(left, operator, others(self._reader, [right], self._scope), negated, in_or)
+        flipped = FLIPPED.get(operator, "")
+        if flipped:
+            self._compare_with(right, flipped, others(self._reader, [left], self._scope), negated, in_or)
+
+    def _equijoin(self, left: Tree, operator: str, right: Tree, negated: bool, in_or: bool) -> bool:
+        if operator != "=" or negated or in_or:
+            return False
+        sides = [subjects(self._reader, side, self._scope) for side in (left, right)]
+        if any(len(side) != 1 or side[0].hidden_by for side in sides):
+            return False
+        (one,), (other,) = sides
+        if one.origin.occurrence == other.origin.occurrence:
+            return False
+        self.equate(one.origin, other.origin)
+        return True
+
+    def _rows(self, columns: Sequence[Tree], operator: str, values: Sequence[Tree], negated: bool, in_or: bool) -> None:
+        """`(a, b) = (1, 2)` is two equalities; `(a, b) > (1, 2)` limits `a` alone, and to `>=`."""
+        if len(columns) != len(values):
+            padded = [*values, *[None] * (len(columns) - len(values))]
+            for column, _ in zip(columns, padded, strict=False):
+                self._compare_with(column, operator, Other(Comparand.EXPRESSION), negated, in_or)
+            return
+        for position, (column, value) in enumerate(zip(columns, values, strict=True)):
+            if operator == "=":
+                self._comparison(column, operator, value, negated, in_or)
+            elif position == 0 and operator in ("<", ">", "<=", ">="):
+                self._comparison(column, operator[0] + "=", value, negated, in_or)
+            else:
+                self._comparison(column, operator, value, negated, True)
+
+    def _quantified(self, left: Tree, operator: str, right: tuple[str, Tree], negated: bool, in_or: bool) -> None:
+        """`x = ANY (...)` is IN, `x <> ALL (...)` is NOT IN; with other operators the quantifier is part of it."""
+        quantifier, array = right
+        array = uncast(array)
+        if isinstance(array, exp.Query) and (operator, quantifier) == ("=", "any"):
+            self._in_query(left, array, negated, in_or)
+            return
+        items = list(array.expressions) if isinstance(array, exp.Array | exp.Tuple) else [array]
+        spelled = {("=", "any"): "in", ("<>", "all"): "not in"}.get((operator, quantifier), f"{operator} {quantifier}")
+        # A column that is searched in an array column: `$1 = ANY (tags)`.
+        self._compare_with(left, spelled, others(self._reader, items, self._scope), negated, in_or)
+        for subject in subjects(self._reader, array, self._scope):
+            other = others(self._reader, [left], self._scope)
+            self._emit(Subject(subject.origin, subject.hidden_by or "expression"), operator, other, in_or)
+
+    def _compare_with(self, node: Tree, operator: str, other: Other, negated: bool, in_or: bool) -> None:
+        if negated:
+            # What SQL spells as one operator is one here; PostgreSQL's `NOT a = 1` is left as what it is.
+            in_or = in_or or operator not in NEGATED
+            operator = NEGATED.get(operator, operator)
+        for subject in subjects(self._reader, node, self._scope):
+            self._emit(subject, operator, other, in_or)
+
+    def _fallback(self, node: Tree, in_or: bool) -> None:
+        for child in children(node):
+            for subject in subjects(self._reader, child, self._scope):
+                self._emit(Subject(subject.origin, subject.hidden_by or "expression"), "is true", _NOTHING, in_or)
+
+    def _emit(self, subject: Subject, operator: str, other: Other, in_or: bool) -> None:
+        origin = subject.origin
+        if not origin.filtered:
+            return
+        hidden_by = subject.hidden_by or other.converts(origin.column)
+        alone = not other.volatile and origin.occurrence not in other.occurrences
+        predicate = Predicate(
+            relation_oid=origin.relation_oid,
+            alias=origin.alias,
+            column=origin.column.name,
+            operator=operator,
+            comparand=other.comparand,
+            constant=other.constant,
+            indexable=not hidden_by and alone and can_use_btree(operator, origin.column, other.constant),
+            hidden_by=hidden_by,
+            in_or=in_or or origin.occurrence in self._not_limited,
+            parameters=other.parameters,
+        )
+        self._reader.gathered.predicates[predicate] = None
+
+
+def _row(node: Tree) -> list[Tree]:
+    """The members of a row, or the node alone."""
+    node = bare(node)
+    if isinstance(node, exp.Tuple):
+        return list(node.expressions)
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "row":
+        return list(node.expressions)
+    return [node]
+
+
+def _quantified(node: Tree) -> tuple[str, Tree] | None:
+    """ANY, SOME or ALL and what it goes over."""
+    if isinstance(node, exp.Any | exp.All):
+        return ("any" if isinstance(node, exp.Any) else "all"), bare(node.this)
+    if isinstance(node, exp.Anonymous) and node.name.lower() in ("all", "some") and len(node.expressions) == 1:
+        return ("all" if node.name.lower() == "all" else "any"), bare(node.expressions[0])
+    return None

@@ -1,0 +1,98 @@
+"""The report as one HTML page: no network, readable without JavaScript, safe with any text in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pgadvisor.model.report import Report
+from pgadvisor_reports import formatting, words
+from pgadvisor_reports.page import MAX_ROWS, Page
+from pgadvisor_reports.plan_tree import plan_table
+from pgadvisor_reports.sql_highlight import highlight
+from pgadvisor_reports.text import clip, visible
+
+MAX_TEXT = 6_000
+MAX_EMBEDDED_BYTES = 400_000
+
+_UNSAFE = re.compile("[<>&\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def render(report: Report) -> bytes:
+    """The page as UTF-8; the same report gives the same bytes."""
+    page = Page(report)
+    script = _asset("page.js")
+    data = _embedded(report)
+    html = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            report=report,
+            style=Markup(_asset("page.css")),  # noqa: S704  our own
+            script=Markup(script),  # noqa: S704  our own
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            data=data if len(data) <= MAX_EMBEDDED_BYTES else None,
+            data_bytes=len(data),
+            configuration=msgspec.json.format(msgspec.json.encode(report.configuration), indent=2).decode(),
+        )
+    )
+    return html.encode(errors="replace")
+
+
+def _embedded(report: Report) -> Markup:
+    """The report as JSON that neither ends its block nor opens another, nor holds what an editor would act on."""
+    text = msgspec.json.encode(report, order="deterministic").decode()
+    return Markup(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))  # noqa: S704  escaped here
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pgadvisor_reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_fit,
+    )
+    environment.filters.update(
+        {
+            name: getattr(formatting, name)
+            for name in ("count", "duration", "size", "fraction", "cost", "moment", "span", "significant", "grouped")
+        }
+    )
+    environment.filters["sql"] = _sql
+    environment.globals.update(
+        evidence=formatting.evidence,
+        impact=formatting.impact,
+        rate=formatting.rate,
+        window_length=formatting.window_length,
+        plan_table=plan_table,
+        words=words,
+        max_rows=MAX_ROWS,
+    )
+    return environment
+
+
+def _sql(text: str, fold: bool = False) -> Markup:
+    return highlight(text[:MAX_TEXT], fold=fold) + clip(text, MAX_TEXT)[MAX_TEXT:]
+
+
+def _fit(value: object) -> object:
+    """Every expression of a template passes here: what comes from elsewhere is made visible and kept to a length."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(clip(value, MAX_TEXT))
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("pgadvisor_reports").joinpath("assets", name).read_text(encoding="utf-8")

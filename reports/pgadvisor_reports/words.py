@@ -1,0 +1,82 @@
+"""What the words of the model mean, in a reader's terms: shared by page and terminal."""
+
+from __future__ import annotations
+
+from pgadvisor.model.base import Confidence, Severity
+from pgadvisor.model.coverage import Fact
+from pgadvisor.model.findings import OutcomeStatus
+from pgadvisor.model.report import Report
+
+CONFIDENCE = {
+    Confidence.MEASURED: "executed and timed",
+    Confidence.PROVED: "the planner or the catalog says so",
+    Confidence.ESTIMATED: "computed from statistics",
+    Confidence.HEURISTIC: "read off the structure alone",
+}
+
+FACT = {
+    Fact.CONNECTION: "Connection",
+    Fact.SERVER: "Server",
+    Fact.SETTINGS: "Settings",
+    Fact.CATALOG: "Catalog",
+    Fact.COLUMN_STATISTICS: "Column statistics",
+    Fact.TABLE_COUNTERS: "Table counters",
+    Fact.INDEX_COUNTERS: "Index counters",
+    Fact.SIZES: "Sizes",
+    Fact.ACTIVITY: "Activity",
+    Fact.STATEMENTS: "Statements",
+    Fact.STATEMENT_TEXTS: "Texts of statements",
+    Fact.SHAPES: "Understanding of statements",
+    Fact.PLANS: "Plans",
+    Fact.EXECUTED_PLANS: "Executed plans",
+}
+
+METHOD = {
+    "generic": "generic plan, for unknown values",
+    "values": "plan for given values",
+    "executed": "executed with given values",
+}
+
+STATUS = {
+    OutcomeStatus.FINDINGS: "Found something",
+    OutcomeStatus.CLEAN: "Checked, nothing found",
+    OutcomeStatus.INCOMPLETE: "Nothing found in what could be seen",
+    OutcomeStatus.NOT_CHECKED: "Could not be checked",
+    OutcomeStatus.FAILED: "Failed",
+    OutcomeStatus.DISABLED: "Disabled",
+}
+
+STATUS_SHORT = {
+    OutcomeStatus.FINDINGS: "Found",
+    OutcomeStatus.CLEAN: "Checked and clean",
+    OutcomeStatus.INCOMPLETE: "Seen in part",
+    OutcomeStatus.NOT_CHECKED: "Not checked",
+    OutcomeStatus.FAILED: "Failed",
+    OutcomeStatus.DISABLED: "Disabled",
+}
+
+
+def plural(number: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun.
+
+    >>> plural(1, "index", "indexes"), plural(2, "rule")
+    ('1 index', '2 rules')
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def verdict(report: Report) -> str:
+    """How many findings of which severity, in one phrase."""
+    counts = [f"{report.severity_counts[s]} {s.value}" for s in Severity if report.severity_counts.get(s)]
+    total = sum(report.severity_counts.values())
+    return f"{plural(total, 'finding')}: {', '.join(counts)}" if total else "No findings"
+
+
+def server(report: Report) -> str:
+    """Which server: version, host and port, and what it is."""
+    source = report.source
+    port = f":{source.port}" if source.port else ""
+    where = ""
+    if source.host:
+        where = f", socket {source.host}{port}" if source.host.startswith("/") else f" on {source.host}{port}"
+    return f"PostgreSQL {source.server_version}{where}{', a standby' if source.in_recovery else ''}"

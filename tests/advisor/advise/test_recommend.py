@@ -1,0 +1,111 @@
+"""Recommendations: keys are distinct, and what is masked cannot be run by mistake."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pgadvisor.advise.decide import decide
+from pgadvisor.advise.keys import keyed
+from pgadvisor.advise.recommend import action_plan, recommend
+from pgadvisor.model.base import Confidence, Severity
+from pgadvisor.model.catalog import IndexDefinition, IndexKey
+from pgadvisor.model.findings import Finding, Outcome, Subject, SubjectKind
+from pgadvisor.model.proposals import AnalyzeTable, CreateIndex, DropIndex, Proposal, RebuildIndex
+from pgadvisor.model.report import Recommendation
+from support.snapshots import facts
+
+SHOP = facts(
+    {
+        "tables": {
+            "public.t": {
+                "rows": 1e6,
+                "columns": ["id bigint not null", "state text"],
+                "stats": {"state": {"n_distinct": 4}},
+                "indexes": {"t_state": "btree (state)"},
+                "counters": {"rows_inserted": 5000},
+            }
+        }
+    }
+)
+STATE = IndexDefinition(schema="public", table="t", keys=(IndexKey(column="state"),))
+PARTIAL = msgspec.structs.replace(STATE, predicate="state <> 'topsecret'")
+
+
+def recommended(*proposals: tuple[Proposal, ...], show_values: bool) -> tuple[Recommendation, ...]:
+    found = tuple(
+        Finding(
+            subject=Subject(kind=SubjectKind.TABLE, schema="public", relation="t"),
+            identity=f"{number:02}",
+            sentence="It is so.",
+            severity=Severity.WARNING,
+            confidence=Confidence.MEASURED,
+            proposals=each,
+        )
+        for number, each in enumerate(proposals)
+    )
+    return recommend(decide(keyed([Outcome(rule="r", findings=found)]), SHOP), SHOP, show_values)
+
+
+def test_masked_values_leave_nothing_that_could_be_run() -> None:
+    replaced = (
+        CreateIndex(definition=PARTIAL, holds_values=True),
+        DropIndex(schema="public", name="t_state", definition=STATE),
+    )
+    made = recommended(replaced, show_values=False)
+    assert len(made) == 2
+    assert b"topsecret" not in msgspec.json.encode(made)
+    lines = [line for r in made for step in r.steps for line in (step.sql + "\n" + step.undo).splitlines() if line]
+    assert lines
+    assert all(line.startswith("--") for line in lines)
+
+
+def test_shown_values_can_be_run() -> None:
+    (made,) = recommended((CreateIndex(definition=PARTIAL, holds_values=True),), show_values=True)
+    assert "WHERE state <> 'topsecret';" in made.steps[-1].sql
+    assert not made.values_masked
+
+
+def test_a_drop_with_a_reason_of_its_own_stays_runnable() -> None:
+    drop = DropIndex(schema="public", name="t_state", definition=STATE)
+    made = recommended((CreateIndex(definition=PARTIAL, holds_values=True), drop), (drop,), show_values=False)
+    (dropped,) = [r for r in made if r.key.startswith("drop_index")]
+    assert any(step.sql == "DROP INDEX CONCURRENTLY public.t_state;" for step in dropped.steps)
+
+
+def test_a_drop_is_never_more_than_estimated_and_has_its_undo() -> None:
+    (made,) = recommended((DropIndex(schema="public", name="t_state", definition=STATE),), show_values=True)
+    assert made.confidence is Confidence.ESTIMATED
+    assert made.steps[-1].undo.startswith("CREATE INDEX CONCURRENTLY t_state ON public.t")
+
+
+def test_keys_and_anchors_are_distinct() -> None:
+    same = tuple((RebuildIndex(schema="public", name=name, definition=STATE),) for name in ("x", "y"))
+    made = recommended(*same, show_values=True)
+    assert len({r.key for r in made}) == len({r.anchor for r in made}) == 2
+
+
+def test_statistics_come_first_and_drops_last() -> None:
+    made = recommended(
+        (DropIndex(schema="public", name="t_state", definition=STATE),),
+        (CreateIndex(definition=msgspec.structs.replace(STATE, keys=(IndexKey(column="id"),))),),
+        (AnalyzeTable(schema="public", table="t"),),
+        show_values=True,
+    )
+    assert [key.partition(":")[0] for key in action_plan(made)] == ["analyze_table", "create_index", "drop_index"]
+
+
+def test_a_new_index_has_a_price() -> None:
+    definition = msgspec.structs.replace(STATE, keys=(IndexKey(column="state"), IndexKey(column="id")))
+    (made,) = recommended((CreateIndex(definition=definition),), show_values=True)
+    price = {item.label: item.value for item in made.price}
+    # 5,000 inserts over the 60 days of the snapshot's window.
+    assert price["index entries written, per day"] == 83.3
+
+
+def test_a_standby_prices_no_writes() -> None:
+    tables = {"public.t": {"rows": 1e6, "columns": ["state text"], "counters": {"rows_inserted": 5000}}}
+    for in_recovery, known in ((False, True), (True, False)):
+        seen = facts({"tables": tables, "in_recovery": in_recovery})
+        relation = seen.relation_named("public", "t")
+        assert relation is not None
+        assert (seen.entries_written(relation.oid) is not None) is known

@@ -1,0 +1,87 @@
+"""The demo's report finds every planted problem and nothing else; each mended problem takes its finding with it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pgadvisor.demo import shop, show, workload
+from pgadvisor.demo.size import Size
+from pgadvisor.localserver import LocalServer
+from support.audits import Ran, pgadvisor
+
+pytestmark = pytest.mark.server
+
+# Large enough for every rule to think the tables worth its while.
+SIZE = Size(0.45)
+PROBLEMS: list[dict[str, Any]] = tomllib.loads((files("pgadvisor.demo") / "problems.toml").read_text(encoding="utf-8"))[
+    "problem"
+]
+PLANTED = sorted((problem["rule"], problem["table"]) for problem in PROBLEMS)
+
+
+@pytest.fixture(scope="module")
+def worked() -> Iterator[LocalServer]:
+    """A server with a shop after its day."""
+    with LocalServer(settings=shop.SETTINGS | {"autovacuum": "off"}) as server:
+        shop.load(server, SIZE, lambda _: None)
+        show.work(server, SIZE, show.Teller())
+        yield server
+
+
+def audit(server: LocalServer, folder: Path) -> Ran:
+    """The demo's own command."""
+    command = show.audit_command(server, folder / "report.html", folder / "report.json")
+    return pgadvisor(*command[command.index("audit") :])
+
+
+def found(server: LocalServer, folder: Path) -> list[tuple[str, str]]:
+    """Rule and table of each finding."""
+    ran = audit(server, folder)
+    assert ran.code in (0, 1), ran.err
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    subjects = [(finding["rule"], finding["subject"]) for finding in report["findings"]]
+    return sorted((rule, f"{subject['schema']}.{subject['relation']}") for rule, subject in subjects)
+
+
+def execute(server: LocalServer, commands: Sequence[str]) -> None:
+    """Runs commands as the owner; a unique index that cannot be built stays behind as it should."""
+    with psycopg.connect(server.dsn(shop.DATABASE, shop.OWNER), autocommit=True) as connection:
+        for command in commands:
+            try:
+                connection.execute(command.encode())
+            except psycopg.errors.UniqueViolation:
+                assert "UNIQUE INDEX CONCURRENTLY" in command
+
+
+def test_every_planted_problem_is_found_and_nothing_else(worked: LocalServer, tmp_path: Path) -> None:
+    assert found(worked, tmp_path) == PLANTED
+
+
+def test_the_reports_are_written_and_the_result_is_shown(worked: LocalServer, tmp_path: Path) -> None:
+    ran = audit(worked, tmp_path)
+    assert ran.code == 1
+    assert "shop.order_items" in ran.out
+    assert "shop.order_items" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: f"{problem['rule']}-{problem['table']}")
+def test_a_mended_problem_takes_its_finding_with_it(
+    worked: LocalServer, tmp_path: Path, problem: dict[str, Any]
+) -> None:
+    execute(worked, problem["mend"])
+    try:
+        # The shop goes on with a call of each kind, so that new indexes get their use.
+        calls = {kind.name: (kind, dice) for kind, dice in workload.schedule(SIZE, 0, 1)}
+        workload.run(lambda role: worked.dsn(shop.DATABASE, role), list(calls.values()), lambda _done, _of: None)
+        after = found(worked, tmp_path)
+    finally:
+        execute(worked, problem["undo"])
+    assert after == [known for known in PLANTED if known != (problem["rule"], problem["table"])]

@@ -1,0 +1,116 @@
+"""Configuration: what is accepted, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgadvisor.config import (
+    Config,
+    ConfigError,
+    Execute,
+    FailOn,
+    load,
+    override,
+    rule_options,
+    set_rule_options,
+)
+from pgadvisor.model.base import Severity
+from pgadvisor.registry import load_rules
+
+
+def test_a_file_replaces_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[collect]\nexecute = "off"\nschemas = ["a b"]\n[gate]\nfail_on = "never"\n')
+    config = load(file)
+    assert (config.collect.execute, config.collect.schemas, config.gate.fail_on) == (
+        Execute.OFF,
+        ("a b",),
+        FailOn.NEVER,
+    )
+    assert config.collect.statements == Config().collect.statements
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[collect]\nstatments = 3\n", "statments"),
+        ("[collect]\nstatements = 'many'\n", "statements"),
+        ("collect = \n", "not valid TOML"),
+        ("[gate]\nfail_on = 'sometimes'\n", "fail_on"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=r"wrong\.toml") as caught:
+        load(file)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        *(("collect", f"{name}_ms", "0") for name in ("statement_timeout", "lock_timeout", "execute_timeout")),
+        ("collect", "connect_timeout_s", "0"),
+        ("collect", "lock_timeout_ms", "2_147_483_648"),
+        *(("collect", name, "-1") for name in ("statements", "max_explains", "execute_max_statements")),
+        ("collect", "execute_max_cost", "-0.5"),
+        ("report", "max_findings", "-1"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_key(tmp_path: Path, section: str, key: str, value: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(f"[{section}]\n{key} = {value}\n")
+    with pytest.raises(ConfigError, match=r"wrong\.toml") as caught:
+        load(file)
+    assert f"{section}.{key}" in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=key):
+        override(Config(), {section: {key: float(value) if "." in value else int(value)}})
+
+
+def test_a_count_may_be_nought() -> None:
+    config = override(Config(), {"collect": {"max_explains": 0, "execute_total_ms": 0}, "report": {"max_tables": 0}})
+    assert (config.collect.max_explains, config.collect.execute_total_ms, config.report.max_tables) == (0, 0, 0)
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read"):
+        load(tmp_path / "none.toml")
+
+
+def test_overrides_win_and_none_leaves_alone() -> None:
+    config = override(Config(), {"collect": {"statements": 7, "execute": None}}, ("unused_index",))
+    assert config.collect.statements == 7
+    assert config.collect.execute is Execute.SAFE
+    assert config.disable == ("unused_index",)
+
+
+def test_options_of_rules_are_typed() -> None:
+    rules = load_rules()
+    config = set_rule_options(Config(), ["unused_index.min_window_days=7"])
+    assert rule_options(config, rules)["unused_index"].min_window_days == 7  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "assignment", ["unused_index.min_window_days=soon", "unused_index.nonsense=1", "no_such_rule.x=1", "x=1", "a.b"]
+)
+def test_wrong_options_of_rules_are_refused(assignment: str) -> None:
+    with pytest.raises(ConfigError):
+        rule_options(set_rule_options(Config(), [assignment]), load_rules())
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "severity", "reached"),
+    [
+        (FailOn.WARNING, Severity.CRITICAL, True),
+        (FailOn.WARNING, Severity.WARNING, True),
+        (FailOn.WARNING, Severity.INFO, False),
+        (FailOn.INFO, Severity.INFO, True),
+        (FailOn.INFO, None, False),
+        (FailOn.NEVER, Severity.CRITICAL, False),
+    ],
+)
+def test_threshold(fail_on: FailOn, severity: Severity | None, reached: bool) -> None:
+    assert fail_on.reached_by(severity) is reached

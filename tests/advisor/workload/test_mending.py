@@ -1,0 +1,98 @@
+"""The copy that is parsed: what changes in it, and that nothing else does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgadvisor.workload.lexer import Kind, lex
+from pgadvisor.workload.mending import LITERAL_KEPT, MEMBERS_KEPT, mend
+
+UNCHANGED = [
+    *("select", "a", "t.b", "$1", "$22", "'it''s'", "e'\\''", '"a""$1"', "1.5", "::", "(", ")", ",", "=", "->>", "and"),
+    *("-", "*", "[", "]", " ", "\n", "/* $1 */", "-- $1\n"),
+]
+
+
+def mended(text: str) -> str:
+    return mend(lex(text))
+
+
+def split(text: str) -> list[str]:
+    lexed = lex(text)
+    return [lexed.of(token) for token in lexed.tokens]
+
+
+@pytest.mark.parametrize(
+    ("text", "copy"),
+    [
+        ("a in($1,$2)", "a in( $1 , $2 )"),
+        ("'$1,$2' \"$3,$4\" a$5 -- $6\n", "'$1,$2' \"$3,$4\" a$5"),
+        ("select 1 /* a */;;", "select 1"),
+        ("$$it's$$", "'it''s'"),
+        ("$q$a$$b$q$", "'a$$b'"),
+        ('U&"\\0061\\+000062\\\\"', '"ab\\"'),
+        ("U&'x'", "'x'"),
+        ("date $1", "CAST( $1 AS date)"),
+        ("timestamp with time zone $1", "CAST( $1 AS timestamptz)"),
+        ("time without time zone $1", "CAST( $1 AS time)"),
+        ("interval $1", "interval $1"),
+        ("a <<% b", "a OPERATOR(<<%) b"),
+        ("a operator(s.<<%) b operator(<<%) c", "a operator(s.<<%) b operator(<<%) c"),
+        ("select @ a", "select - a"),
+        ("where current of c", "where true"),
+        ("(id) overriding user value values", "(id) values"),
+        ("straße", '"straße"'),
+        ("straight_join", '"straight_join"'),
+    ],
+)
+def test_what_is_mended(text: str, copy: str) -> None:
+    assert " ".join(mended(text).split()) == copy
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(UNCHANGED)).map(" ".join))
+def test_nothing_else_is_changed(text: str) -> None:
+    lexed = lex(text)
+    if not lexed.unterminated and "/*" not in split(text):
+        assert split(mended(text)) == split(text)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*UNCHANGED, "$$x$$", "date", "<<%", "straße", ";"])).map("".join))
+def test_mending_twice_is_mending_once(text: str) -> None:
+    if lex(text).balanced:
+        once = mended(text)
+        assert split(mended(once)) == split(once)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(UNCHANGED)).map("".join))
+def test_parameters_stand_alone(text: str) -> None:
+    lexed = lex(text)
+    if not lexed.balanced:
+        return
+    copy = mended(text)
+    for token in lex(copy).tokens:
+        if token.kind is Kind.PARAMETER:
+            assert copy[: token.start][-1:] in ("", " ")
+            assert copy[token.end :][:1] in ("", " ")
+
+
+def test_long_literals_are_cut() -> None:
+    for literal in ("'" + "x''" * 500_000 + "'", "e'" + "\\'" * 500_000 + "'", "$$" + "'" * 500_000 + "$$"):
+        copy = mended(f"select {literal}, 1")
+        assert len(copy) < 4 * LITERAL_KEPT
+        assert split(copy)[-2:] == [",", "1"]
+
+
+def test_long_lists_keep_their_beginning() -> None:
+    copy = split(mended(f"a in ({','.join(f'${n}' for n in range(1, 5_001))}) and b"))
+    assert [token for token in copy if token.startswith("$")] == [f"${n}" for n in range(1, MEMBERS_KEPT + 1)]
+    assert copy[-3:] == [")", "and", "b"]
+
+
+def test_one_row_of_many_is_kept_unless_it_reads() -> None:
+    copy = mended("values ($1,f(2)),($3,f(4)),((select 5)),($6) returning a")
+    assert split(copy) == split("values ($1,f(2)),((select 5)) returning a")

@@ -1,0 +1,115 @@
+"""Every case in cases/*.toml: a statement and the shape it must have, in short texts."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from pgadvisor.model.shape import Comparand, Predicate, StatementShape
+from pgadvisor.workload.schema import SchemaView
+from pgadvisor.workload.understand import understand
+from support.databases import Database
+from support.snapshots import SnapshotData, snapshot
+
+CASES = Path(__file__).parent / "cases"
+SCHEMA = tomllib.loads((CASES / "schema.toml").read_text(encoding="utf-8"))
+CATALOG = snapshot(msgspec.convert(SCHEMA, SnapshotData)).catalog
+NAMES = {each.oid: f"{each.schema}.{each.name}".removeprefix("public.") for each in CATALOG.relations}
+SOURCES = {path.stem: path for path in sorted(CASES.glob("*.toml")) if path.stem not in ("schema", "equivalents")}
+ALL: dict[str, dict[str, Any]] = {
+    f"{source}: {case['name']}": case
+    for source, path in SOURCES.items()
+    for case in tomllib.loads(path.read_text(encoding="utf-8"))["case"]
+}
+
+
+def told(shape: StatementShape) -> dict[str, Any]:
+    """A shape in short texts; what is empty is left out, columns read too where all are."""
+
+    def column(oid: int, name: str) -> str:
+        return f"{NAMES[oid]}.{name}"
+
+    texts: dict[str, Any] = {
+        "kind": str(shape.kind),
+        "relations": [
+            f"{NAMES[each.relation_oid]} {each.alias}" + (" written" if each.written else "")
+            for each in shape.relations
+        ],
+        "predicates": [predicate(each) for each in shape.predicates],
+        "joins": [
+            " = ".join(column(side.relation_oid, side.column) for side in (each.left, each.right))
+            for each in shape.joins
+        ],
+        "sort": [
+            column(each.relation_oid, each.column)
+            + (" desc" if each.descending else "")
+            + ("" if each.nulls_first == each.descending else f" nulls {'first' if each.nulls_first else 'last'}")
+            for each in shape.sort
+        ],
+        "group": [column(each.relation_oid, each.column) for each in shape.group],
+        "limit": shape.has_limit,
+        "limit_parameters": list(shape.limit_parameters),
+        "offset_parameters": list(shape.offset_parameters),
+        "read": [column(each.relation_oid, each.column) for each in shape.columns_read],
+        "written": [column(each.relation_oid, each.column) for each in shape.columns_written],
+        "conflict": [column(each.relation_oid, each.column) for each in shape.conflict_columns],
+        "unresolved": list(shape.unresolved),
+    }
+    return {key: value for key, value in texts.items() if value}
+
+
+def predicate(each: Predicate) -> str:
+    """One predicate: `[or] alias.column [{what hides it}] operator [comparand] [(no index)]`."""
+    parameters = ", ".join(f"${n}" for n in each.parameters)
+    other = {
+        Comparand.PARAMETER: parameters,
+        Comparand.CONSTANT: each.constant or "constant",
+        Comparand.COLUMN: "column",
+        Comparand.EXPRESSION: f"expression {parameters}".strip(),
+        Comparand.NOTHING: "",
+    }[each.comparand]
+    parts = (
+        "or" if each.in_or else "",
+        f"{each.alias}.{each.column}",
+        f"{{{each.hidden_by}}}" if each.hidden_by else "",
+        each.operator,
+        other,
+        "" if each.indexable else "(no index)",
+    )
+    return " ".join(part for part in parts if part)
+
+
+@pytest.mark.parametrize("case", ALL.values(), ids=ALL)
+def test_the_shape_is_as_told(case: dict[str, Any]) -> None:
+    shape = understand("1", case["sql"], SchemaView(CATALOG, ("public",)))
+    assert isinstance(shape, StatementShape)
+    assert told(shape) == {"kind": "select"} | {k: v for k, v in case.items() if k not in ("name", "sql", "server")}
+
+
+@pytest.mark.server
+def test_the_server_takes_every_statement(database: Database) -> None:
+    """Cases are PostgreSQL's: each is prepared on a server that has the schema."""
+    database.execute("CREATE SCHEMA audit")
+    for name, table in SCHEMA["tables"].items():
+        columns = ", ".join(table["columns"])
+        kind = table.get("kind", "table")
+        constraints = "".join(f", CONSTRAINT {key} {text}" for key, text in table.get("constraints", {}).items())
+        if kind == "table":
+            database.execute(f"CREATE TABLE {name} ({columns}{constraints})")
+        else:
+            nulls = ", ".join(f"NULL::{column.split()[1]} AS {column.split()[0]}" for column in table["columns"])
+            database.execute(f"CREATE {kind} {name} AS SELECT {nulls}")
+    refused = {}
+    with database.connect() as connection:
+        for case in ALL.values():
+            if not case.get("server", True):
+                continue
+            result = connection.pgconn.prepare(b"", case["sql"].encode())
+            if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+                refused[case["name"]] = result.error_message.decode().partition("\n")[0]
+    assert refused == {}

@@ -1,0 +1,52 @@
+"""Fixtures for every test: servers, started when first asked for, and databases of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support.databases import Database, fresh_database
+from support.servers import SUPPORTED, Server, Servers
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """All servers of this run."""
+    running = Servers()
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def server(servers: Servers) -> Server:
+    """The main server: PostgreSQL 18, unless PGADVISOR_TEST_DSN names another."""
+    return servers.main()
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """A fresh database on the main server."""
+    with fresh_database(server) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def old_server(servers: Servers) -> Callable[[int], Server]:
+    """The server of a given major."""
+    return servers.of_major
+
+
+@pytest.fixture(scope="session", params=SUPPORTED, ids="postgres{}".format)
+def any_server(request: pytest.FixtureRequest, servers: Servers) -> Server:
+    """Each supported major in turn."""
+    return servers.of_major(request.param)
+
+
+@pytest.fixture
+def any_database(any_server: Server) -> Iterator[Database]:
+    """A fresh database on each supported major in turn."""
+    with fresh_database(any_server) as database:
+        yield database

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from pgadvisor.model.base import Severity
+from pgadvisor.model.report import Report, Step
+from pgadvisor_reports.terminal import render
+from support.hostile_reports import hostile_report
+from support.reports import healthy_report, large_report, partial_report, sample_report
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("make", [sample_report, healthy_report, partial_report, large_report, hostile_report])
+def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], Report], width: int) -> None:
+    report = make()
+    sql = [step.sql for action in report.recommendations for step in action.steps]
+    starts = {line.split()[0] for text in sql for line in text.split("\n") if line.split()}
+    for line in render(report, width, False).split("\n"):
+        assert cell_len(line) <= width or line.split()[0] in starts
+
+
+def test_sql_is_whole_and_on_its_own_line() -> None:
+    report = sample_report()
+    lines = [line.strip() for line in render(report, 60, False).split("\n")]
+    for action in report.recommendations:
+        assert action.steps[0].sql in lines
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_text_of_strangers_does_not_steer_the_terminal(colour: bool) -> None:
+    text = render(hostile_report(), 80, colour)
+    if colour:
+        assert "\x1b[" in text
+        text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    bad = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}} - {"\n"}
+    assert bad == set()
+    assert "[bold red]markup[/]" in " ".join(text.split())
+    assert ":smile:" in text
+    assert "holds characters that are not shown" in text
+
+
+def test_plain_output_has_no_escape_sequences() -> None:
+    assert "\x1b" not in render(sample_report(), 80, False)
+
+
+def test_findings_are_ranked_with_impact_and_confidence() -> None:
+    text = render(sample_report(), 100, False)
+    places = [text.index(finding.sentence[:40]) for finding in sample_report().findings]
+    assert places == sorted(places)
+    assert "7 findings: 1 critical, 4 warning, 2 info" in text
+    assert "1.56 h per day (41.2% of the time) · measured · sequential_scan_with_filter" in text
+
+
+def test_what_was_not_seen_is_said() -> None:
+    text = " ".join(render(healthy_report(), 80, False).split())
+    assert "No findings" in text
+    assert "Checked and clean: Sequential scan with a filter, Foreign key" in text
+    assert "Not checked: Index that nothing scans: permission denied for table ledger" in text
+    assert "Not seen: Plans (14 statements): The limit of 150 EXPLAINs was reached. Mend: --max-explains" in text
+    assert "Looking cost: 1.83 s" in text
+
+
+def test_a_partial_report_says_so() -> None:
+    text = render(partial_report(), 80, False)
+    assert "PARTIAL REPORT: Interrupted by the user after 3 of 9 steps." in text
+    assert "Statements: not collected" in text
+    assert "20.6 min since an unknown time" in text
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    assert "47 more findings not shown here." in render(large_report(), 80, False)
+
+
+def test_a_recommendation_that_serves_two_findings_is_told_once() -> None:
+    report = sample_report()
+    key = report.recommendations[1].key
+    both = tuple(msgspec.structs.replace(item, recommendations=(key,)) for item in report.findings[1:3])
+    text = render(msgspec.structs.replace(report, findings=both), 80, False)
+    assert text.count(report.recommendations[1].steps[0].sql) == 1
+    assert "see above" in text
+
+
+def test_what_several_recommendations_start_with_is_told_once() -> None:
+    report = sample_report()
+    first = Step(sql="SELECT 'settings';", undo="", lock="")
+    actions = tuple(msgspec.structs.replace(a, steps=(first, *a.steps)) for a in report.recommendations)
+    text = render(msgspec.structs.replace(report, recommendations=actions), 80, False)
+    assert text.count(first.sql) == 1
+    assert text.index(first.sql) < text.index(report.findings[0].sentence[:40])
+    for action in report.recommendations:
+        assert action.steps[0].sql in text
+
+
+def test_severity_is_a_word() -> None:
+    text = render(sample_report(), 80, False)
+    for severity in Severity:
+        assert f" {severity.value}  " in text
