@@ -111,8 +111,6 @@ class Guard:
                 self._refuse_strangers_code(self._lookup, transaction, mentions, schemas)
                 volatile = self._lookup.volatile(transaction, mentions, schemas) if with_volatile else None
                 parameters = self._parameters(transaction, oids)
-            # Plans and times are to be those of the role, JIT and all; our own questions are better off without.
-            transaction.rows("SET LOCAL jit TO DEFAULT")
             yield Opened(self._session, transaction, ends_at, body, parameters, volatile)
 
     @staticmethod

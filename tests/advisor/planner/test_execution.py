@@ -92,6 +92,15 @@ def test_statements_are_executed_with_typical_values(orders: Database) -> None:
 
 
 @pytest.mark.server
+def test_only_what_is_executed_loads_the_compiler(orders: Database) -> None:
+    seen = observe_texts(orders.dsn, (COUNT,))
+    assert seen.plan(COUNT).plan["Settings"]["jit"] == "off"
+    assert "jit" not in seen.plan(COUNT, PlanMethod.EXECUTED).plan.get("Settings", {})
+    dear = observe_texts(orders.dsn, (SLOW,), changed(execute_max_cost=1.0))
+    assert all("JIT" not in plan.plan for plan in dear.observation.plans)
+
+
+@pytest.mark.server
 def test_it_is_announced_before(database: Database) -> None:
     make_orders(database)
     seen = observe_texts(database.dsn, (BY_KEY, COUNT))
