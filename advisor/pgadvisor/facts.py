@@ -25,7 +25,7 @@ from pgadvisor.model.server import Server
 from pgadvisor.model.shape import StatementShape
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statements import StatementRow
-from pgadvisor.model.statistics import ColumnStatistics
+from pgadvisor.model.statistics import ColumnStatistics, PgStats
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -73,7 +73,7 @@ class Facts:
             (r for r in catalog.relations if r.parent_oid is not None), lambda r: r.parent_oid or 0
         )
         self._column = {(c.relation_oid, c.name): c for c in catalog.columns}
-        self._statistics: dict[tuple[int, str], ColumnStatistics] = {}
+        self._statistics: dict[tuple[int, str], PgStats] = {}
         for row in snapshot.column_statistics:
             # Of a partitioned table only the inherited row says something about the whole.
             if row.inherited or (row.relation_oid, row.column) not in self._statistics:
@@ -135,7 +135,8 @@ class Facts:
 
     def statistics(self, relation_oid: int, column: str) -> ColumnStatistics | None:
         """Statistics of a column, those over the whole tree for a partitioned table."""
-        return self._statistics.get((relation_oid, column))
+        row = self._statistics.get((relation_oid, column))
+        return None if row is None else row.read
 
     def row_count(self, relation_oid: int) -> float | None:
         """Estimated rows, summed over leaf partitions; None where the server does not know.

@@ -38,7 +38,7 @@ class Seen:
     @property
     def statistics(self) -> dict[tuple[str, str], ColumnStatistics]:
         names = {relation.oid: relation.name for relation in self.collected.catalog.relations}
-        return {(names[row.relation_oid], row.column): row for row in self.collected.column_statistics}
+        return {(names[row.relation_oid], row.column): row.read for row in self.collected.column_statistics}
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pgadvisor.array_text import array_literal
 from pgadvisor.facts import Facts
 from pgadvisor.model.activity import Activity
 from pgadvisor.model.catalog import (
@@ -46,7 +47,7 @@ from pgadvisor.model.server import Extension, Server, Setting
 from pgadvisor.model.shape import StatementShape
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statements import StatementRow, Statements, StatementText
-from pgadvisor.model.statistics import ColumnStatistics
+from pgadvisor.model.statistics import PgStats
 from support import notation
 from support.plan_text import explain
 
@@ -212,18 +213,20 @@ class _Builder:
             constraints=tuple(sorted(self.constraints.values(), key=lambda c: c.oid)),
         )
 
-    def column_statistics(self) -> tuple[ColumnStatistics, ...]:
+    def column_statistics(self) -> tuple[PgStats, ...]:
         return tuple(
-            ColumnStatistics(
+            PgStats(
                 relation_oid=self._relation(name).oid,
                 column=column,
                 inherited=stats.inherited or self._relation(name).kind is RelationKind.PARTITIONED,
                 null_fraction=stats.nulls,
                 average_width_bytes=stats.width,
                 n_distinct=stats.n_distinct,
-                most_common_values=None if stats.values is None else tuple(stats.values),
-                most_common_frequencies=None if stats.frequencies is None else tuple(stats.frequencies),
-                histogram_bounds=None if stats.bounds is None else tuple(stats.bounds),
+                most_common_vals=None if stats.values is None else array_literal(stats.values),
+                most_common_freqs=None
+                if stats.frequencies is None
+                else "{" + ",".join(map(repr, stats.frequencies)) + "}",
+                histogram=None if stats.bounds is None else array_literal(stats.bounds),
                 correlation=stats.correlation,
             )
             for name, table in self.given.tables.items()

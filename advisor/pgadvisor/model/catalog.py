@@ -5,6 +5,18 @@ from __future__ import annotations
 import enum
 
 from pgadvisor.model.base import Model
+from pgadvisor.model.objects import (
+    Collation,
+    ExtendedStatistics,
+    Function,
+    Policy,
+    Publication,
+    Schema,
+    Sequence,
+    Tablespace,
+    Trigger,
+    UserType,
+)
 
 
 class RelationKind(enum.StrEnum):
@@ -25,6 +37,11 @@ class Relation(Model, frozen=True, kw_only=True):
     partition key by column name; an expression in the key stands as None. partition_strategy is list, range or hash.
     statistics_visible is False where the role may not see the statistics of all its columns, so that their absence
     does not say that there are none.
+    parents are all relations it inherits from, in order (pg_inherits.inhseqno); parent_oid is the first.
+    definition is the query of a view or materialized view, partition_key and partition_bound are the server's own
+    text ("RANGE (day)", "FOR VALUES FROM ..."); None where there is none or it could not be read.
+    frozen_xid_age and multixact_age are age(relfrozenxid) and mxid_age(relminmxid), in transactions.
+    row_type_oid is its row type in pg_type; toast_pages and toast_row_count are of its TOAST table.
     """
 
     oid: int
@@ -45,10 +62,30 @@ class Relation(Model, frozen=True, kw_only=True):
     row_security: bool = False
     tablespace: str | None = None
     statistics_visible: bool = True
+    parents: tuple[int, ...] = ()
+    definition: str | None = None
+    partition_key: str | None = None
+    partition_bound: str | None = None
+    access_method: str | None = None
+    force_row_security: bool = False
+    is_populated: bool = True
+    row_type_oid: int | None = None
+    foreign_server: str | None = None
+    frozen_xid_age: int | None = None
+    multixact_age: int | None = None
+    all_frozen_pages: int | None = None
+    toast_options: tuple[str, ...] = ()
+    toast_pages: int | None = None
+    toast_row_count: float | None = None
 
 
 class Column(Model, frozen=True, kw_only=True):
-    """A row of pg_attribute. type is format_type's text, type_name the bare name in pg_type."""
+    """A row of pg_attribute. type is format_type's text, type_name the bare name in pg_type.
+
+    default is the server's text of the default, or of the expression of a generated column; None where there is none
+    or it could not be read. identity: a always, d by default; generated: s stored, v virtual.
+    length_bytes is pg_type.typlen (-1 variable), alignment and storage are attalign and attstorage.
+    """
 
     relation_oid: int
     number: int
@@ -64,6 +101,14 @@ class Column(Model, frozen=True, kw_only=True):
     is_generated: bool = False
     statistics_target: int | None = None
     options: tuple[str, ...] = ()
+    default: str | None = None
+    identity: str = ""
+    generated: str = ""
+    length_bytes: int = -1
+    alignment: str = "i"
+    storage: str = "p"
+    compression: str = ""
+    is_local: bool = True
 
 
 class IndexKey(Model, frozen=True, kw_only=True):
@@ -155,6 +200,7 @@ class Constraint(Model, frozen=True, kw_only=True):
 
     parent_oid is the constraint on the partitioned parent from which this one was derived.
     on_delete and on_update are one letter each: a no action, r restrict, c cascade, n set null, d set default.
+    definition is the server's text of a CHECK or EXCLUDE constraint; None for others or where it could not be read.
     """
 
     oid: int
@@ -172,6 +218,10 @@ class Constraint(Model, frozen=True, kw_only=True):
     on_delete: str = "a"
     on_update: str = "a"
     match_type: str = "s"
+    definition: str | None = None
+    no_inherit: bool = False
+    is_local: bool = True
+    deferred: bool = False
 
 
 class Catalog(Model, frozen=True, kw_only=True):
@@ -181,3 +231,13 @@ class Catalog(Model, frozen=True, kw_only=True):
     columns: tuple[Column, ...] = ()
     indexes: tuple[Index, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    schemas: tuple[Schema, ...] = ()
+    types: tuple[UserType, ...] = ()
+    functions: tuple[Function, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    extended_statistics: tuple[ExtendedStatistics, ...] = ()
+    collations: tuple[Collation, ...] = ()
+    tablespaces: tuple[Tablespace, ...] = ()
+    publications: tuple[Publication, ...] = ()

@@ -32,6 +32,16 @@ class TableCounters(Model, frozen=True, kw_only=True):
     last_autoanalyze: datetime | None = None
     heap_blocks_read: int = 0
     heap_blocks_hit: int = 0
+    toast_blocks_read: int = 0
+    toast_blocks_hit: int = 0
+    vacuum_count: int = 0
+    autovacuum_count: int = 0
+    analyze_count: int = 0
+    autoanalyze_count: int = 0
+    vacuum_ms: float | None = None
+    autovacuum_ms: float | None = None
+    analyze_ms: float | None = None
+    autoanalyze_ms: float | None = None
 
 
 class IndexCounters(Model, frozen=True, kw_only=True):
@@ -52,6 +62,69 @@ class RelationSize(Model, frozen=True, kw_only=True):
     oid: int
     main_bytes: int
     total_bytes: int
+
+
+class SequenceCounters(Model, frozen=True, kw_only=True):
+    """pg_statio_all_sequences of one sequence."""
+
+    sequence_oid: int
+    blocks_read: int = 0
+    blocks_hit: int = 0
+
+
+class FunctionCounters(Model, frozen=True, kw_only=True):
+    """pg_stat_user_functions of one function, which counts only where track_functions says so."""
+
+    function_oid: int
+    calls: int
+    total_ms: float
+    self_ms: float
+
+
+class DatabaseCounters(Model, frozen=True, kw_only=True):
+    """pg_stat_database of the audited database; None where this version has no such column."""
+
+    commits: int = 0
+    rollbacks: int = 0
+    blocks_read: int = 0
+    blocks_hit: int = 0
+    rows_returned: int = 0
+    rows_fetched: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
+    conflicts: int = 0
+    temp_files: int = 0
+    temp_bytes: int = 0
+    deadlocks: int = 0
+    checksum_failures: int | None = None
+    read_ms: float = 0.0
+    write_ms: float = 0.0
+    session_ms: float | None = None
+    active_ms: float | None = None
+    idle_in_transaction_ms: float | None = None
+    sessions: int | None = None
+    sessions_abandoned: int | None = None
+    sessions_fatal: int | None = None
+    sessions_killed: int | None = None
+    parallel_workers_to_launch: int | None = None
+    parallel_workers_launched: int | None = None
+    frozen_xid_age: int | None = None
+    multixact_age: int | None = None
+    reset_at: datetime | None = None
+
+
+class ViewRow(Model, frozen=True, kw_only=True):
+    """One row of a statistics view of the whole server, with the columns that this version has.
+
+    view is its name (pg_stat_checkpointer, pg_stat_wal, pg_stat_io ...); key holds what tells its rows apart (such as
+    backend_type, object, context); values are the numbers by the view's own column names, times in milliseconds.
+    """
+
+    view: str
+    key: tuple[str, ...] = ()
+    values: dict[str, float | None] = {}
+    reset_at: datetime | None = None
 
 
 class Window(Model, frozen=True, kw_only=True):
@@ -79,3 +152,7 @@ class Counters(Model, frozen=True, kw_only=True):
     indexes: tuple[IndexCounters, ...] = ()
     sizes: tuple[RelationSize, ...] = ()
     database_size_bytes: int | None = None
+    sequences: tuple[SequenceCounters, ...] = ()
+    functions: tuple[FunctionCounters, ...] = ()
+    database: DatabaseCounters | None = None
+    server_views: tuple[ViewRow, ...] = ()

@@ -13,12 +13,21 @@ class Fact(enum.StrEnum):
     CONNECTION = "connection"
     SERVER = "server"
     SETTINGS = "settings"
+    SETTING_OVERRIDES = "setting_overrides"
     CATALOG = "catalog"
+    DEFINITIONS = "definitions"
+    OBJECTS = "objects"
     COLUMN_STATISTICS = "column_statistics"
+    EXTENDED_STATISTICS = "extended_statistics"
     TABLE_COUNTERS = "table_counters"
     INDEX_COUNTERS = "index_counters"
+    DATABASE_COUNTERS = "database_counters"
+    SERVER_COUNTERS = "server_counters"
     SIZES = "sizes"
     ACTIVITY = "activity"
+    SESSIONS = "sessions"
+    REPLICATION = "replication"
+    PROGRESS = "progress"
     STATEMENTS = "pg_stat_statements"
     STATEMENT_TEXTS = "statement_texts"
     SHAPES = "shapes"
@@ -34,17 +43,33 @@ class Presence(enum.StrEnum):
     ABSENT = "absent"
 
 
+class GapKind(enum.StrEnum):
+    """Why something was not seen, as a word for a table; the sentence is the gap's reason."""
+
+    NOT_OFFERED = "not in this version"
+    HIDDEN = "hidden from this role"
+    NOT_INSTALLED = "not installed"
+    SWITCHED_OFF = "switched off"
+    TIMED_OUT = "timed out"
+    LOCKED = "locked"
+    LIMIT = "left out by a limit"
+    CUT_SHORT = "cut short"
+    OTHER = "not read"
+
+
 class Gap(Model, frozen=True, kw_only=True):
     """Something that was not seen.
 
     fact: which kind of knowledge is missing. scope: on what (a qualified name, a query id, or "" for all
-    of it). reason: one sentence. remedy: what the reader can do about it, or "" where nothing helps.
+    of it). reason: one sentence. remedy: what the reader can do about it (the GRANT, the option, the command), or ""
+    where nothing helps.
     """
 
     fact: Fact
     scope: str
     reason: str
     remedy: str = ""
+    kind: GapKind = GapKind.OTHER
 
 
 class FactCoverage(Model, frozen=True, kw_only=True):

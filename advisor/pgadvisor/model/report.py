@@ -11,6 +11,7 @@ from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import FactCoverage, Footprint, Gap
 from pgadvisor.model.findings import Evidence, OutcomeStatus, Subject
 from pgadvisor.model.proposals import Proposal
+from pgadvisor.model.snapshot import Change, Contents, Host
 
 REPORT_FORMAT = 1
 
@@ -23,7 +24,7 @@ class Tool(Model, frozen=True, kw_only=True):
 
 
 class Source(Model, frozen=True, kw_only=True):
-    """Which server the report is about."""
+    """Which database of which server the report is about; hosts are all servers whose counters it adds up."""
 
     server_version: str
     database: str
@@ -35,6 +36,8 @@ class Source(Model, frozen=True, kw_only=True):
     started_at: datetime
     collected_at: datetime
     database_size_bytes: int | None
+    hosts: tuple[Host, ...] = ()
+    service: str | None = None
 
 
 class Share(Model, frozen=True, kw_only=True):
@@ -50,7 +53,8 @@ class Share(Model, frozen=True, kw_only=True):
 class Trust(Model, frozen=True, kw_only=True):
     """Why the report can be believed, and how far.
 
-    partial_reason is set where collection was cut short, and interrupted where the user did it.
+    partial_reason is set where collection was cut short, and interrupted where the user did it. change is set where
+    the counters are those of an interval between two looks, contents where values or names were replaced.
     """
 
     counters_window: Window | None
@@ -63,6 +67,8 @@ class Trust(Model, frozen=True, kw_only=True):
     values_masked: bool = True
     partial_reason: str | None = None
     interrupted: bool = False
+    change: Change | None = None
+    contents: Contents = Contents()
 
 
 class RateUnit(enum.StrEnum):
@@ -91,7 +97,11 @@ class ReportImpact(Model, frozen=True, kw_only=True):
 
 
 class ReportFinding(Model, frozen=True, kw_only=True):
-    """A finding, keyed and ranked. key survives reordering and renamed indexes; anchor is the same for a page."""
+    """A finding, keyed and ranked. key survives reordering and renamed indexes; anchor is the same for a page.
+
+    database is set in a report on several. copies are the other schemas in which the same tables have the same
+    problem, as with a schema for each tenant.
+    """
 
     key: str
     anchor: str
@@ -109,6 +119,8 @@ class ReportFinding(Model, frozen=True, kw_only=True):
     query_ids: tuple[str, ...] = ()
     recommendations: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
+    database: str = ""
+    copies: tuple[str, ...] = ()
 
 
 class Step(Model, frozen=True, kw_only=True):
@@ -142,6 +154,8 @@ class Recommendation(Model, frozen=True, kw_only=True):
     findings: tuple[str, ...] = ()
     severity: Severity
     values_masked: bool = False
+    database: str = ""
+    copies: tuple[str, ...] = ()
 
 
 class Rejection(Model, frozen=True, kw_only=True):
@@ -150,6 +164,7 @@ class Rejection(Model, frozen=True, kw_only=True):
     title: str
     reason: str
     findings: tuple[str, ...] = ()
+    database: str = ""
 
 
 class RuleOutcome(Model, frozen=True, kw_only=True):
@@ -210,6 +225,7 @@ class StatementView(Model, frozen=True, kw_only=True):
     relations: tuple[str, ...] = ()
     plans: tuple[PlanView, ...] = ()
     findings: tuple[str, ...] = ()
+    database: str = ""
 
 
 class TableView(Model, frozen=True, kw_only=True):
@@ -225,6 +241,7 @@ class TableView(Model, frozen=True, kw_only=True):
     last_analyzed: datetime | None
     indexes: int
     partitions: int = 0
+    database: str = ""
 
 
 class IndexView(Model, frozen=True, kw_only=True):
@@ -238,6 +255,7 @@ class IndexView(Model, frozen=True, kw_only=True):
     last_scan: datetime | None
     valid: bool
     enforces: str = ""
+    database: str = ""
 
 
 class SettingView(Model, frozen=True, kw_only=True):
@@ -261,12 +279,14 @@ class Left(Model, frozen=True, kw_only=True):
 class Report(Model, frozen=True, kw_only=True):
     """The whole report. Lists are ranked; action_plan holds keys of recommendations in the order to run them.
 
+    databases lists every source of a report on several databases, of which source is the first; else it is empty.
     severity_counts counts all findings, also those that a cap left out of `findings`.
     """
 
     format: int = REPORT_FORMAT
     tool: Tool
     source: Source
+    databases: tuple[Source, ...] = ()
     trust: Trust
     configuration: dict[str, Any] = {}
     severity_counts: dict[Severity, int] = {}

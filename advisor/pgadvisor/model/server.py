@@ -17,6 +17,15 @@ class Setting(Model, frozen=True, kw_only=True):
     default: str | None
 
 
+class SettingOverride(Model, frozen=True, kw_only=True):
+    """A setting of ALTER ROLE or ALTER DATABASE ... SET; None stands for every role or database."""
+
+    database: str | None
+    role: str | None
+    name: str
+    value: str
+
+
 class Extension(Model, frozen=True, kw_only=True):
     """An installed extension."""
 
@@ -29,7 +38,9 @@ class Server(Model, frozen=True, kw_only=True):
     """Identity and state of the server at the moment of collection.
 
     version_num is server_version_num (180003 for 18.3). replay_lag_s is set on a standby alone.
-    search_path is the role's effective one, as schema names in order.
+    search_path is the role's effective one, as schema names in order. address and address_port are the server's own
+    (inet_server_addr), None over a socket; host and port are what the client asked for. service names the managed
+    service it was known by (such as "Amazon RDS"), None where nothing gave one away. locale_provider is c, i or b.
     """
 
     version_num: int
@@ -50,6 +61,13 @@ class Server(Model, frozen=True, kw_only=True):
     in_recovery: bool
     replay_lag_s: float | None = None
     block_size_bytes: int = 8192
+    address: str | None = None
+    address_port: int | None = None
+    timeline: int | None = None
+    service: str | None = None
+    locale_provider: str | None = None
+    ctype: str | None = None
+    overrides: tuple[SettingOverride, ...] = ()
     settings: tuple[Setting, ...] = ()
     extensions: tuple[Extension, ...] = ()
 

@@ -2,29 +2,84 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pgadvisor.model.activity import Activity
 from pgadvisor.model.base import Model
 from pgadvisor.model.catalog import Catalog
-from pgadvisor.model.counters import Counters
+from pgadvisor.model.counters import Counters, Window
 from pgadvisor.model.coverage import Coverage
 from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.server import Server
 from pgadvisor.model.statements import Statements
-from pgadvisor.model.statistics import ColumnStatistics
+from pgadvisor.model.statistics import PgStats
 
 SNAPSHOT_FORMAT = 1
 
 
-class Snapshot(Model, frozen=True, kw_only=True):
-    """One look at one database. A section that could not be collected is None or empty, and coverage says why."""
+class Contents(Model, frozen=True, kw_only=True):
+    """What of other people's a snapshot holds, so that whoever passes it on knows.
 
-    format: int = SNAPSHOT_FORMAT
+    redacted: values of rows were replaced by made-up ones of the same order. names_redacted: names of objects too.
+    holds says it in words, one phrase for each kind of thing.
+    """
+
+    redacted: bool = False
+    names_redacted: bool = False
+    holds: tuple[str, ...] = ()
+
+
+class Host(Model, frozen=True, kw_only=True):
+    """A server whose counters are in a merged snapshot: the primary or one of its standbys."""
+
+    name: str
+    in_recovery: bool
+    started_at: datetime
+    collected_at: datetime
+    counters_window: Window | None = None
+    statements_window: Window | None = None
+
+
+class Change(Model, frozen=True, kw_only=True):
+    """What makes a snapshot one over an interval: its counters and statements are differences between two looks.
+
+    since and until are the moments of the looks. new and vanished are query ids of statements; matched_by_text says
+    how many were told to be the same by their text, since their ids had changed. notes are sentences on what the
+    interval lost: resets, restarts, evicted entries.
+    """
+
+    since: datetime
+    until: datetime
+    new: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    matched_by_text: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Snapshot(Model, frozen=True, kw_only=True):
+    """One look at one database. A section that could not be collected is None or empty, and coverage says why.
+
+    hosts are the servers whose counters it adds up, if there are several; change is set where its counters are those
+    of an interval.
+    """
+
     tool_version: str
     server: Server
     catalog: Catalog = Catalog()
-    column_statistics: tuple[ColumnStatistics, ...] = ()
+    column_statistics: tuple[PgStats, ...] = ()
     counters: Counters | None = None
     activity: Activity | None = None
     statements: Statements | None = None
     plans: tuple[ObservedPlan, ...] = ()
     coverage: Coverage = Coverage()
+    contents: Contents = Contents()
+    hosts: tuple[Host, ...] = ()
+    change: Change | None = None
+
+
+class SnapshotFile(Model, frozen=True, kw_only=True):
+    """What a file holds: the snapshots of one run, one for each database."""
+
+    format: int = SNAPSHOT_FORMAT
+    tool_version: str
+    snapshots: tuple[Snapshot, ...]

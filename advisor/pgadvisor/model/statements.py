@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pgadvisor.model.base import Model
 from pgadvisor.model.counters import Window
 
@@ -9,7 +11,8 @@ from pgadvisor.model.counters import Window
 class StatementRow(Model, frozen=True, kw_only=True):
     """One entry of pg_stat_statements in this database; times in milliseconds, blocks in blocks.
 
-    query_id is text: JavaScript rounds 64-bit integers. None stands for a column this extension version lacks.
+    query_id is text: JavaScript rounds 64-bit integers. None stands for a column this extension version lacks. since
+    is stats_since (1.11): when this entry began to be counted, later than the window's start if it was evicted.
     """
 
     query_id: str
@@ -34,6 +37,18 @@ class StatementRow(Model, frozen=True, kw_only=True):
     write_ms: float | None = None
     wal_bytes: int | None = None
     jit_ms: float | None = None
+    wal_records: int | None = None
+    wal_full_page_images: int | None = None
+    local_blocks_hit: int = 0
+    local_blocks_read: int = 0
+    local_blocks_dirtied: int = 0
+    local_blocks_written: int = 0
+    temp_read_ms: float | None = None
+    temp_write_ms: float | None = None
+    jit_functions: int | None = None
+    parallel_workers_to_launch: int | None = None
+    parallel_workers_launched: int | None = None
+    since: datetime | None = None
 
 
 class StatementText(Model, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from pgadvisor.model.counters import Counters
 from pgadvisor.model.coverage import Fact, Gap, Presence
 from pgadvisor.model.server import Extension, Server
 from pgadvisor.model.statements import Statements
-from pgadvisor.model.statistics import ColumnStatistics
+from pgadvisor.model.statistics import PgStats
 from pgadvisor.postgres.gaps import GRANT_MONITOR, gap_of, is_lost
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.sqlfiles import NotOfferedError, Queries, needed_relations
@@ -47,7 +47,7 @@ class Collected:
 
     server: Server | None = None
     catalog: Catalog = field(default_factory=Catalog)
-    column_statistics: tuple[ColumnStatistics, ...] = ()
+    column_statistics: tuple[PgStats, ...] = ()
     counters: Counters | None = None
     activity: Activity | None = None
     statements: Statements | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Relation, RelationKind
 from pgadvisor.model.coverage import Fact, Presence
-from pgadvisor.model.statistics import ColumnStatistics
+from pgadvisor.model.statistics import PgStats
 from pgadvisor.postgres.gaps import gaps_on
 from pgadvisor.postgres.reader import Reader, convert
 
@@ -18,7 +18,7 @@ def read_statistics(reader: Reader) -> None:
     rows = reader.rows(fact, "column_statistics", "column statistics", remedy=_remedy(reader))
     if rows is None:
         return
-    statistics = convert(rows, ColumnStatistics)
+    statistics = convert(rows, PgStats)
     reader.into.column_statistics = tuple(
         sorted(statistics, key=lambda row: (row.relation_oid, row.column, row.inherited))
     )

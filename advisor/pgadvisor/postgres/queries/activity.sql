@@ -1,5 +1,5 @@
 -- type: Activity
--- without: strong_locks
+-- without: strong_locks, noted_sessions, prepared_transactions, replication, running, oldest_horizon_age
 -- also: hidden_sessions
 WITH clients AS (
   -- Of other roles' sessions an unprivileged one sees neither the kind nor the transaction.

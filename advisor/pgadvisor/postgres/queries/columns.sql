@@ -1,4 +1,5 @@
 -- type: Column
+-- without: default, identity, generated, length_bytes, alignment, storage, compression, is_local
 WITH user_relations AS (
 {user_relations}
 )

@@ -1,4 +1,5 @@
 -- type: Constraint
+-- without: definition, no_inherit, is_local, deferred
 WITH user_relations AS (
 {user_relations}
 )

@@ -1,4 +1,5 @@
 -- type: Relation
+-- without: parents, definition, partition_key, partition_bound, access_method, force_row_security, is_populated, row_type_oid, foreign_server, frozen_xid_age, multixact_age, all_frozen_pages, toast_options, toast_pages, toast_row_count
 WITH user_relations AS (
 {user_relations}
 ),

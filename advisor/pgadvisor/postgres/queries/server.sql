@@ -1,5 +1,5 @@
 -- type: Server
--- without: memberships, search_path, host, port, system_identifier, settings, extensions
+-- without: memberships, search_path, host, port, system_identifier, settings, extensions, address, address_port, timeline, service, locale_provider, ctype, overrides
 SELECT
   pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version_num,
   pg_catalog.current_setting('server_version') AS version,

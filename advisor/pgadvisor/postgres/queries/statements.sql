@@ -1,4 +1,5 @@
 -- type: StatementRow
+-- without: wal_records, wal_full_page_images, local_blocks_hit, local_blocks_read, local_blocks_dirtied, local_blocks_written, temp_read_ms, temp_write_ms, jit_functions, parallel_workers_to_launch, parallel_workers_launched, since
 -- Numbers alone: texts are in a file that the server would have to read.
 SELECT
   s.queryid::pg_catalog.text AS query_id,

@@ -1,4 +1,5 @@
 -- type: TableCounters
+-- without: toast_blocks_read, toast_blocks_hit, vacuum_count, autovacuum_count, analyze_count, autoanalyze_count, vacuum_ms, autovacuum_ms, analyze_ms, autoanalyze_ms
 WITH user_relations AS (
 {user_relations}
 )
