@@ -89,7 +89,7 @@ class Page:
 
     report: Report
     _shown_statements: set[str] = field(default_factory=set)
-    _shown_tables: dict[str, ReportFinding] = field(default_factory=dict)
+    _shown_tables: dict[tuple[str, str], ReportFinding] = field(default_factory=dict)
 
     @cached_property
     def top(self) -> tuple[ReportFinding, ...]:
@@ -152,7 +152,7 @@ class Page:
     def other_statements(self) -> tuple[StatementView, ...]:
         """Statements that no finding shows in full."""
         _ = self.parts
-        return tuple(view for view in self.statements if view.query_id not in self._shown_statements)
+        return tuple(view for view in self.statements if view.anchor not in self._shown_statements)
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -192,12 +192,16 @@ class Page:
         return sum(self.report.severity_counts.values())
 
     def _worst(self, view: StatementView) -> Severity | None:
-        found = [f.severity for f in self.finding_by_key.values() if view.query_id in f.query_ids]
+        found = [
+            finding.severity
+            for finding in self.finding_by_key.values()
+            if finding.database == view.database and view.query_id in finding.query_ids
+        ]
         return min(found, key=lambda severity: severity.rank, default=None)
 
     @cached_property
-    def _statement_by_id(self) -> dict[str, StatementView]:
-        return {view.query_id: view for view in self.statements}
+    def _statement_by_id(self) -> dict[tuple[str, str], StatementView]:
+        return {(view.database, view.query_id): view for view in self.statements}
 
     @cached_property
     def _introduced(self) -> dict[str, str]:
@@ -208,11 +212,13 @@ class Page:
         return introduced
 
     def _part(self, finding: ReportFinding) -> FindingPart:
-        views = [self._statement_by_id[q] for q in dict.fromkeys(finding.query_ids) if q in self._statement_by_id]
-        fresh = [view for view in views if view.query_id not in self._shown_statements]
-        self._shown_statements.update(view.query_id for view in fresh)
+        known = self._statement_by_id
+        ids = ((finding.database, query_id) for query_id in dict.fromkeys(finding.query_ids))
+        views = [known[each] for each in ids if each in known]
+        fresh = [view for view in views if view.anchor not in self._shown_statements]
+        self._shown_statements.update(view.anchor for view in fresh)
         wanted = set(finding.recommendations)
-        table = f"{finding.subject.schema}.{finding.subject.relation}"
+        table = (finding.database, f"{finding.subject.schema}.{finding.subject.relation}")
         first = self._shown_tables.setdefault(table, finding)
         is_first = first is finding
         return FindingPart(
@@ -226,8 +232,10 @@ class Page:
             related=tuple(self.finding_by_key[key] for key in finding.related if key in self.finding_by_key)[
                 :MAX_RELATED
             ],
-            tables=tuple(view for view in self.report.tables if view.name == table and is_first),
-            indexes=tuple(view for view in self.report.indexes if view.table == table and is_first)[:MAX_RELATED],
+            tables=tuple(view for view in self.report.tables if (view.database, view.name) == table and is_first),
+            indexes=tuple(view for view in self.report.indexes if (view.database, view.table) == table and is_first)[
+                :MAX_RELATED
+            ],
             table_shown_at=None if is_first else first,
         )
 

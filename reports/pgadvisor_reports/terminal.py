@@ -55,7 +55,7 @@ class _Writer:
         self.console = console
         self.page = page
         self.report = page.report
-        self._texts = {view.query_id: view.text for view in page.report.statements}
+        self._texts = {(view.database, view.query_id): view.text for view in page.report.statements}
 
     def write(self) -> None:
         self._header()
@@ -129,7 +129,7 @@ class _Writer:
         figures = [f.text for f in formatting.impact(finding.impact, trust.statements_window, trust.counters_window)]
         known = f"{finding.confidence.value} · {name(finding.rule)}"
         self._line(Text.assemble((" · ".join([*figures, ""]), "bold"), (known, "dim")), indent=5)
-        if finding.query_ids and (text := self._texts.get(finding.query_ids[0])):
+        if finding.query_ids and (text := self._texts.get((finding.database, finding.query_ids[0]))):
             more = len(finding.query_ids) - 1
             self._statement(text, f" (and {words.plural(more, 'more statement')})" if more else "")
 

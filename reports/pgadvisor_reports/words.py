@@ -14,21 +14,10 @@ CONFIDENCE = {
     Confidence.HEURISTIC: "read off the structure alone",
 }
 
-FACT = {
-    Fact.CONNECTION: "Connection",
-    Fact.SERVER: "Server",
-    Fact.SETTINGS: "Settings",
-    Fact.CATALOG: "Catalog",
-    Fact.COLUMN_STATISTICS: "Column statistics",
-    Fact.TABLE_COUNTERS: "Table counters",
-    Fact.INDEX_COUNTERS: "Index counters",
-    Fact.SIZES: "Sizes",
-    Fact.ACTIVITY: "Activity",
+FACT = {fact: fact.value.replace("_", " ").capitalize() for fact in Fact} | {
     Fact.STATEMENTS: "Statements",
     Fact.STATEMENT_TEXTS: "Texts of statements",
     Fact.SHAPES: "Understanding of statements",
-    Fact.PLANS: "Plans",
-    Fact.EXECUTED_PLANS: "Executed plans",
 }
 
 METHOD = {
