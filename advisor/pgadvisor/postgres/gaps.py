@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import psycopg
 
-from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.postgres.session import Session
 
 GRANT_MONITOR = "GRANT pg_monitor to the role."
@@ -52,7 +52,11 @@ def gap_of(
     match error:
         case psycopg.errors.InsufficientPrivilege():
             return Gap(
-                fact=fact, scope=scope, reason=f"The role may not read {what}: {server_message(error)}", remedy=remedy
+                fact=fact,
+                scope=scope,
+                reason=f"The role may not read {what}: {server_message(error)}",
+                remedy=remedy,
+                kind=GapKind.HIDDEN,
             )
         case psycopg.errors.LockNotAvailable():
             return Gap(
@@ -60,6 +64,7 @@ def gap_of(
                 scope=scope,
                 reason=f"A lock kept {what} from being read within the lock timeout",
                 remedy="Run again when the session that holds or awaits the lock is done, or raise --lock-timeout.",
+                kind=GapKind.LOCKED,
             )
         case psycopg.errors.QueryCanceled():
             return Gap(
@@ -67,6 +72,7 @@ def gap_of(
                 scope=scope,
                 reason=f"Reading {what} was cancelled: {server_message(error)}",
                 remedy=f"Raise {timeout_option}, or run when the server has less to do.",
+                kind=GapKind.TIMED_OUT,
             )
         case _:
             return Gap(fact=fact, scope=scope, reason=f"Reading {what} failed: {server_message(error)}")
@@ -76,11 +82,13 @@ MAX_SINGLE_GAPS = 20
 EXAMPLES = 5
 
 
-def gaps_on(fact: Fact, scopes: Iterable[str], reason: str, remedy: str = "") -> list[Gap]:
+def gaps_on(
+    fact: Fact, scopes: Iterable[str], reason: str, remedy: str = "", kind: GapKind = GapKind.OTHER
+) -> list[Gap]:
     """One gap for each of a few scopes; of many one gap, with their number and some of them by name."""
     names = list(scopes)
     if len(names) <= MAX_SINGLE_GAPS:
-        return [Gap(fact=fact, scope=name, reason=reason, remedy=remedy) for name in names]
+        return [Gap(fact=fact, scope=name, reason=reason, remedy=remedy, kind=kind) for name in names]
     examples = ", ".join(names[:EXAMPLES])
     return [
         Gap(
@@ -88,5 +96,6 @@ def gaps_on(fact: Fact, scopes: Iterable[str], reason: str, remedy: str = "") ->
             scope=f"{len(names)} relations",
             reason=f"{reason} (such as {examples})",
             remedy=remedy,
+            kind=kind,
         )
     ]
