@@ -54,6 +54,14 @@ def collect(dsn: str | None, config: CollectConfig, progress: Progress = silent)
     return _snapshot(collected, observation, session)
 
 
+def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> tuple[Snapshot, ...]:
+    """One look at each database of the server, as collect takes it; at the one of the DSN alone unless configured.
+
+    Raises ConnectError where no database can be connected to.
+    """
+    return (collect(dsn, config, progress),)
+
+
 @contextmanager
 def _kept(collected: Collected, connection: psycopg.Connection[object]) -> Iterator[None]:
     """Turns what ends a run early into a gap, once there is something to keep."""

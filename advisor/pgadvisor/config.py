@@ -56,16 +56,19 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is collected, within which limits.
 
-    statements: how many get their text, shape and plan. max_explains caps all EXPLAINs, each of which adds an entry
-    to pg_stat_statements. lock_timeout_ms: nobody waits longer than this for us, nor we for others. It bounds our wait
-    for a lock, and how long we keep locks on relations of users: a planning or an execution is cancelled by then,
-    whatever statement_timeout_ms and execute_timeout_ms allow. execute_* bound what --execute safe runs: per statement
-    and in all, by the planner's cost, and by what the server has measured of the statement.
+    statements: how many get their text, shape and plan. all_databases: every database of the server that the role may
+    connect to, not only the one connected to; numbers of statements, EXPLAINs and executions are for all of them
+    together. max_explains caps all EXPLAINs, each of which adds an entry to pg_stat_statements. lock_timeout_ms: nobody
+    waits longer than this for us, nor we for others. It bounds our wait for a lock, and how long we keep locks on
+    relations of users: a planning or an execution is cancelled by then, whatever statement_timeout_ms and
+    execute_timeout_ms allow. execute_* bound what --execute safe runs: per statement and in all, by the planner's cost,
+    and by what the server has measured of the statement.
     """
 
     statements: Count = 100
     schemas: tuple[str, ...] = ()
     exclude_schemas: tuple[str, ...] = ()
+    all_databases: bool = False
     connect_timeout_s: Timeout = 10
     statement_timeout_ms: Timeout = 10_000
     lock_timeout_ms: Timeout = 1_000
