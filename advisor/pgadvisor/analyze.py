@@ -9,6 +9,7 @@ from pgadvisor import engine
 from pgadvisor.advise.compose import compose
 from pgadvisor.advise.decide import decide
 from pgadvisor.advise.keys import keyed
+from pgadvisor.advise.tenants import folded
 from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
 from pgadvisor.progress import Progress, silent
@@ -32,8 +33,9 @@ def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progre
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
     shapes, not_understood = understand_all(texts, schema, progress)
     facts = Facts(snapshot, shapes)
-    outcomes = engine.run(
-        rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")
+    outcomes = folded(
+        engine.run(rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")),
+        facts,
     )
     progress("Writing the report")
     findings = keyed(outcomes)

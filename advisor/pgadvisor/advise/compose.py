@@ -13,6 +13,7 @@ from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import KeyedFinding, anchor
 from pgadvisor.advise.rates import rate
 from pgadvisor.advise.recommend import action_plan, recommend, reject
+from pgadvisor.advise.tenants import folded_recommendations
 from pgadvisor.advise.values import masked
 from pgadvisor.advise.views import index_views, setting_views, statement_views, table_views
 from pgadvisor.facts import Facts
@@ -53,7 +54,7 @@ def compose(
     """The report on one snapshot. Values of rows are masked here unless the configuration shows them."""
     show = config.report.show_values
     by_name = {rule.name: rule for rule in rules}
-    recommendations = recommend(decisions, facts, show)
+    recommendations = folded_recommendations(recommend(decisions, facts, show))
     shown = [
         _finding(rank, finding, by_name[finding.rule], recommendations, facts, show)
         for rank, finding in enumerate(findings[: config.report.max_findings], start=1)
@@ -120,6 +121,7 @@ def _finding(
         query_ids=finding.query_ids,
         recommendations=tuple(r.key for r in recommendations if keyed.key in r.findings),
         related=keyed.related,
+        copies=finding.copies,
     )
 
 

@@ -68,7 +68,11 @@ def _decide_creations(decisions: Sequence[Decision], facts: Facts, dropped: set[
         if usable and (index.schema, index.name) not in dropped:
             table = (index.definition.schema, index.definition.table)
             standing[table].append((f"{index.schema}.{index.name}", index.definition))
-    coming = [(d, d.proposal.definition) for d in decisions if isinstance(d.proposal, RebuildIndex)]
+    coming: dict[tuple[str, str], list[tuple[Decision, IndexDefinition]]] = defaultdict(list)
+    for decision in decisions:
+        if isinstance(decision.proposal, RebuildIndex):
+            definition = decision.proposal.definition
+            coming[definition.schema, definition.table].append((decision, definition))
     creations = [(d, d.proposal) for d in decisions if isinstance(d.proposal, CreateIndex)]
     # The widest first, so that those it covers fold into it; of equals, one whose order matters.
     for decision, wanted in sorted(creations, key=lambda each: _fixed_and_wide(each[1]), reverse=True):
@@ -78,9 +82,10 @@ def _decide_creations(decisions: Sequence[Decision], facts: Facts, dropped: set[
         if server is not None:
             decision.reason = f"{server} already serves."
             continue
-        instead = next((each for each, other in coming if _serves(other, wanted)), None)
+        others = coming[definition.schema, definition.table]
+        instead = next((each for each, other in others if _serves(other, wanted)), None)
         if instead is None:
-            coming.append((decision, definition))
+            others.append((decision, definition))
         else:
             decision.reason = "Another index that is to be built or rebuilt serves in its place."
             instead.findings += [f for f in decision.findings if f not in instead.findings]

@@ -65,7 +65,8 @@ class Finding(Model, frozen=True, kw_only=True):
     identity tells it from others of the same rule and must survive a rename of an index and another order of
     the catalog: build it from qualified tables and columns (see Facts.index_identity). causes are the root causes
     that findings of several rules can share, such as "public.orders(customer_id)". sentence is plain text of one or
-    two sentences without row values. query_ids are the statements concerned, the costliest first.
+    two sentences without row values. query_ids are the statements concerned, the costliest first. copies are other
+    schemas whose copies of the same table have the same problem.
     """
 
     subject: Subject
@@ -78,6 +79,7 @@ class Finding(Model, frozen=True, kw_only=True):
     proposals: tuple[Proposal, ...] = ()
     query_ids: tuple[str, ...] = ()
     impact: Impact = Impact()
+    copies: tuple[str, ...] = ()
 
 
 class OutcomeStatus(enum.StrEnum):

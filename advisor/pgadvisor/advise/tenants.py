@@ -1,0 +1,169 @@
+"""A schema for each tenant: many copies of the same tables are one subject, with one finding and one recommendation."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from pgadvisor.advise.keys import anchor
+from pgadvisor.facts import Facts
+from pgadvisor.model.findings import Evidence, Finding, Impact, Outcome, Unit
+from pgadvisor.model.proposals import AddPrimaryKey, AnalyzeTable, Proposal
+from pgadvisor.model.report import Recommendation
+
+# From so many schemas on that hold a table of the same name and columns, these are copies of one.
+MIN_SCHEMAS = 3
+# The SQL of so many copies is written out.
+MAX_WRITTEN_OUT = 20
+MAX_STATEMENTS = 20
+_ANY = "*"
+
+Family = dict[tuple[str, str], int]
+
+
+def families(facts: Facts) -> Family:
+    """Tables that stand with the same columns in several schemas, by schema and name, with its family's number."""
+    alike: dict[tuple[object, ...], list[tuple[str, str]]] = defaultdict(list)
+    for relation in facts.relations.values():
+        columns = tuple((column.name, column.type_name) for column in facts.columns(relation.oid))
+        alike[relation.name, relation.kind, columns].append((relation.schema, relation.name))
+    return {
+        table: number
+        for number, tables in enumerate(tables for tables in alike.values() if len(tables) >= MIN_SCHEMAS)
+        for table in tables
+    }
+
+
+def folded(outcomes: Sequence[Outcome], facts: Facts) -> tuple[Outcome, ...]:
+    """The outcomes, with what a rule found alike in copies of one table as one finding that proposes for all."""
+    family = families(facts)
+    if not family:
+        return tuple(outcomes)
+    return tuple(msgspec.structs.replace(outcome, findings=_folded(outcome.findings, family)) for outcome in outcomes)
+
+
+def _folded(findings: Sequence[Finding], family: Family) -> tuple[Finding, ...]:
+    groups: dict[object, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        subject = finding.subject
+        member = family.get((subject.schema, subject.relation))
+        alike = (member, subject.kind, without_schema(finding.identity, subject.schema))
+        groups.setdefault(number if member is None else alike, []).append(finding)
+    return tuple(group[0] if len(group) == 1 else _as_one(group) for group in groups.values())
+
+
+def _as_one(findings: Sequence[Finding]) -> Finding:
+    """The weightiest of them speaks for all."""
+    first = min(findings, key=_weight)
+    rest = [finding for finding in findings if finding is not first]
+    schema, others = first.subject.schema, [finding.subject.schema for finding in rest]
+    word = "schema" if len(others) == 1 else "schemas"
+    return msgspec.structs.replace(
+        first,
+        identity=without_schema(first.identity, schema),
+        sentence=f"{first.sentence} The same holds in {len(others)} other {word} with the same table; the figures "
+        f"below are those of schema {schema}.",
+        severity=min((finding.severity for finding in findings), key=lambda severity: severity.rank),
+        evidence=(
+            Evidence(label="schemas with this table and problem", value=len(findings), unit=Unit.COUNT),
+            *first.evidence,
+        ),
+        causes=tuple(without_schema(cause, schema) for cause in first.causes),
+        proposals=tuple(proposal for finding in (first, *rest) for proposal in finding.proposals),
+        query_ids=tuple(dict.fromkeys(q for finding in (first, *rest) for q in finding.query_ids))[:MAX_STATEMENTS],
+        impact=Impact(
+            time_ms=_sum([finding.impact.time_ms for finding in findings]),
+            bytes=_whole(_sum([finding.impact.bytes for finding in findings])),
+            writes=_whole(_sum([finding.impact.writes for finding in findings])),
+        ),
+        copies=tuple(sorted(others)),
+    )
+
+
+def _weight(finding: Finding) -> tuple[object, ...]:
+    impact = finding.impact
+    return (
+        finding.severity.rank,
+        -(impact.time_ms or 0.0),
+        -(impact.bytes or 0),
+        -(impact.writes or 0),
+        finding.confidence.rank,
+        finding.subject.schema,
+    )
+
+
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
+
+
+def _whole(amount: float | None) -> int | None:
+    return None if amount is None else int(amount)
+
+
+def without_schema(text: str, schema: str) -> str:
+    """The text with a schema's name, where it qualifies another name, made that of any."""
+    return re.sub(rf"(?<![\w.\"]){re.escape(schema)}\.", f"{_ANY}.", text)
+
+
+def folded_recommendations(
+    recommendations: Sequence[Recommendation],
+) -> tuple[Recommendation, ...]:
+    """The recommendations, with those for copies of one table as one that holds the SQL of the first of them.
+
+    Only what serves the same findings is put together.
+    """
+    groups: dict[tuple[tuple[str, ...], str], list[Recommendation]] = {}
+    for item in recommendations:
+        groups.setdefault((item.findings, _without_its_schema(item)), []).append(item)
+    one_each = (group[0] if len(group) == 1 else _one_for_all(group, key) for (_, key), group in groups.items())
+    return tuple(msgspec.structs.replace(item, rank=rank) for rank, item in enumerate(one_each, start=1))
+
+
+def _without_its_schema(item: Recommendation) -> str:
+    verb, colon, identity = item.key.partition(":")
+    return verb + colon + without_schema(identity, schema_of(item.proposal))
+
+
+def schema_of(proposal: Proposal) -> str:
+    """The schema of the table that a proposal is about."""
+    return proposal.schema if isinstance(proposal, AnalyzeTable | AddPrimaryKey) else proposal.definition.schema
+
+
+def _one_for_all(items: Sequence[Recommendation], key: str) -> Recommendation:
+    first, written = items[0], items[:MAX_WRITTEN_OUT]
+    others = [schema_of(item.proposal) for item in items[1:]]
+    steps = [*first.steps, *(step for item in written[1:] for step in item.steps if step not in first.steps[:1])]
+    caveats = list(first.caveats)
+    if len(items) > len(written):
+        caveats.append(
+            f"The SQL is that for {len(written)} of {len(items)} schemas; --schema NAME shows that for any of them."
+        )
+    return msgspec.structs.replace(
+        first,
+        key=key,
+        anchor=anchor(f"do:{key}"),
+        title=f"{first.title}, and so in {len(others)} other schema{'s' if len(others) > 1 else ''}",
+        steps=tuple(steps),
+        checks=tuple(dict.fromkeys(check for item in written for check in item.checks)),
+        caveats=tuple(caveats),
+        gain=_added([item.gain for item in items]),
+        price=_added([item.price for item in items]),
+        severity=min((item.severity for item in items), key=lambda severity: severity.rank),
+        copies=tuple(others),
+    )
+
+
+def _added(figures: Sequence[Sequence[Evidence]]) -> tuple[Evidence, ...]:
+    """Figures of the same label added up; what is no number is that of the first."""
+    added: dict[str, Evidence] = {}
+    for figure in (figure for each in figures for figure in each):
+        known = added.get(figure.label)
+        if known is None:
+            added[figure.label] = figure
+        elif isinstance(known.value, int | float) and isinstance(figure.value, int | float):
+            added[figure.label] = msgspec.structs.replace(known, value=round(known.value + figure.value, 1))
+    return tuple(added.values())
