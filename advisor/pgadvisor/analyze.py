@@ -9,6 +9,7 @@ from pgadvisor import engine
 from pgadvisor.advise.compose import compose
 from pgadvisor.advise.decide import decide
 from pgadvisor.advise.keys import keyed
+from pgadvisor.advise.platforms import without_platforms
 from pgadvisor.advise.tenants import folded
 from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
@@ -33,10 +34,10 @@ def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progre
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
     shapes, not_understood = understand_all(texts, schema, progress)
     facts = Facts(snapshot, shapes)
-    outcomes = folded(
-        engine.run(rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")),
-        facts,
+    outcomes = engine.run(
+        rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")
     )
+    outcomes = folded(without_platforms(outcomes, facts), facts)
     progress("Writing the report")
     findings = keyed(outcomes)
     decisions = decide(findings, facts)

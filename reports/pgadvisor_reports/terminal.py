@@ -71,7 +71,7 @@ class _Writer:
 
     def _header(self) -> None:
         source, trust = self.report.source, self.report.trust
-        self._line(Text.assemble((name(source.database), "bold"), "  ", one_line(words.server(self.report))))
+        self._line(Text.assemble((name(words.subject(self.report)), "bold"), "  ", one_line(words.server(self.report))))
         superuser = ", a superuser" if source.is_superuser else ""
         self._line(f"as role {name(source.role)}{superuser}, {formatting.moment(source.collected_at).text}", "dim")
         if trust.partial_reason is not None:

@@ -20,6 +20,8 @@ FACT = {fact: fact.value.replace("_", " ").capitalize() for fact in Fact} | {
     Fact.SHAPES: "Understanding of statements",
 }
 
+NAMED_DATABASES = 3
+
 METHOD = {
     "generic": "generic plan, for unknown values",
     "values": "plan for given values",
@@ -59,6 +61,15 @@ def verdict(report: Report) -> str:
     counts = [f"{report.severity_counts[s]} {s.value}" for s in Severity if report.severity_counts.get(s)]
     total = sum(report.severity_counts.values())
     return f"{plural(total, 'finding')}: {', '.join(counts)}" if total else "No findings"
+
+
+def subject(report: Report) -> str:
+    """The database that the report is about, or how many and the first of them by name."""
+    names = [source.database for source in report.databases]
+    if not names:
+        return report.source.database
+    more = f" and {len(names) - NAMED_DATABASES} more" if len(names) > NAMED_DATABASES else ""
+    return f"{plural(len(names), 'database')}: {', '.join(names[:NAMED_DATABASES])}{more}"
 
 
 def server(report: Report) -> str:

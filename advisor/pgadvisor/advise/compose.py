@@ -11,6 +11,7 @@ import msgspec
 from pgadvisor import __version__
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import KeyedFinding, anchor
+from pgadvisor.advise.platforms import platform_gaps
 from pgadvisor.advise.rates import rate
 from pgadvisor.advise.recommend import action_plan, recommend, reject
 from pgadvisor.advise.tenants import folded_recommendations
@@ -154,7 +155,7 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         statements_window=facts.statements_window,
         shares=_shares(facts),
         coverage=coverage.facts,
-        gaps=(*coverage.gaps, *_parser_gaps(not_understood)),
+        gaps=(*coverage.gaps, *platform_gaps(facts), *_parser_gaps(not_understood)),
         footprint=coverage.footprint,
         planners=tuple(sorted({plan.planner for plan in facts.snapshot.plans})),
         values_masked=not show_values,

@@ -10,6 +10,7 @@ import msgspec
 
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import anchor
+from pgadvisor.advise.platforms import replication_caveats
 from pgadvisor.advise.price import gain, index_named, price
 from pgadvisor.facts import Facts, definition_identity
 from pgadvisor.indexes.partitions import Partition, partition_tree
@@ -97,6 +98,7 @@ def _recommendation(
         caveats.append(UNSEEN)
     if isinstance(shown, CreateIndex) and shown.holds_values:
         caveats.insert(0, ONLY_FOR_VALUES)
+    caveats += replication_caveats(*table_of(shown), facts)
     masked = shown != decision.proposal
     if masked:
         caveats.insert(0, MASKED)
@@ -121,13 +123,13 @@ def _recommendation(
 
 def _partitions(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
     """The partitions below the proposal's table, with those of their indexes that matter to it."""
+    schema, name = table_of(proposal)
+    table = facts.relation_named(schema, name)
     if isinstance(proposal, AnalyzeTable | AddPrimaryKey):
-        table = facts.relation_named(proposal.schema, proposal.table)
-        definition = IndexDefinition(schema=proposal.schema, table=proposal.table, keys=())
+        definition = IndexDefinition(schema=schema, table=name, keys=())
         index = None
     else:
         definition = proposal.definition
-        table = facts.relation_named(definition.schema, definition.table)
         index = None if isinstance(proposal, CreateIndex) else index_named(proposal.schema, proposal.name, facts)
     if table is None or table.kind is not RelationKind.PARTITIONED:
         return ()
@@ -166,6 +168,13 @@ def _words(definition: IndexDefinition) -> str:
     )
     where = f" where {definition.predicate}" if definition.predicate else ""
     return f"{definition.schema}.{definition.table} ({keys}){where}"
+
+
+def table_of(proposal: Proposal) -> tuple[str, str]:
+    """The table that a proposal is about, by schema and name."""
+    if isinstance(proposal, AnalyzeTable | AddPrimaryKey):
+        return proposal.schema, proposal.table
+    return proposal.definition.schema, proposal.definition.table
 
 
 def _verb(proposal: Proposal) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 from pgadvisor.advise.keys import anchor
+from pgadvisor.advise.recommend import table_of
 from pgadvisor.facts import Facts
 from pgadvisor.model.findings import Evidence, Finding, Impact, Outcome, Unit
-from pgadvisor.model.proposals import AddPrimaryKey, AnalyzeTable, Proposal
 from pgadvisor.model.report import Recommendation
 
 # From so many schemas on that hold a table of the same name and columns, these are copies of one.
@@ -125,17 +125,12 @@ def folded_recommendations(
 
 def _without_its_schema(item: Recommendation) -> str:
     verb, colon, identity = item.key.partition(":")
-    return verb + colon + without_schema(identity, schema_of(item.proposal))
-
-
-def schema_of(proposal: Proposal) -> str:
-    """The schema of the table that a proposal is about."""
-    return proposal.schema if isinstance(proposal, AnalyzeTable | AddPrimaryKey) else proposal.definition.schema
+    return verb + colon + without_schema(identity, table_of(item.proposal)[0])
 
 
 def _one_for_all(items: Sequence[Recommendation], key: str) -> Recommendation:
     first, written = items[0], items[:MAX_WRITTEN_OUT]
-    others = [schema_of(item.proposal) for item in items[1:]]
+    others = [table_of(item.proposal)[0] for item in items[1:]]
     steps = [*first.steps, *(step for item in written[1:] for step in item.steps if step not in first.steps[:1])]
     caveats = list(first.caveats)
     if len(items) > len(written):
