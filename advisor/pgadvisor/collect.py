@@ -11,12 +11,13 @@ import psycopg
 
 from pgadvisor import __version__
 from pgadvisor.facts import Facts
-from pgadvisor.model.coverage import Coverage, Fact, FactCoverage, Gap, Presence
+from pgadvisor.model.coverage import Coverage, Fact, FactCoverage, Gap, GapKind, Presence
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.model.shape import StatementKind, StatementShape
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.planner.observe import Candidate, Observation, observe
 from pgadvisor.postgres.connect import ConnectError, connect
+from pgadvisor.postgres.identity import ServerChanged
 from pgadvisor.postgres.read import Collected, read
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.texts import read_texts
@@ -41,7 +42,10 @@ def collect(dsn: str | None, config: CollectConfig, progress: Progress = silent)
     progress("Connecting")
     connection = connect(dsn, connect_timeout_s=config.connect_timeout_s)
     session = Session(
-        connection, statement_timeout_ms=config.statement_timeout_ms, lock_timeout_ms=config.lock_timeout_ms
+        connection,
+        statement_timeout_ms=config.statement_timeout_ms,
+        lock_timeout_ms=config.lock_timeout_ms,
+        max_server_time_s=config.max_server_time_s,
     )
     collected = Collected()
     observation = Observation()
@@ -78,6 +82,19 @@ def _kept(collected: Collected, connection: psycopg.Connection[object]) -> Itera
                 scope="interrupted",
                 reason="The run was interrupted",
                 remedy="Run it again to the end.",
+                kind=GapKind.CUT_SHORT,
+            )
+        )
+    except ServerChanged as change:
+        if collected.server is None:
+            raise ConnectError(str(change)) from change
+        collected.gaps.append(
+            Gap(
+                fact=Fact.CONNECTION,
+                scope="",
+                reason=change.reason,
+                remedy=change.remedy,
+                kind=GapKind.CUT_SHORT,
             )
         )
     except psycopg.Error as error:
@@ -91,6 +108,7 @@ def _kept(collected: Collected, connection: psycopg.Connection[object]) -> Itera
                 scope="",
                 reason="The connection to the server was lost before everything was collected",
                 remedy="Look into the server's log for why it ended the session, then run again.",
+                kind=GapKind.CUT_SHORT,
             )
         )
 

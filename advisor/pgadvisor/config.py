@@ -23,6 +23,8 @@ DEFAULT_FILE = "pgadvisor.toml"
 Timeout = Annotated[int, msgspec.Meta(ge=1, le=2_147_483_647)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
 class ConfigError(Exception):
@@ -61,8 +63,10 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     together. max_explains caps all EXPLAINs, each of which adds an entry to pg_stat_statements. lock_timeout_ms: nobody
     waits longer than this for us, nor we for others. It bounds our wait for a lock, and how long we keep locks on
     relations of users: a planning or an execution is cancelled by then, whatever statement_timeout_ms and
-    execute_timeout_ms allow. execute_* bound what --execute safe runs: per statement and in all, by the planner's cost,
-    and by what the server has measured of the statement.
+    execute_timeout_ms allow. max_server_time_s bounds the total of the time spent waiting for the server's answers, for
+    each database: after it nothing more is asked. lock_share: one plan may take this share of what the server's lock
+    table has free at that moment. execute_* bound what --execute safe runs: per statement and in all, by the planner's
+    cost, and by what the server has measured of the statement.
     """
 
     statements: Count = 100
@@ -72,6 +76,8 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     connect_timeout_s: Timeout = 10
     statement_timeout_ms: Timeout = 10_000
     lock_timeout_ms: Timeout = 1_000
+    max_server_time_s: Seconds = 120.0
+    lock_share: Share = 0.25
     max_explains: Count = 150
     execute: Execute = Execute.SAFE
     execute_timeout_ms: Timeout = 1_000

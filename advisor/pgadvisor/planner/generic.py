@@ -59,8 +59,8 @@ def _plan_prepared(session: Session, opened: Opened) -> tuple[dict[str, Any], in
         return _explain_prepared(session, name, parameters), 2
     finally:
         if prepared and not session.connection.closed:
-            transaction.rows("ROLLBACK TO SAVEPOINT pgadvisor")
-            transaction.rows(sql.SQL("DEALLOCATE {}").format(name))
+            transaction.rows("ROLLBACK TO SAVEPOINT pgadvisor", always=True)
+            transaction.rows(sql.SQL("DEALLOCATE {}").format(name), always=True)
 
 
 def _explain_prepared(session: Session, name: sql.Identifier, parameters: int) -> dict[str, Any]:

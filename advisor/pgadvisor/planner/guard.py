@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgadvisor.model.catalog import RelationKind
+from pgadvisor.model.coverage import GapKind
 from pgadvisor.planner.functions import Lookup
 from pgadvisor.planner.mentions import Mentions
 from pgadvisor.planner.questions import ask, catalogs_only
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from pgadvisor.postgres.session import Session, Transaction
 
 PLANNABLE = frozenset(("select", "insert", "update", "delete", "merge", "values", "with", "table"))
-# One plan may take this share of the server's lock table, which all sessions share, and no more.
-_LOCK_SHARE = 0.25
-_DEFAULT_LOCKS = 64 * 100
+# So many locks a session takes by the fast path, which is no matter of the lock table that all sessions share.
+_FREE_LOCKS = 16
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,14 @@ class Opened:
 class Guard:
     """Opens transactions for texts that may be planned.
 
-    silent: our own commands are kept out of pg_stat_statements, which takes a superuser.
+    silent: our own commands are kept out of pg_stat_statements, which takes a superuser. lock_share: one plan may take
+    no more than this share of what the lock table, which all sessions share, has free.
     """
 
-    def __init__(self, session: Session, facts: Facts, *, silent: bool) -> None:
+    def __init__(self, session: Session, facts: Facts, *, silent: bool, lock_share: float) -> None:
         self._session = session
         self._silent = silent
-        self._lock_limit = _lock_limit(facts)
+        self._lock_share = lock_share
         self._partitioned = [
             (relation.name, sum(1 + len(facts.indexes_of(leaf.oid)) for leaf in facts.leaves(relation.oid)))
             for relation in facts.relations.values()
@@ -95,6 +96,7 @@ class Guard:
             schemas = frozenset(path["schemas"])
             with catalogs_only(transaction, path["search_path"]):
                 _check_locks(transaction, mentions)
+                self._check_free_locks(transaction, mentions)
                 if self._lookup is None:
                     self._lookup = Lookup(transaction)
                 elsewhere = self._lookup.asks_elsewhere(mentions)
@@ -129,13 +131,23 @@ class Guard:
             raise NotDone("It is not a statement that the planner plans")
         if lexed.unterminated:
             raise NotDone(f"Its text ends inside {lexed.unterminated}")
-        for name, locks in self._partitioned:
-            if locks > self._lock_limit and mentions.mention(name):
-                raise NotDone(
-                    f"Planning it may lock {locks} partitions and indexes of {name}, more than a quarter of what all "
-                    "sessions of the server can lock together"
-                )
         return lexed.body
+
+    def _check_free_locks(self, transaction: Transaction, mentions: Mentions) -> None:
+        needed = [(locks, name) for name, locks in self._partitioned if mentions.mention(name)]
+        total = sum(locks for locks, _ in needed)
+        if total <= _FREE_LOCKS:
+            return
+        (table,) = ask(transaction, "lock_slots")
+        if total > (table["slots"] - table["taken"]) * self._lock_share:
+            _, largest = max(needed)
+            raise NotDone(
+                f"Planning it may lock {total} partitions and indexes (of {largest}"
+                f"{' and others' if len(needed) > 1 else ''}), more than {self._lock_share:.0%} of what the server's "
+                "lock table, which all sessions share, has free",
+                "Raise max_locks_per_transaction on the server, or collect.lock_share.",
+                GapKind.LIMIT,
+            )
 
     def _parameters(self, transaction: Transaction, oids: Sequence[int]) -> tuple[ParameterType, ...]:
         unknown = sorted(set(oids) - self._types.keys())
@@ -160,14 +172,5 @@ def _check_locks(transaction: Transaction, mentions: Mentions) -> None:
             raise NotDone(
                 f"Another session holds or awaits an ACCESS EXCLUSIVE lock that concerns {row['schema']}.{row['name']}",
                 "Run again when the lock is gone.",
+                GapKind.LOCKED,
             )
-
-
-def _lock_limit(facts: Facts) -> float:
-    settings = {setting.name: setting.value for setting in facts.server.settings}
-    try:
-        per_transaction = int(settings["max_locks_per_transaction"])
-        slots = int(settings["max_connections"]) + int(settings.get("max_prepared_transactions", "0"))
-    except (KeyError, ValueError):
-        return _DEFAULT_LOCKS * _LOCK_SHARE
-    return per_transaction * slots * _LOCK_SHARE

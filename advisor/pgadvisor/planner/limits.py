@@ -13,6 +13,10 @@ class Limits(Protocol):
         """How many EXPLAINs in all."""
 
     @property
+    def lock_share(self) -> float:
+        """Which share of the free slots of the server's lock table one plan may take."""
+
+    @property
     def execute(self) -> str:
         """What may be executed: off or safe."""
 

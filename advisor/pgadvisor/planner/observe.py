@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod
 from pgadvisor.planner.execute import Executor, check_history
 from pgadvisor.planner.generic import is_refusal_of_rights, plan_generic
@@ -16,7 +16,7 @@ from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.mended import mended
 from pgadvisor.planner.observation import Candidate, Observation
 from pgadvisor.planner.questions import ask
-from pgadvisor.planner.refusals import NotDone, refused_by_server
+from pgadvisor.planner.refusals import LIMITS, NotDone, limit_reached, refused_by_server
 from pgadvisor.planner.trouble import trouble
 from pgadvisor.postgres.gaps import raise_if_lost, server_message
 from pgadvisor.progress import Progress
@@ -71,11 +71,11 @@ class _Observer:
         self._config = config
         self._into = into
         self._counted = self._counting()
-        self._guard = Guard(session, facts, silent=self._counted["may_silence"])
+        self._guard = Guard(session, facts, silent=self._counted["may_silence"], lock_share=config.lock_share)
         self._server = f"PostgreSQL {facts.server.version} (live)"
         self._explained_before = into.explained + into.executed
         self._mended: set[str] = set()
-        self._refused: dict[tuple[Fact, str, str], list[str]] = {}
+        self._refused: dict[tuple[Fact, str, str, GapKind], list[str]] = {}
 
     def _counting(self) -> dict[str, Any]:
         """How far pg_stat_statements counts what we plan; to the full where that could not be asked."""
@@ -97,7 +97,9 @@ class _Observer:
         for done, candidate in enumerate(candidates):
             if self._left() <= 0:
                 reason = f"The limit of {self._config.max_explains} EXPLAINs was reached before it"
-                self._refuse(Fact.PLANS, candidates[done:], NotDone(reason, "Raise collect.max_explains."))
+                self._refuse(
+                    Fact.PLANS, candidates[done:], NotDone(reason, "Raise collect.max_explains.", GapKind.LIMIT)
+                )
                 break
             progress("Planning statements", done, len(candidates))
             self._plan(candidate)
@@ -113,6 +115,9 @@ class _Observer:
             reason = trouble(self._session, self._facts)
         except psycopg.Error as error:
             raise_if_lost(self._session, error)
+            if isinstance(error, LIMITS):
+                self._refuse(Fact.EXECUTED_PLANS, suitable, limit_reached(error))
+                return
             reason = "Whether the server is in trouble could not be found out"
         if reason is None:
             self._execute(suitable, progress)
@@ -122,8 +127,9 @@ class _Observer:
 
     def close(self) -> None:
         """Says what was refused, and adds up what the commands have added to pg_stat_statements at most."""
-        for (fact, reason, remedy), query_ids in self._refused.items():
-            self._into.gaps.append(Gap(fact=fact, scope=_scope(query_ids), reason=reason, remedy=remedy))
+        for (fact, reason, remedy, kind), query_ids in self._refused.items():
+            gap = Gap(fact=fact, scope=_scope(query_ids), reason=reason, remedy=remedy, kind=kind)
+            self._into.gaps.append(gap)
         if not self._counted["may_silence"] and self._counted["track"] != "none":
             # With track = all the statement within an EXPLAIN may be counted on its own.
             each = int(self._counted["track_utility"]) + int(self._counted["track"] == "all")
@@ -183,6 +189,7 @@ class _Observer:
                 caps = NotDone(
                     "The limits on executions were used up before it",
                     "Raise collect.execute_max_statements, collect.execute_total_ms or collect.max_explains.",
+                    GapKind.LIMIT,
                 )
                 self._refuse(Fact.EXECUTED_PLANS, suitable[done:], caps)
                 break
@@ -197,6 +204,9 @@ class _Observer:
             return
         except psycopg.Error as error:
             raise_if_lost(self._session, error)
+            if isinstance(error, LIMITS):
+                self._refuse(Fact.EXECUTED_PLANS, [candidate], limit_reached(error))
+                return
             # The message may hold values of rows, with which the statement was tried.
             reason = f"The server refused it with typical values, SQLSTATE {error.sqlstate} ({type(error).__name__})"
             self._refuse(Fact.EXECUTED_PLANS, [candidate], NotDone(reason))
@@ -239,7 +249,7 @@ class _Observer:
 
     def _refuse(self, fact: Fact, candidates: Sequence[Candidate], refusal: NotDone) -> None:
         """Remembers a refusal; statements that share one share a gap."""
-        query_ids = self._refused.setdefault((fact, refusal.reason, refusal.remedy), [])
+        query_ids = self._refused.setdefault((fact, refusal.reason, refusal.remedy, refusal.kind), [])
         query_ids.extend(candidate.query_id for candidate in candidates)
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import errors
 
+from pgadvisor.model.coverage import GapKind
+from pgadvisor.postgres.bounds import SERVER_TIME_REMEDY, ServerTimeSpent, TransactionTooLong
+
 if TYPE_CHECKING:
     from pgadvisor.postgres.session import Session
 
@@ -17,10 +20,21 @@ _ABOUT_THE_TEXT = "42"
 class NotDone(Exception):  # noqa: N818  no error: a decision
     """A statement is not planned or executed; reason is a sentence, remedy what the reader can do, or ""."""
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "", kind: GapKind = GapKind.OTHER) -> None:
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
+        self.kind = kind
+
+
+LIMITS = (ServerTimeSpent, TransactionTooLong)
+
+
+def limit_reached(error: ServerTimeSpent | TransactionTooLong) -> NotDone:
+    """A statement that came too late."""
+    if isinstance(error, ServerTimeSpent):
+        return NotDone(f"{error.sentence} before it", SERVER_TIME_REMEDY, GapKind.LIMIT)
+    return NotDone(f"It took too long: {error}", "Run when the server has less to do.", GapKind.TIMED_OUT)
 
 
 def took_too_long(session: Session) -> NotDone:
@@ -29,21 +43,33 @@ def took_too_long(session: Session) -> NotDone:
         return NotDone(
             "Planning it took longer than the lock timeout, for which at most others shall wait for us",
             "Raise collect.lock_timeout_ms.",
+            GapKind.TIMED_OUT,
         )
-    return NotDone("Planning it took longer than the statement timeout", "Raise collect.statement_timeout_ms.")
+    return NotDone(
+        "Planning it took longer than the statement timeout",
+        "Raise collect.statement_timeout_ms.",
+        GapKind.TIMED_OUT,
+    )
 
 
 def refused_by_server(error: psycopg.Error, session: Session) -> NotDone:
     """What the server's error means for the reader."""
+    if isinstance(error, LIMITS):
+        return limit_reached(error)
     if isinstance(error, errors.LockNotAvailable):
-        return NotDone("A lock on one of its relations could not be had in time", "Run again when the lock is gone.")
+        return NotDone(
+            "A lock on one of its relations could not be had in time",
+            "Run again when the lock is gone.",
+            GapKind.LOCKED,
+        )
     if isinstance(error, errors.QueryCanceled):
         return took_too_long(session)
     message = error.diag.message_primary or str(error)
     if isinstance(error, errors.InsufficientPrivilege):
         # A function that not everybody may call is none that a role should get for the sake of a plan.
         mend = "If the role is to see its plan: GRANT SELECT on its tables and USAGE on their schemas."
-        return NotDone(f"The role may not use what it names: {message}", "" if "for function" in message else mend)
+        mend = "" if "for function" in message else mend
+        return NotDone(f"The role may not use what it names: {message}", mend, GapKind.HIDDEN)
     if isinstance(error, (errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName)):
         return NotDone(
             f"The server does not know a name in it: {message}",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import psycopg
 
 from pgadvisor.model.coverage import Fact, Gap, GapKind
+from pgadvisor.postgres.bounds import SERVER_TIME_REMEDY, ServerTimeSpent, TransactionTooLong
 from pgadvisor.postgres.session import Session
 
 GRANT_MONITOR = "GRANT pg_monitor to the role."
@@ -65,6 +66,22 @@ def gap_of(
                 reason=f"A lock kept {what} from being read within the lock timeout",
                 remedy="Run again when the session that holds or awaits the lock is done, or raise --lock-timeout.",
                 kind=GapKind.LOCKED,
+            )
+        case ServerTimeSpent():
+            return Gap(
+                fact=fact,
+                scope=scope,
+                reason=f"{error.sentence} before {what} had been read",
+                remedy=SERVER_TIME_REMEDY,
+                kind=GapKind.LIMIT,
+            )
+        case TransactionTooLong():
+            return Gap(
+                fact=fact,
+                scope=scope,
+                reason=f"Reading {what} was cancelled: {server_message(error)}",
+                remedy="Run when the server has less to do.",
+                kind=GapKind.TIMED_OUT,
             )
         case psycopg.errors.QueryCanceled():
             return Gap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -9,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from pgadvisor.model.coverage import Footprint
+from pgadvisor.postgres.bounds import (
+    IDLE_TIMEOUT_S,
+    MAX_TRANSACTION_S,
+    TRANSACTION_TIMEOUT_S,
+    ServerTimeSpent,
+    TransactionTooLong,
+)
+from pgadvisor.postgres.identity import IDENTITY_COLUMNS, ServerIdentity
 
 if TYPE_CHECKING:
     Query = str | sql.SQL | sql.Composed
@@ -26,7 +36,9 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "jit": "off",
     "quote_all_identifiers": "off",
+    "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
 }
+_TRANSACTION_TIMEOUT_SINCE = 170000
 
 # Ends each of our statements, so that later runs know their entries in pg_stat_statements, which keeps the text's end
 # (a comment at the beginning is cut off from 18 on).
@@ -40,14 +52,19 @@ class Transaction:
         self._session = session
 
     def rows(
-        self, query: Query, parameters: Sequence[object] | Mapping[str, object] | None = None
+        self,
+        query: Query,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
+        *,
+        always: bool = False,
     ) -> list[dict[str, Any]]:
         """All rows of one query of ours, which is marked as such.
 
-        Raises psycopg.Error; the transaction is then of no more use.
+        always: it cleans up, so it is sent even where no time is left. Raises psycopg.Error; the transaction is then of
+        no more use.
         """
         marked = (sql.SQL(query) if isinstance(query, str) else query) + sql.SQL("\n" + MARKER)
-        with self._session.connection.cursor(row_factory=dict_row) as cursor, self._session.timed():
+        with self._session.connection.cursor(row_factory=dict_row) as cursor, self._session.timed(always=always):
             self._session.texts.add(hash(marked.as_string(self._session.connection)))
             cursor.execute(marked, parameters, prepare=False)
             try:
@@ -63,10 +80,13 @@ class Transaction:
 
     def set_local(self, **settings: str) -> None:
         """Settings for the rest of this transaction. The values are bound, so that they make no more texts of it."""
-        calls = sql.SQL(", ").join(
-            sql.SQL("pg_catalog.set_config({}, %s, true)").format(sql.Literal(name)) for name in settings
-        )
-        self.rows(sql.SQL("SELECT {}").format(calls), list(settings.values()))
+        self.rows(_setting(settings), list(settings.values()))
+        self._session.noted(settings)
+
+
+def _setting(settings: Mapping[str, str], *columns: str) -> sql.Composed:
+    calls = [sql.SQL("pg_catalog.set_config({}, %s, true)").format(sql.Literal(name)) for name in settings]
+    return sql.SQL("SELECT {}").format(sql.SQL(",\n").join([*calls, *(sql.SQL(column) for column in columns)]))
 
 
 # A lock that cannot be had is to be told as such, so its timeout comes before that of the statement.
@@ -77,18 +97,31 @@ class Session:
     """A connection in autocommit mode and the counts of what was done over it.
 
     statement_timeout_ms and lock_timeout_ms are the defaults of its transactions. The latter also bounds how long
-    locks on relations of users may be kept: so long does whoever wants a stronger one wait for us.
+    locks on relations of users may be kept: so long does whoever wants a stronger one wait for us. max_server_time_s
+    bounds the total of server_ms: after it nothing is asked any more. identity is the server that all transactions
+    have been on, None before the first.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], *, statement_timeout_ms: int, lock_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        statement_timeout_ms: int,
+        lock_timeout_ms: int,
+        max_server_time_s: float = math.inf,
+    ) -> None:
         self.connection = connection
         self.statement_timeout_ms = statement_timeout_ms
         self.lock_timeout_ms = lock_timeout_ms
+        self.max_server_time_s = max_server_time_s
         self.server_ms = 0.0
         self.transactions = 0
         self.queries = 0
         self.longest_transaction_ms = 0.0
         self.texts: set[int] = set()
+        self.identity: ServerIdentity | None = None
+        self._ends_at = math.inf
+        self._timeout_ms = 0
 
     @property
     def keep_timeout_ms(self) -> int:
@@ -96,7 +129,11 @@ class Session:
         return min(self.statement_timeout_ms, self.lock_timeout_ms)
 
     def timeouts(self, statement_ms: int, *, lock_ms: int | None = None) -> dict[str, str]:
-        """Settings for statements that take no longer than this; lock_ms lowers the session's own limit for locks."""
+        """Settings for statements that take no longer than this, nor than what is left of the transaction and the run.
+
+        lock_ms lowers the session's own limit for locks.
+        """
+        statement_ms = max(int(min(statement_ms, self._left_ms())), 1)
         wait_ms = min(self.lock_timeout_ms, lock_ms or self.lock_timeout_ms, int(statement_ms * _WAIT_SHARE))
         return {"statement_timeout": f"{statement_ms}ms", "lock_timeout": f"{max(wait_ms, 1)}ms"}
 
@@ -104,42 +141,103 @@ class Session:
     def transaction(
         self, *, snapshot: bool = False, statement_timeout_ms: int | None = None, search_path: str | None = "pg_catalog"
     ) -> Iterator[Transaction]:
-        """A read-only transaction, rolled back at its end whatever happens.
+        """A read-only transaction, rolled back at its end whatever happens, of no more than MAX_TRANSACTION_S.
 
         snapshot: repeatable read, so that all its queries see one state. search_path None keeps the role's own, which
         planning needs; ours name every schema, and pg_catalog alone makes PostgreSQL's own output do so too.
+
+        Raises ServerTimeSpent where the run may ask nothing more, and ServerChanged where it is on another server than
+        the transactions before it.
         """
         started = time.perf_counter()
-        level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+        self._ends_at = time.monotonic() + MAX_TRANSACTION_S
         transaction = Transaction(self)
         try:
-            transaction.rows(f"BEGIN ISOLATION LEVEL {level} READ ONLY")
+            self._check_left()
+            transaction.rows(f"BEGIN ISOLATION LEVEL {'REPEATABLE READ' if snapshot else 'READ COMMITTED'} READ ONLY")
             self.transactions += 1
-            settings = _SETTINGS | self.timeouts(statement_timeout_ms or self.statement_timeout_ms)
-            settings["idle_in_transaction_session_timeout"] = "60s"
-            if search_path is not None:
-                settings["search_path"] = search_path
-            transaction.set_local(**settings)
+            self._settle(transaction, statement_timeout_ms or self.statement_timeout_ms, search_path)
             yield transaction
         except BaseException:
             # What went wrong is what matters, not that a broken connection cannot roll back either.
             with suppress(psycopg.Error):
-                transaction.rows("ROLLBACK")
+                self._end(transaction)
             raise
         else:
-            transaction.rows("ROLLBACK")
+            self._end(transaction)
         finally:
+            self._ends_at = math.inf
             self.longest_transaction_ms = max(self.longest_transaction_ms, (time.perf_counter() - started) * 1000)
 
+    def _settle(self, transaction: Transaction, statement_timeout_ms: int, search_path: str | None) -> None:
+        """Settings of a transaction, and in the same exchange on which server it is."""
+        settings = _SETTINGS | self.timeouts(statement_timeout_ms)
+        if self.connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+            settings["transaction_timeout"] = f"{TRANSACTION_TIMEOUT_S}s"
+        if search_path is not None:
+            settings["search_path"] = search_path
+        identity = ServerIdentity.of(transaction.row(_setting(settings, IDENTITY_COLUMNS), list(settings.values())))
+        self.noted(settings)
+        identity.check(self.identity or identity)
+        self.identity = self.identity or identity
+
+    def _end(self, transaction: Transaction) -> None:
+        if self.connection.info.transaction_status is not TransactionStatus.IDLE:
+            transaction.rows("ROLLBACK", always=True)
+
+    def noted(self, settings: Mapping[str, str]) -> None:
+        """Takes note of settings that were made."""
+        if "statement_timeout" in settings:
+            self._timeout_ms = int(settings["statement_timeout"].removesuffix("ms"))
+
     @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Counts one exchange with the server."""
+    def timed(self, *, always: bool = False) -> Iterator[None]:
+        """Counts one exchange with the server, and bounds it by what is left of the transaction and the run.
+
+        always: the exchange is made even where nothing is left. Raises ServerTimeSpent or TransactionTooLong where it
+        is not made, or was cancelled because nothing was left.
+        """
+        if not always and self.connection.info.transaction_status is TransactionStatus.INTRANS:
+            self._check_left()
+            if self._timeout_ms > self._left_ms():
+                self._lower_timeout()
+        try:
+            with self._counted():
+                yield
+        except psycopg.errors.QueryCanceled as error:
+            try:
+                self._check_left()
+            except (ServerTimeSpent, TransactionTooLong) as limit:
+                raise limit from error
+            raise
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         started = time.perf_counter()
         try:
             yield
         finally:
             self.queries += 1
             self.server_ms += (time.perf_counter() - started) * 1000
+
+    def _lower_timeout(self) -> None:
+        """The exchange for it is made only where it is needed, near the end of a long transaction or run."""
+        settings = {"statement_timeout": self.timeouts(self._timeout_ms)["statement_timeout"]}
+        query = _setting(settings) + sql.SQL("\n" + MARKER)
+        self.texts.add(hash(query.as_string(self.connection)))
+        with self._counted():
+            self.connection.execute(query, list(settings.values()), prepare=False)
+        self.noted(settings)
+
+    def _left_ms(self) -> float:
+        of_transaction_ms = (self._ends_at - time.monotonic()) * 1000
+        return min(of_transaction_ms, self.max_server_time_s * 1000 - self.server_ms)
+
+    def _check_left(self) -> None:
+        if self.server_ms >= self.max_server_time_s * 1000:
+            raise ServerTimeSpent(self.max_server_time_s)
+        if time.monotonic() >= self._ends_at:
+            raise TransactionTooLong
 
     def footprint(self) -> Footprint:
         """What the session has cost so far, as far as it can count it.
