@@ -8,7 +8,9 @@ from pgadvisor.model.base import Model
 class SessionState(Model, frozen=True, kw_only=True):
     """A session worth a word: in a long transaction, waiting for a lock, or keeping others waiting.
 
-    Its text is left out, since it holds values; query_id is (from 14 on, where compute_query_id is on).
+    Its text is left out, since it holds values; query_id is there (from 14 on, where compute_query_id is on). What is
+    hidden from the role is None. blocked_by are pids, 0 for a prepared transaction; only of sessions that wait.
+    horizon_age is how many transactions back its snapshot or its own number reaches.
     """
 
     pid: int
@@ -68,7 +70,8 @@ class ReplicationSlot(Model, frozen=True, kw_only=True):
 class Replication(Model, frozen=True, kw_only=True):
     """Where the server stands in replication: its standbys, slots and subscriptions.
 
-    upstream is set on a standby: "host:port" of what it streams from, as far as the role may see it.
+    upstream is set on a standby: "host:port" of what it streams from, as far as the role may see it. subscriptions are
+    those of the audited database.
     """
 
     standbys: tuple[StandbyState, ...] = ()
@@ -78,7 +81,11 @@ class Replication(Model, frozen=True, kw_only=True):
 
 
 class RunningCommand(Model, frozen=True, kw_only=True):
-    """A row of a pg_stat_progress_* view: command is vacuum, analyze, create index, cluster, copy or basebackup."""
+    """A row of a pg_stat_progress_* view: command is vacuum, analyze, create index, cluster, copy or basebackup.
+
+    done and total are blocks (bytes of copy and basebackup) of the current phase; total is None where unknown. Oids are
+    None for commands in other databases.
+    """
 
     command: str
     pid: int
@@ -95,7 +102,8 @@ class Activity(Model, frozen=True, kw_only=True):
 
     strong_locks are the oids of relations on which an ACCESS EXCLUSIVE lock is held or waited for.
     waiting_sessions counts sessions that wait for a lock. oldest_horizon_age is how many transactions back the oldest
-    snapshot of any kind reaches.
+    snapshot reaches that vacuum of this database's tables has to respect: of a session, a prepared transaction, a
+    standby or a slot (whose catalog_horizon_age, which holds back vacuum of catalogs only, is left to itself).
     """
 
     sessions: int = 0

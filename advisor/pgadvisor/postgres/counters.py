@@ -10,8 +10,17 @@ import msgspec
 
 from pgadvisor.indexes.quoting import qualified
 from pgadvisor.model.catalog import Catalog, RelationKind
-from pgadvisor.model.counters import Counters, IndexCounters, RelationSize, TableCounters, Window
-from pgadvisor.model.coverage import Fact, Gap, Presence
+from pgadvisor.model.counters import (
+    Counters,
+    DatabaseCounters,
+    FunctionCounters,
+    IndexCounters,
+    RelationSize,
+    SequenceCounters,
+    TableCounters,
+    Window,
+)
+from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.postgres.batches import Batches, Target
 from pgadvisor.postgres.reader import Reader, convert
 
@@ -22,11 +31,13 @@ _RESETS = (
     ("shared_reset", "reset of shared statistics, as after a crash"),
 )
 
+_COUNTED = (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS, Fact.DATABASE_COUNTERS)
+
 
 def read_counters(reader: Reader) -> None:
-    """Counters of tables and indexes. Asked before anything else, so that they do not count us."""
+    """Counters of the database and what is in it. Asked before anything else, so that they do not count us."""
     reader.progress("Reading counters")
-    for fact in (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS):
+    for fact in _COUNTED:
         reader.present(fact, Presence.ABSENT)
     window = _window(reader)
     counting = reader.into.presence[Fact.TABLE_COUNTERS]
@@ -39,6 +50,26 @@ def read_counters(reader: Reader) -> None:
     )
     reader.present(Fact.TABLE_COUNTERS, Presence.ABSENT if tables is None else counting)
     reader.present(Fact.INDEX_COUNTERS, Presence.ABSENT if indexes is None else counting)
+    _read_database_counters(reader, counting)
+
+
+def _read_database_counters(reader: Reader, counting: Presence) -> None:
+    """Those of the database as a whole, of its sequences and of its functions."""
+    fact = Fact.DATABASE_COUNTERS
+    sequences = reader.rows(fact, "sequence_counters", "the counters of sequences")
+    functions = reader.rows(fact, "function_counters", "the counters of functions")
+    database = reader.rows(fact, "database_counters", "the counters of the database")
+    if reader.into.counters is None:
+        return
+    reader.into.counters = msgspec.structs.replace(
+        reader.into.counters,
+        sequences=convert(sequences or (), SequenceCounters),
+        functions=convert(functions or (), FunctionCounters),
+        database=msgspec.convert(database[0], DatabaseCounters) if database else None,
+    )
+    answers = (sequences, functions, database)
+    if any(answer is not None for answer in answers):
+        reader.present(fact, Presence.PARTIAL if None in answers else counting)
 
 
 def _window(reader: Reader) -> Window:
@@ -50,13 +81,14 @@ def _window(reader: Reader) -> Window:
     (row,) = rows
     if not row["track_counts"]:
         reader.present(Fact.TABLE_COUNTERS, Presence.PARTIAL)
-        for fact in (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS):
+        for fact in _COUNTED:
             reader.into.gaps.append(
                 Gap(
                     fact=fact,
                     scope="",
                     reason="track_counts is off, so the server counts nothing",
                     remedy="Set track_counts to on (autovacuum needs it as well), then wait for a typical period.",
+                    kind=GapKind.SWITCHED_OFF,
                 )
             )
     return window_since(row)

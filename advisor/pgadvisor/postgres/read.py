@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import psycopg
 
+from pgadvisor.postgres.activity import read_activity
 from pgadvisor.postgres.catalog import read_catalog
 from pgadvisor.postgres.counters import read_counters, read_sizes
 from pgadvisor.postgres.gaps import raise_if_lost
 from pgadvisor.postgres.reader import Collected, Reader, Scope
-from pgadvisor.postgres.server import read_activity, read_server
+from pgadvisor.postgres.replication import read_replication
+from pgadvisor.postgres.server import read_server
+from pgadvisor.postgres.server_views import read_server_views
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.statements import read_statements
 from pgadvisor.postgres.statistics import read_statistics
@@ -33,9 +36,11 @@ def read(session: Session, config: Scope, into: Collected, progress: Progress) -
 def _read_all(reader: Reader) -> None:
     reader.probe()
     read_counters(reader)
+    read_server_views(reader)
     read_statements(reader)
     read_server(reader)
     read_catalog(reader)
     read_statistics(reader)
     read_sizes(reader)
     read_activity(reader)
+    read_replication(reader)

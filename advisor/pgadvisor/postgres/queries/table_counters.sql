@@ -1,5 +1,4 @@
 -- type: TableCounters
--- without: toast_blocks_read, toast_blocks_hit, vacuum_count, autovacuum_count, analyze_count, autoanalyze_count, vacuum_ms, autovacuum_ms, analyze_ms, autoanalyze_ms
 WITH user_relations AS (
 {user_relations}
 )
@@ -22,9 +21,18 @@ SELECT
   s.last_autovacuum,
   s.last_analyze,
   s.last_autoanalyze,
-  -- As pg_statio_all_tables has them, without its sums over indexes.
+  s.vacuum_count,
+  s.autovacuum_count,
+  s.analyze_count,
+  s.autoanalyze_count,
+{table_times},
+  -- As pg_statio_all_tables has them, without its sums over indexes, which cost several times as much.
   pg_catalog.pg_stat_get_blocks_fetched(s.relid) - pg_catalog.pg_stat_get_blocks_hit(s.relid) AS heap_blocks_read,
-  pg_catalog.pg_stat_get_blocks_hit(s.relid) AS heap_blocks_hit
+  pg_catalog.pg_stat_get_blocks_hit(s.relid) AS heap_blocks_hit,
+  pg_catalog.pg_stat_get_blocks_fetched(c.reltoastrelid)
+    - pg_catalog.pg_stat_get_blocks_hit(c.reltoastrelid) AS toast_blocks_read,
+  pg_catalog.pg_stat_get_blocks_hit(c.reltoastrelid) AS toast_blocks_hit
 FROM user_relations AS r
+JOIN pg_catalog.pg_class AS c ON c.oid = r.oid
 JOIN pg_catalog.pg_stat_all_tables AS s ON s.relid = r.oid
 ORDER BY s.relid

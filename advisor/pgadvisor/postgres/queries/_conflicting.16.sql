@@ -1,0 +1,2 @@
+-- needs: pg_replication_slots.conflicting
+s.conflicting

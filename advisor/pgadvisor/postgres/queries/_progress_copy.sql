@@ -1,0 +1,1 @@
+-- Up to 13 there is no such view.
