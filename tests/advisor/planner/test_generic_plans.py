@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pgadvisor.config import CollectConfig
-from pgadvisor.model.coverage import Fact
+from pgadvisor.model.coverage import Fact, GapKind
 from pgadvisor.model.plan_nodes import parse_plan
 from pgadvisor.planner.observe import Observation, observe
 from pgadvisor.progress import silent
@@ -156,22 +156,30 @@ def test_the_number_of_explains_is_capped(database: Database) -> None:
     assert "max_explains" in seen.gap(UPDATE).remedy
 
 
-def test_a_plan_that_would_take_too_many_locks_is_not_asked_for(database: Database) -> None:
-    make_shop(database)
-    text = "SELECT * FROM shop.events WHERE at = $1"
-    with planning(database.dsn, (text,), OFF) as (session, facts):
-        settings = tuple(
-            msgspec.structs.replace(setting, value="1")
-            if setting.name in ("max_locks_per_transaction", "max_connections")
-            else setting
-            for setting in facts.server.settings
-        )
-        assert {setting.name for setting in settings} >= {"max_locks_per_transaction", "max_connections"}
-        server = msgspec.structs.replace(facts.server, settings=settings)
-        few = type(facts)(msgspec.structs.replace(facts.snapshot, server=server), facts.shapes)
-        observation = observe(session, candidates_of((text,), facts), few, OFF, silent, Observation())
-    assert observation.plans == []
-    assert "lock" in observation.gaps[0].reason
+def test_a_plan_that_would_take_too_many_locks_is_not_asked_for(any_database: Database) -> None:
+    """What others hold at the moment counts: the lock table has a fixed number of slots for all sessions together."""
+    any_database.execute(
+        """
+        CREATE TABLE many (id int PRIMARY KEY) PARTITION BY RANGE (id);
+        DO $$ BEGIN FOR i IN 1..20 LOOP
+            EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES FROM (%s) TO (%s)', i, i, i + 1);
+        END LOOP; END $$;
+        """
+    )
+    text, plain = "SELECT * FROM many WHERE id > $1", "SELECT 1"
+    ((slots,),) = any_database.execute(
+        "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
+    )
+    # 20 partitions and their indexes.
+    config = msgspec.structs.replace(OFF, lock_share=40 / (slots * 0.8))
+    assert observe_texts(any_database.dsn, (text, plain), config).observation.gaps == []
+    with any_database.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(4711, i) FROM generate_series(1, %s) AS i", [slots // 2])
+        seen = observe_texts(any_database.dsn, (text, plain), config)
+    assert not seen.plans(text) and seen.plans(plain)
+    gap = seen.gap(text)
+    assert gap.kind is GapKind.LIMIT and "lock 40 partitions and indexes (of many)" in gap.reason
+    assert "collect.lock_share" in gap.remedy
 
 
 def entries(database: Database, role: str) -> int:
