@@ -86,6 +86,7 @@ class Function(Model, frozen=True, kw_only=True):
 class Trigger(Model, frozen=True, kw_only=True):
     """A row of pg_trigger that no constraint made.
 
+    parent_oid is the trigger of the partitioned parent of which this one is a copy: it comes and goes with that one.
     enabled: O origin, D disabled, R replica, A always. timing is before, after or instead of; events among insert,
     update, delete and truncate. definition is the server's CREATE TRIGGER; None where it could not be read.
     """
@@ -99,6 +100,7 @@ class Trigger(Model, frozen=True, kw_only=True):
     for_each_row: bool
     columns: tuple[str, ...] = ()
     function_oid: int
+    parent_oid: int | None = None
     definition: str | None = None
 
 

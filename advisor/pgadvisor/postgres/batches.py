@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
-from pgadvisor.model.coverage import Fact
+from pgadvisor.model.coverage import Fact, Gap, GapKind
+from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import gap_of, gaps_on, is_lost
 from pgadvisor.postgres.reader import Reader
 
 # The server's lock table has room for about 64 locks per connection, for all of them together; each function holds
 # its locks until it returns, some until the transaction ends.
-BATCH_SIZE = 200
+MAX_LOCKS = 200
+# Of objects that lock nothing there can be more; they are still to be told within one short transaction.
+MAX_OBJECTS = 2000
 # How often a batch may fail before the rest of it is given up: each failure costs up to a timeout.
 MAX_FAILURES = 20
 
-LOCKED = "An ACCESS EXCLUSIVE lock is held on it or waited for, so it was left alone"
+LOCKED = "An ACCESS EXCLUSIVE lock is held or waited for, on it or on a relation that it needs, so it was left alone"
 LOCKED_REMEDY = "Run again when the session that holds or wants the lock is done."
 
 
@@ -32,6 +35,25 @@ class Target:
 
 
 @dataclass
+class Misses:
+    """What could not be read, by cause: many with one cause become one gap, a name is told once for each."""
+
+    names: dict[tuple[str, str, GapKind], dict[str, None]] = field(default_factory=dict)
+
+    def add(self, names: Iterable[str], reason: str, remedy: str, kind: GapKind) -> None:
+        """Notes names with one cause."""
+        self.names.setdefault((reason, remedy, kind), {}).update(dict.fromkeys(names))
+
+    def gaps(self, fact: Fact) -> list[Gap]:
+        """All of it as gaps."""
+        return [
+            gap
+            for (reason, remedy, kind), names in self.names.items()
+            for gap in gaps_on(fact, names, reason, remedy, kind)
+        ]
+
+
+@dataclass
 class Batches:
     """One question, asked about many objects. rows are the answers, missing the oids that got none."""
 
@@ -42,13 +64,23 @@ class Batches:
     rows: list[dict[str, Any]] = field(default_factory=list)
     missing: set[int] = field(default_factory=set)
     failures: int = 0
+    misses: Misses = field(default_factory=Misses)
 
     def ask(self, targets: Sequence[Target]) -> None:
         """Asks about all of them. What could not be had becomes a gap; raises where the connection is lost."""
+        try:
+            self.collect(targets)
+        finally:
+            self.reader.into.gaps += self.misses.gaps(self.fact)
+
+    def collect(self, targets: Sequence[Target]) -> None:
+        """Asks about all of them; what could not be had is only noted in misses, which others may share."""
         free = self._without_locked(targets)
-        for start in range(0, len(free), BATCH_SIZE):
-            self.reader.progress(f"Reading {self.what}", start, len(free))
-            self._batch(free[start : start + BATCH_SIZE])
+        done = 0
+        for batch in packed(free):
+            self.reader.progress(f"Reading {self.what}", done, len(free))
+            self._batch(batch)
+            done += len(batch)
 
     def _batch(self, targets: Sequence[Target]) -> None:
         if not targets:
@@ -70,12 +102,12 @@ class Batches:
     def _retry(self, targets: Sequence[Target], error: psycopg.Error) -> None:
         """Leaves out what has been locked in the meantime, then tries in halves, so that one object fails alone."""
         self.failures += 1
-        if len(targets) == 1 or self.failures > MAX_FAILURES:
+        if len(targets) == 1 or self.failures > MAX_FAILURES or isinstance(error, ServerTimeSpent):
             session = self.reader.session
             is_lock_limit = session.keep_timeout_ms < session.statement_timeout_ms
             option = "--lock-timeout" if is_lock_limit else "--statement-timeout"
             gap = gap_of(error, self.fact, self.what, timeout_option=option)
-            self._missed(targets, gap.reason, gap.remedy)
+            self._missed(targets, gap.reason, gap.remedy, gap.kind)
             return
         free = self._without_locked(targets)
         half = (len(free) + 1) // 2
@@ -83,13 +115,31 @@ class Batches:
         self._batch(free[half:])
 
     def _without_locked(self, targets: Sequence[Target]) -> list[Target]:
+        if not any(target.locks for target in targets):
+            return list(targets)
         locked = strong_locks(self.reader, self.fact)
-        self._missed([target for target in targets if target.locks & locked], LOCKED, LOCKED_REMEDY)
+        left_alone = [target for target in targets if target.locks & locked]
+        if left_alone:
+            self._missed(left_alone, LOCKED, LOCKED_REMEDY, GapKind.LOCKED)
         return [target for target in targets if not target.locks & locked]
 
-    def _missed(self, targets: Sequence[Target], reason: str, remedy: str) -> None:
+    def _missed(self, targets: Sequence[Target], reason: str, remedy: str, kind: GapKind) -> None:
         self.missing.update(target.oid for target in targets)
-        self.reader.into.gaps += gaps_on(self.fact, (target.name for target in targets), reason, remedy)
+        self.misses.add((target.name for target in targets), reason, remedy, kind)
+
+
+def packed(targets: Sequence[Target]) -> Iterator[list[Target]]:
+    """The targets in batches that lock few relations at a time; one that alone locks more than that stands alone."""
+    batch: list[Target] = []
+    locks: set[int] = set()
+    for target in targets:
+        if batch and (len(batch) == MAX_OBJECTS or len(locks | target.locks) > MAX_LOCKS):
+            yield batch
+            batch, locks = [], set()
+        batch.append(target)
+        locks |= target.locks
+    if batch:
+        yield batch
 
 
 def strong_locks(reader: Reader, fact: Fact) -> frozenset[int]:

@@ -1,8 +1,7 @@
-"""Reads relations, columns, indexes and constraints in one snapshot."""
+"""Reads relations, columns, indexes, constraints, triggers and policies in one snapshot."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -21,32 +20,41 @@ from pgadvisor.model.catalog import (
     Relation,
 )
 from pgadvisor.model.coverage import Fact, Gap, Presence
+from pgadvisor.model.objects import Policy, Trigger
 from pgadvisor.postgres.batches import Batches, Target
+from pgadvisor.postgres.definitions import read_definitions
 from pgadvisor.postgres.reader import Reader, convert
 
-# A transaction holds back vacuum for as long as it runs.
-MAX_SNAPSHOT_S = 30.0
-
-_QUESTIONS = ("relations", "columns", "indexes", "index_keys", "constraints")
+_QUESTIONS = ("relations", "columns", "indexes", "index_keys", "constraints", "triggers", "policies")
 
 Rows = list[dict[str, Any]]
 
 
 def read_catalog(reader: Reader) -> None:
-    """Reads the catalog, whole or not at all: half of it would make what is missing look absent."""
+    """Reads the catalog, whole or not at all: half of it would make what is missing look absent.
+
+    Then the texts that lock: those of indexes belong to the catalog, all others are a fact of their own.
+    """
     fact = Fact.CATALOG
     reader.present(fact, Presence.ABSENT)
+    reader.present(Fact.DEFINITIONS, Presence.ABSENT)
     reader.progress("Reading the catalog")
     gaps_before = len(reader.into.gaps)
     _check_schemas(reader)
     answers = _answers(reader)
     if answers is None:
         return
-    catalog = _catalog(answers)
+    reader.into.catalog = _catalog(answers)
+    # From here on a cut costs texts only.
+    reader.present(fact, Presence.PARTIAL)
     expressions = Batches(reader, fact, "index_expressions", "index expressions and predicates")
-    expressions.ask(_with_expressions(answers["indexes"]))
-    reader.into.catalog = _completed(catalog, expressions.rows, answers["indexes"])
-    reader.present(fact, Presence.PRESENT if len(reader.into.gaps) == gaps_before else Presence.PARTIAL)
+    try:
+        expressions.ask(_with_expressions(answers["indexes"]))
+    finally:
+        reader.into.catalog = _completed(reader.into.catalog, expressions.rows, answers["indexes"])
+    if len(reader.into.gaps) == gaps_before:
+        reader.present(fact)
+    read_definitions(reader, answers)
 
 
 def _check_schemas(reader: Reader) -> None:
@@ -66,15 +74,12 @@ def _check_schemas(reader: Reader) -> None:
 
 def _answers(reader: Reader) -> dict[str, Rows] | None:
     """The answers to all questions, as of one moment; None where one failed, which is a gap."""
-    ends_at = time.monotonic() + MAX_SNAPSHOT_S
     answers: dict[str, Rows] = {}
     question = _QUESTIONS[0]
     try:
         with reader.session.transaction(snapshot=True) as transaction:
             for done, question in enumerate(_QUESTIONS):
                 reader.progress("Reading the catalog", done, len(_QUESTIONS))
-                left_ms = max(int((ends_at - time.monotonic()) * 1000), 1)
-                transaction.set_local(statement_timeout=f"{min(left_ms, reader.session.statement_timeout_ms)}ms")
                 answers[question] = transaction.rows(reader.queries[question], reader.parameters)
             reader.locks_held(transaction.row(reader.queries["own_locks"])["locks"])
     except psycopg.Error as error:
@@ -90,6 +95,8 @@ def _catalog(answers: dict[str, Rows]) -> Catalog:
         columns=convert(answers["columns"], Column),
         indexes=tuple(_index(row, keys.get(row["oid"], [])) for row in answers["indexes"]),
         constraints=convert(answers["constraints"], Constraint),
+        triggers=convert(answers["triggers"], Trigger),
+        policies=convert(answers["policies"], Policy),
     )
 
 

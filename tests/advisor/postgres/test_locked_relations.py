@@ -125,7 +125,7 @@ def test_locks_are_not_kept_beyond_the_lock_timeout(
     with open_session(database.dsn, statement_timeout_ms=statement_ms, lock_timeout_ms=lock_ms) as session:
         into = Collected()
         asked = Batches(Reader(session, Everything(), into, silent, Endless((), {})), Fact.SIZES, "sizes", "sizes")
-        asked._batch([Target(oid=1, name="t", locks=frozenset([1]))])
+        asked.ask([Target(oid=1, name="t", locks=frozenset([1]))])
     (gap,) = into.gaps
     assert "cancelled" in gap.reason and option in gap.remedy
 

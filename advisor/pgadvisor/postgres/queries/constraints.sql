@@ -1,5 +1,5 @@
 -- type: Constraint
--- without: definition, no_inherit, is_local, deferred
+-- without: definition
 WITH user_relations AS (
 {user_relations}
 )
@@ -34,6 +34,9 @@ SELECT
   con.convalidated AS validated,
   {enforced} AS enforced,
   con.condeferrable AS deferrable,
+  con.condeferred AS deferred,
+  con.connoinherit AS no_inherit,
+  con.conislocal AS is_local,
   CASE WHEN con.contype = 'f' THEN con.confdeltype::pg_catalog.text ELSE 'a' END AS on_delete,
   CASE WHEN con.contype = 'f' THEN con.confupdtype::pg_catalog.text ELSE 'a' END AS on_update,
   CASE WHEN con.contype = 'f' THEN con.confmatchtype::pg_catalog.text ELSE 's' END AS match_type

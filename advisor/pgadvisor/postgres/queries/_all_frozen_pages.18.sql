@@ -1,0 +1,2 @@
+-- needs: pg_class.relallfrozen
+c.relallfrozen

@@ -1,0 +1,2 @@
+-- needs: pg_attribute.attcompression
+a.attcompression::pg_catalog.text
