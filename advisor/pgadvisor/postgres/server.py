@@ -44,8 +44,8 @@ def read_server(reader: Reader) -> None:
         extensions=reader.extensions,
     )
     reader.present(Fact.SERVER, Presence.PARTIAL if memberships is None or signs is None else Presence.PRESENT)
-    for fact, rows in ((Fact.SETTINGS, settings), (Fact.SETTING_OVERRIDES, overrides)):
-        if rows is not None:
+    for fact, answer in ((Fact.SETTINGS, settings), (Fact.SETTING_OVERRIDES, overrides)):
+        if answer is not None:
             reader.present(fact)
 
 
@@ -59,7 +59,7 @@ def _search_path(reader: Reader) -> tuple[str, ...]:
         return ()
 
 
-def _optional(reader: Reader, question: str) -> Any:
+def _optional(reader: Reader, question: str) -> Any:  # noqa: ANN401  as the column of that name
     """The only value of an answer; None where the role may not know it, which nothing depends on."""
     try:
         with reader.session.transaction() as transaction:

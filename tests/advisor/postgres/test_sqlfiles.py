@@ -31,6 +31,7 @@ PARAMETERS: dict[str, object] = {
     "exclude_schemas": ["nowhere"],
     "relations": ["pg_class"],
     "oids": [1259],
+    "names": ["rdsadmin"],
     "marker": MARKER,
     "query_ids": [1],
     "max_bytes": 1000,

@@ -1,5 +1,5 @@
 -- type: Server
--- without: memberships, search_path, host, port, system_identifier, settings, extensions, address, address_port, timeline, service, locale_provider, ctype, overrides
+-- without: memberships, search_path, host, port, system_identifier, settings, extensions, timeline, service, overrides
 SELECT
   pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version_num,
   pg_catalog.current_setting('server_version') AS version,
@@ -9,6 +9,10 @@ SELECT
   r.rolsuper AS is_superuser,
   pg_catalog.pg_encoding_to_char(d.encoding)::pg_catalog.text AS encoding,
   d.datcollate::pg_catalog.text AS collation,
+  d.datctype::pg_catalog.text AS ctype,
+  {locale_provider} AS locale_provider,
+  pg_catalog.host(pg_catalog.inet_server_addr()) AS address,
+  pg_catalog.inet_server_port() AS address_port,
   pg_catalog.pg_postmaster_start_time() AS started_at,
   pg_catalog.clock_timestamp() AS collected_at,
   pg_catalog.pg_is_in_recovery() AS in_recovery,

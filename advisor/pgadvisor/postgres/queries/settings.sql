@@ -1,5 +1,4 @@
 -- type: Setting
--- Texts can hold secrets (connection strings, commands, an application's own settings), so only these are read.
 -- What this session has set itself shows the value it found.
 SELECT
   s.name,
@@ -14,12 +13,6 @@ SELECT
 FROM pg_catalog.pg_settings AS s
 WHERE s.setting IS NOT NULL
   AND (
-    (s.vartype <> 'string' AND s.category <> 'Customized Options')
-    OR s.name IN (
-      'DateStyle', 'TimeZone', 'default_table_access_method', 'default_tablespace', 'lc_collate', 'lc_ctype',
-      'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time', 'search_path', 'server_encoding', 'server_version',
-      'session_preload_libraries', 'shared_preload_libraries', 'temp_tablespaces'
-    )
-    OR pg_catalog.split_part(s.name, '.', 1) IN ('auto_explain', 'hypopg', 'pg_stat_statements')
+{safe_setting}
   )
 ORDER BY s.name COLLATE "C"

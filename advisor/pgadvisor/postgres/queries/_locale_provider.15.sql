@@ -1,0 +1,2 @@
+-- needs: pg_database.datlocprovider
+d.datlocprovider::pg_catalog.text
