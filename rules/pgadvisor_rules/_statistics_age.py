@@ -92,6 +92,9 @@ def _changed_rows(facts: Facts, leaf: Relation, counters: TableCounters) -> int:
     analyzed = [time for time in (counters.last_analyze, counters.last_autoanalyze) if time is not None]
     vacuumed = [time for time in (counters.last_vacuum, counters.last_autovacuum) if time is not None]
     later = bool(vacuumed and analyzed) and max(vacuumed) > max(analyzed)
+    if facts.snapshot.change is not None and (not analyzed or max(analyzed) < facts.snapshot.change.since):
+        # Updates and deletes are those of an interval that began later.
+        return counted
     if size is None or not analyzed or later or not leaf.pages or leaf.row_count is None:
         return counted
     grown = max(size / facts.server.block_size_bytes / leaf.pages - 1.0, 0.0) * leaf.row_count
@@ -104,7 +107,9 @@ def _autovacuum_is_due(facts: Facts, leaf: Relation, counters: TableCounters, ro
     window = facts.counters_window
     if window is None or autovacuum_off(facts, leaf):
         return False
-    known = (window.since, counters.last_analyze, counters.last_autoanalyze)
+    # Two looks do not make the server count anew.
+    since = None if facts.snapshot.change is not None else window.since
+    known = (since, counters.last_analyze, counters.last_autoanalyze)
     times = [time for time in known if time is not None]
     if not times:
         return False

@@ -190,7 +190,7 @@ def _judge(facts: Facts, key: Key, options: LowCardinalityIndexOptions) -> Findi
 
 def _too_little_seen(facts: Facts, options: LowCardinalityIndexOptions) -> str:
     """Why the counters do not tell what all scans are for; "" where they do."""
-    standbys = None if facts.snapshot.activity is None else facts.snapshot.activity.standbys
+    standbys = facts.snapshot.standbys_not_seen
     if shorter_than(facts.counters_window, options.min_window_days):
         return "the counters cover too short a time"
     if facts.server.in_recovery:

@@ -65,15 +65,7 @@ def check(facts: Facts, options: UnusedIndexOptions) -> Iterator[Finding | Gap]:
     if short or facts.server.in_recovery:
         yield _held_back(facts, len(unused), short, options)
         return
-    if _standbys(facts) != 0:
-        yield Gap(
-            fact=Fact.INDEX_COUNTERS,
-            scope="standbys",
-            reason="Each standby counts its own scans, and none was asked"
-            if _standbys(facts)
-            else "Whether there are standbys, which count their own scans, could not be seen",
-            remedy="Look at pg_stat_user_indexes on each standby before an index is dropped.",
-        )
+    yield from _standbys_not_seen(facts)
     for index in unused:
         yield _finding(facts, index, options)
 
@@ -108,8 +100,27 @@ def _last_scan_days(facts: Facts, index: Index) -> float | None:
     return (facts.server.collected_at - max(moments)).total_seconds() / SECONDS_PER_DAY
 
 
-def _standbys(facts: Facts) -> int | None:
-    return None if facts.snapshot.activity is None else facts.snapshot.activity.standbys
+def _standbys_not_seen(facts: Facts) -> Iterator[Gap]:
+    unseen = facts.snapshot.standbys_not_seen
+    if unseen == 0:
+        return
+    if unseen is None:
+        reason = "Whether there are more standbys" if facts.snapshot.hosts else "Whether there are standbys"
+        reason += ", which count their own scans, could not be seen"
+    else:
+        reason = f"Each standby counts its own scans, and {_not_asked(facts, unseen)}"
+    yield Gap(
+        fact=Fact.INDEX_COUNTERS,
+        scope="standbys",
+        reason=reason,
+        remedy="Collect a snapshot from each standby and analyze them together with the primary's, or look at "
+        "pg_stat_user_indexes on each before an index is dropped.",
+    )
+
+
+def _not_asked(facts: Facts, unseen: int) -> str:
+    asked = sum(1 for host in facts.snapshot.hosts if host.in_recovery)
+    return f"{unseen} of {unseen + asked} {'was' if unseen == 1 else 'were'} not asked" if asked else "none was asked"
 
 
 def _held_back(facts: Facts, count: int, short: bool, options: UnusedIndexOptions) -> Gap:
@@ -140,7 +151,7 @@ def _span(days: float) -> str:
 def _finding(facts: Facts, index: Index, options: UnusedIndexOptions) -> Finding:
     size, written = facts.size_bytes(index.oid), facts.entries_written(index.table_oid)
     expressions = any(key.expression is not None for key in index.definition.keys)
-    sure = _standbys(facts) == 0 and not expressions
+    sure = facts.snapshot.standbys_not_seen == 0 and not expressions
     return Finding(
         subject=subject_of(index),
         identity=facts.index_identity(index),
@@ -157,7 +168,9 @@ def _finding(facts: Facts, index: Index, options: UnusedIndexOptions) -> Finding
 def _sentence(facts: Facts, index: Index, expressions: bool) -> str:
     count = scans(facts, index) or 0
     used = "was not scanned once" if not count else f"was scanned only {count} times"
-    text = f"{name_of(index)} ({keys_of(index)}) {used} in the whole time that the counters cover"
+    hosts = facts.snapshot.hosts
+    where = f" on any of {len(hosts)} servers" if hosts else ""
+    text = f"{name_of(index)} ({keys_of(index)}) {used}{where} in the whole time that the counters cover"
     if expressions:
         return f"{text}, but ANALYZE gathers statistics on its expressions, which plans may rest on."
     return f"{text}, and enforces nothing."
@@ -179,9 +192,13 @@ def _evidence(facts: Facts, index: Index, written: int | None) -> tuple[Evidence
         evidence.append(
             Evidence(label="building it again takes", value=_build_class(size + table_size), unit=Unit.TEXT)
         )
-    standbys = _standbys(facts)
-    if standbys != 0:
-        seen = "not known" if standbys is None else f"{standbys}, not asked"
+    hosts = facts.snapshot.hosts
+    if hosts:
+        names = ", ".join(f"{host.name} ({'standby' if host.in_recovery else 'primary'})" for host in hosts)
+        evidence.append(Evidence(label="servers whose scans are counted", value=names, unit=Unit.TEXT))
+    unseen = facts.snapshot.standbys_not_seen
+    if unseen != 0:
+        seen = "not known" if unseen is None else f"{unseen}, not asked"
         evidence.append(Evidence(label="standbys, which count their own scans", value=seen, unit=Unit.TEXT))
     return tuple(evidence)
 

@@ -12,7 +12,7 @@ from pgadvisor import __version__
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import KeyedFinding, anchor
 from pgadvisor.advise.platforms import platform_gaps
-from pgadvisor.advise.rates import rate
+from pgadvisor.advise.rates import of_statements, of_writes
 from pgadvisor.advise.recommend import action_plan, recommend, reject
 from pgadvisor.advise.tenants import folded_recommendations
 from pgadvisor.advise.values import masked
@@ -99,7 +99,7 @@ def _finding(
     finding = keyed.finding
     impact = finding.impact
     total_ms = facts.total_statement_ms
-    time = None if impact.time_ms is None else rate(impact.time_ms, facts.statements_window)
+    time = None if impact.time_ms is None else of_statements(impact.time_ms, facts)
     return ReportFinding(
         key=keyed.key,
         anchor=anchor(keyed.key),
@@ -117,7 +117,7 @@ def _finding(
             time=time,
             time_share=impact.time_ms / total_ms if impact.time_ms is not None and total_ms else None,
             bytes=impact.bytes,
-            writes=None if impact.writes is None else rate(impact.writes, facts.counters_window),
+            writes=None if impact.writes is None else of_writes(impact.writes, facts),
         ),
         query_ids=finding.query_ids,
         recommendations=tuple(r.key for r in recommendations if keyed.key in r.findings),
@@ -144,6 +144,7 @@ def _source(facts: Facts) -> Source:
         started_at=server.started_at,
         collected_at=server.collected_at,
         database_size_bytes=None if counters is None else counters.database_size_bytes,
+        hosts=facts.snapshot.hosts,
     )
 
 
@@ -161,6 +162,7 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         values_masked=not show_values,
         partial_reason=cut[0].reason if cut else None,
         interrupted=any(gap.scope == "interrupted" for gap in cut),
+        change=facts.snapshot.change,
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pgadvisor.advise.decide import Decision
-from pgadvisor.advise.rates import rate
+from pgadvisor.advise.rates import of_statements, of_writes
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimated_size_bytes
 from pgadvisor.model.catalog import Index, IndexDefinition, Relation
-from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.proposals import CreateIndex, DropIndex
-from pgadvisor.model.report import RateUnit
+from pgadvisor.model.report import Rate, RateUnit
 from pgadvisor.model.statistics import ColumnStatistics
 
 _NEVER_SHARED = frozenset({"numeric", "float4", "float8", "jsonb"})
@@ -26,7 +25,7 @@ def gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
     if not times:
         return ()
     # Findings of one cause look at the same time, so the largest counts, not the sum.
-    return (_rated("time now spent, of which it saves a part", max(times), facts.statements_window, Unit.MILLISECONDS),)
+    return (_rated("time now spent, of which it saves a part", of_statements(max(times), facts), Unit.MILLISECONDS),)
 
 
 def price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
@@ -45,7 +44,7 @@ def _gain_of_drop(proposal: DropIndex, facts: Facts) -> tuple[Evidence, ...]:
     saved = [] if size is None else [Evidence(label="disk freed", value=size, unit=Unit.BYTES)]
     writes = _entries_written(proposal.definition, facts)
     if writes is not None:
-        saved.append(_rated("index entries no longer written", writes, facts.counters_window, Unit.COUNT))
+        saved.append(_rated("index entries no longer written", of_writes(writes, facts), Unit.COUNT))
     return tuple(saved)
 
 
@@ -67,10 +66,10 @@ def _price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Evide
         costs.append(Evidence(label="time to build, at least", value=_build_seconds(size), unit=Unit.SECONDS))
     writes = _entries_written(definition, facts)
     if writes is not None:
-        costs.append(_rated("index entries written", writes, facts.counters_window, Unit.COUNT))
+        costs.append(_rated("index entries written", of_writes(writes, facts), Unit.COUNT))
     hot = _hot_updates_at_risk(definition, table, facts)
     if hot:
-        costs.append(_rated("HOT updates that stop being HOT, at most", hot, facts.counters_window, Unit.COUNT))
+        costs.append(_rated("HOT updates that stop being HOT, at most", of_writes(hot, facts), Unit.COUNT))
     return tuple(costs)
 
 
@@ -116,7 +115,6 @@ def _build_seconds(size_bytes: int) -> float:
     return max(round(size_bytes / BUILD_BYTES_PER_SECOND), 1)
 
 
-def _rated(label: str, total: float, window: Window | None, unit: Unit) -> Evidence:
-    figure = rate(total, window)
+def _rated(label: str, figure: Rate, unit: Unit) -> Evidence:
     suffix = "over the window seen" if figure.per is RateUnit.TOTAL else figure.per.value
     return Evidence(label=f"{label}, {suffix}", value=round(figure.value, 1), unit=unit)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.keys import KeyedFinding, anchor
-from pgadvisor.advise.rates import rate
+from pgadvisor.advise.rates import of_statements
 from pgadvisor.advise.values import masked_plan
 from pgadvisor.facts import Facts, Statement, definition_identity
 from pgadvisor.masking import MASK, mask_literals
@@ -95,7 +95,7 @@ def _statement_view(
         max_ms=statement.max_ms,
         rows=statement.rows,
         share=statement.total_ms / total_ms if total_ms else 0.0,
-        time=rate(statement.total_ms, facts.statements_window),
+        time=of_statements(statement.total_ms, facts),
         understood=shape is not None,
         not_understood_reason=reasons.get(statement.query_id, ""),
         relations=tuple(_name(facts.relations[oid]) for oid in oids if oid in facts.relations),

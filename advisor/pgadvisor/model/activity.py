@@ -117,3 +117,12 @@ class Activity(Model, frozen=True, kw_only=True):
     replication: Replication | None = None
     running: tuple[RunningCommand, ...] = ()
     oldest_horizon_age: int | None = None
+
+    @property
+    def physical_standbys(self) -> int | None:
+        """How many standbys stream from the server; logical subscribers and base backups are none. None if unknown."""
+        if self.standbys is None or self.replication is None or not self.replication.standbys:
+            return self.standbys
+        backups = sum(1 for standby in self.replication.standbys if standby.state == "backup")
+        logical = sum(1 for slot in self.replication.slots if slot.kind == "logical" and slot.active)
+        return max(self.standbys - backups - logical, 0)

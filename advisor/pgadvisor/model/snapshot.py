@@ -30,7 +30,10 @@ class Contents(Model, frozen=True, kw_only=True):
 
 
 class Host(Model, frozen=True, kw_only=True):
-    """A server whose counters are in a merged snapshot: the primary or one of its standbys."""
+    """A server whose counters are in a merged snapshot: the primary or one of its standbys.
+
+    standbys is how many physical standbys stream from it, None where unknown.
+    """
 
     name: str
     in_recovery: bool
@@ -38,6 +41,7 @@ class Host(Model, frozen=True, kw_only=True):
     collected_at: datetime
     counters_window: Window | None = None
     statements_window: Window | None = None
+    standbys: int | None = None
 
 
 class Change(Model, frozen=True, kw_only=True):
@@ -59,8 +63,8 @@ class Change(Model, frozen=True, kw_only=True):
 class Snapshot(Model, frozen=True, kw_only=True):
     """One look at one database. A section that could not be collected is None or empty, and coverage says why.
 
-    hosts are the servers whose counters it adds up, if there are several; change is set where its counters are those
-    of an interval.
+    hosts are the servers whose counters it adds up, if there are several, the primary first; change is set where its
+    counters are those of an interval.
     """
 
     tool_version: str
@@ -75,6 +79,30 @@ class Snapshot(Model, frozen=True, kw_only=True):
     contents: Contents = Contents()
     hosts: tuple[Host, ...] = ()
     change: Change | None = None
+
+    @property
+    def standbys_not_seen(self) -> int | None:
+        """How many standbys stream from the servers looked at and were not looked at themselves; None if unknown."""
+        if not self.hosts:
+            return None if self.activity is None else self.activity.physical_standbys
+        known = [host.standbys for host in self.hosts]
+        seen = sum(1 for host in self.hosts if host.in_recovery)
+        return None if None in known else max(sum(count or 0 for count in known) - seen, 0)
+
+    @property
+    def writes_window(self) -> Window | None:
+        """The window in which writes were counted: of several servers the primary's, which alone counts any."""
+        if self.hosts:
+            return self.hosts[0].counters_window
+        return None if self.counters is None else self.counters.window
+
+    @property
+    def calls_window(self) -> Window | None:
+        """What sums over statements are divided by: of several servers the longest window, so no rate is too high."""
+        windows = [host.statements_window for host in self.hosts if host.statements_window is not None]
+        if windows:
+            return max(windows, key=lambda window: float("inf") if window.seconds is None else window.seconds)
+        return None if self.statements is None else self.statements.window
 
 
 class SnapshotFile(Model, frozen=True, kw_only=True):
