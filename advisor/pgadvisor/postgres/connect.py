@@ -43,12 +43,34 @@ _CAUSES = (
      "Check its name, and PGSERVICEFILE or ~/.pg_service.conf."),
     (r"server does not support SSL", "the server does not offer encryption, and sslmode demands it",
      "Let it offer TLS, or choose another sslmode."),
+    (r"unsupported startup parameter(?: in options)?: (?P<name>\S+)",
+     "a pooler is there, which does not take the startup parameter {name}",
+     "Leave it out (PGOPTIONS and the connection string), or connect to the server directly."),
+    (r"no such database: (?P<name>.*)", "the pooler there knows no database {name}",
+     "Check the name of the database."),
+    (r"session is (not )?read-only|server is (not )?in hot standby mode|recovery is in progress",
+     "the server is not of the kind that target_session_attrs asks for",
+     "Check target_session_attrs (PGTARGETSESSIONATTRS), or name another host."),
+    (r"invalid response to SSL negotiation|expected authentication request|invalid error message|lost synchronization",
+     "what answers there does not speak PostgreSQL's protocol", "Check host and port."),
+    (r"server closed the connection unexpectedly|during SSL exchange",
+     "what answers there ended the connection without a word of PostgreSQL's protocol",
+     "Check host and port, and the log of the server or of the pooler before it."),
 )  # fmt: skip
 _PLACE = re.compile(r'server at "(?P<host>[^"]*)"(?: \([^)]*\))?, port (?P<port>\d+)|on socket "(?P<socket>[^"]*)"')
+# How psycopg tells of each of several hosts, or of several addresses of one.
+_ATTEMPT = re.compile(r"^- host: '(?P<host>[^']*)', port: '(?P<port>\d*)', hostaddr: '[^']*': ", re.MULTILINE)
 
 
 class ConnectError(Exception):
-    """There is no connection; the message says what, where and what to do, and never holds a password."""
+    """There is no connection; the message says what, where and what to do, and never holds a password.
+
+    answered: a server was there and refused, which it may do for one database alone.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class UnsupportedServer(ConnectError):  # noqa: N818
@@ -70,13 +92,25 @@ def connect(dsn: str | None, *, connect_timeout_s: int) -> psycopg.Connection[An
     try:
         connection = psycopg.connect(dsn or "", autocommit=True, prepare_threshold=None, **options)
     except psycopg.Error as error:
-        raise ConnectError(explain(str(error), given)) from None
+        raise ConnectError(explain(str(error), given), answered=_refused(str(error))) from None
     try:
+        _require_postgres(connection)
         require_supported(connection.info.server_version)
-    except UnsupportedServer:
+    except ConnectError:
         connection.close()
         raise
     return connection
+
+
+def _require_postgres(connection: psycopg.Connection[Any]) -> None:
+    """Raises ConnectError for what speaks PostgreSQL's protocol and is none."""
+    where = f"{connection.info.host}:{connection.info.port}"
+    if "bouncer" in (connection.info.parameter_status("server_version") or ""):
+        raise ConnectError(
+            f"What answers at {where} is PgBouncer's admin console, not a database. Name a database that it leads to."
+        )
+    if connection.info.parameter_status("crdb_version"):
+        raise ConnectError(f"The server at {where} is CockroachDB, which cannot be audited; PostgreSQL can.")
 
 
 def _parsed(dsn: str) -> dict[str, Any]:
@@ -113,12 +147,29 @@ def require_supported(version_num: int) -> None:
 def explain(message: str, given: Mapping[str, Any]) -> str:
     """The sentence for libpq's message. given: the parameters of the connection string, as far as it has any."""
     message = _without_secrets(message, given)
+    attempts = _ATTEMPT.split(message)[1:]
+    if not attempts:
+        return _explained(message, given)
+    # Host, port and message of each in turn; what is the same of several is said once, of the last.
+    sentences: dict[str, str] = {}
+    for host, port, said in zip(attempts[0::3], attempts[1::3], attempts[2::3], strict=True):
+        sentence = _explained(said, {"host": f"{host}:{port}" if port else host})
+        sentences[sentence.partition(": ")[2]] = sentence
+    return " ".join(sentences.values())
+
+
+def _explained(message: str, given: Mapping[str, Any]) -> str:
     where = _place(message, given)
     for pattern, what, remedy in _CAUSES:
         if found := re.search(pattern, message, re.DOTALL):
             return f"Cannot connect{where}: {what.format(**found.groupdict())}. {remedy}"
     said = message.rpartition("FATAL:")[2] if "FATAL:" in message else message.rpartition(" failed: ")[2]
     return f"Cannot connect{where}: {' '.join(said.split())}"
+
+
+def _refused(message: str) -> bool:
+    """Whether it was the server that spoke: its errors have a severity, libpq's own have none."""
+    return re.search(r"(FATAL|ВАЖНО|致命错误|치명적오류):", message) is not None
 
 
 def _place(message: str, given: Mapping[str, Any]) -> str:

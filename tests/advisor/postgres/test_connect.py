@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from psycopg import ConnectionInfo
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgadvisor.postgres.connect import ConnectError, UnsupportedServer, connect, explain, require_supported
@@ -17,7 +21,16 @@ SECRET = "s3cr3t pass'word"
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGSERVICE", "PGCONNECT_TIMEOUT"):
+    for name in (
+        "PGHOST",
+        "PGPORT",
+        "PGUSER",
+        "PGDATABASE",
+        "PGPASSWORD",
+        "PGSERVICE",
+        "PGCONNECT_TIMEOUT",
+        "PGTARGETSESSIONATTRS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -49,6 +62,47 @@ def test_nobody_answers() -> None:
         port = str(silent.getsockname()[1])
         message = refused("", host="127.0.0.1", port=port, password=SECRET, user="x", sslmode="disable")
     assert "did not answer in time" in message and "--connect-timeout" in message
+
+
+@pytest.mark.parametrize("sslmode", ["prefer", "disable"])
+@pytest.mark.parametrize(
+    "greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n", b"J\0\0\0\n8.0", b"E\0\0", b""]
+)
+def test_what_speaks_no_postgresql(greeting: bytes, sslmode: str) -> None:
+    with answering(greeting) as port:
+        message = refused("", host="127.0.0.1", port=str(port), password=SECRET, user="x", sslmode=sslmode)
+    assert message.startswith(f"Cannot connect to 127.0.0.1:{port}: what answers there ")
+    assert "PostgreSQL's protocol" in message and "Check host and port" in message
+
+
+@contextmanager
+def answering(greeting: bytes) -> Iterator[int]:
+    """A port at which something says this, whatever is said to it, and hangs up."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                with client, suppress(OSError):
+                    client.recv(1000)
+                    client.sendall(greeting)
+                    client.settimeout(0.2)
+                    client.recv(1000)
+
+    with socket.socket() as listener, ThreadPoolExecutor(1) as pool:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        pool.submit(serve)
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_of_several_hosts_each_failure_is_told_once() -> None:
+    hosts = {"host": "nosuchhost.invalid,127.0.0.1,127.0.0.1", "port": "5432,1,2"}
+    message = refused("", **hosts, password=SECRET, user="x")
+    assert message.count("nothing accepts connections there") == 1 and "127.0.0.1:2" in message
+    alike = {"host": "127.0.0.1,127.0.0.1", "port": "1,2"}
+    assert refused("", **alike, user="x").count("Cannot connect") == 1
 
 
 def test_no_socket(tmp_path: Path) -> None:
@@ -115,6 +169,36 @@ def test_a_database_that_lets_nobody_in(database: Database) -> None:
         "DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$"
     )
     assert "GRANT CONNECT" in refused(role.dsn)
+
+
+@pytest.mark.server
+def test_services_and_several_hosts(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tcp = conninfo_to_dict(server.tcp_dsn())
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    lines = "".join(f"{name}={value}\n" for name, value in tcp.items())
+    (tmp_path / "services").write_text(f"[shop]\n{lines}")
+    with connect("service=shop", connect_timeout_s=5) as connection:
+        assert connection.info.port == int(str(tcp["port"]))
+    several = {"host": f"127.0.0.1,{tcp['host']}", "port": f"1,{tcp['port']}"}
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "read-write")
+    with connect(server.tcp_dsn(**several), connect_timeout_s=5) as connection:
+        assert connection.info.port == int(str(tcp["port"]))
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "standby")
+    message = refused(server.tcp_dsn(**several))
+    assert "not of the kind that target_session_attrs asks for" in message and "PGTARGETSESSIONATTRS" in message
+    monkeypatch.delenv("PGTARGETSESSIONATTRS")
+    wrong = refused(server.tcp_dsn(**several), password=SECRET)
+    assert "the password is wrong" in wrong and "127.0.0.1:1: nothing accepts" in wrong
+
+
+@pytest.mark.server
+def test_what_calls_itself_postgresql_and_is_none(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CockroachDB tells by a parameter of its own."""
+    status = ConnectionInfo.parameter_status
+    monkeypatch.setattr(
+        ConnectionInfo, "parameter_status", lambda info, name: "v24" if name == "crdb_version" else status(info, name)
+    )
+    assert "is CockroachDB" in refused(server.dsn("postgres"))
 
 
 @pytest.mark.server
