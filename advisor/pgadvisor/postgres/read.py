@@ -13,31 +13,35 @@ from pgadvisor.postgres.replication import read_replication
 from pgadvisor.postgres.server import read_server
 from pgadvisor.postgres.server_views import read_server_views
 from pgadvisor.postgres.session import Session
-from pgadvisor.postgres.statements import read_statements
+from pgadvisor.postgres.statements import ServerStatements, read_statements
 from pgadvisor.postgres.statistics import read_statistics
 from pgadvisor.progress import Progress
 
 __all__ = ["Collected", "Scope", "read"]
 
 
-def read(session: Session, config: Scope, into: Collected, progress: Progress) -> None:
+def read(
+    session: Session, config: Scope, into: Collected, progress: Progress, statements: ServerStatements | None = None
+) -> None:
     """Fills `into`, part by part; a part that could not be read is a gap.
+
+    statements: what was read of the server's statements before, or where that goes.
 
     Raises psycopg.OperationalError where the connection is lost, KeyboardInterrupt; what was complete stays.
     """
     reader = Reader(session, config, into, progress)
     try:
-        _read_all(reader)
+        _read_all(reader, ServerStatements() if statements is None else statements)
     except psycopg.Error as error:
         raise_if_lost(session, error)
         raise
 
 
-def _read_all(reader: Reader) -> None:
+def _read_all(reader: Reader, statements: ServerStatements) -> None:
     reader.probe()
     read_counters(reader)
     read_server_views(reader)
-    read_statements(reader)
+    read_statements(reader, statements)
     read_server(reader)
     read_catalog(reader)
     read_statistics(reader)

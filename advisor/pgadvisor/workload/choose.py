@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgadvisor.model.statements import Statements
+    from pgadvisor.model.statements import StatementRow, Statements
 
 
 def choose(statements: Statements, count: int) -> tuple[str, ...]:
     """Query ids of the `count` statements that took the most time, the costliest first."""
+    return tuple(query_id for _, query_id in choose_among({0: statements.rows}, count))
+
+
+def choose_among(rows: Mapping[int, Sequence[StatementRow]], count: int) -> tuple[tuple[int, str], ...]:
+    """Database oids and query ids of the `count` statements of several databases that took the most time.
+
+    rows are those of each database by its oid.
+    """
+    if count <= 0 or not any(rows.values()):
+        return ()
     # pandas takes long to import and is not needed where there are no statements.
     from pgadvisor.workload.frames import costliest
 
-    return costliest(statements.rows, count) if statements.rows else ()
+    return costliest(rows, count)

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
 
+from pgadvisor.collect import collect
+from pgadvisor.config import CollectConfig
 from pgadvisor.localserver import LocalServer
-from pgadvisor.model.coverage import Fact, Gap, Presence
+from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
+from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statements import StatementRow
 from pgadvisor.postgres import texts
-from pgadvisor.postgres.texts import read_texts
+from pgadvisor.postgres.session import Session
+from pgadvisor.postgres.texts import Texts, read_texts
 from support.databases import Database
 from support.reading import Seen, open_session, read_database
 
 pytestmark = pytest.mark.server
 
 
+ASKED = CollectConfig(max_explains=0, statements=5000)
+
+
+def look_into(seen: Seen, session: Session, query_ids: Sequence[str], wanted: int = 5000) -> Texts:
+    """One look at the texts of statements of the one database that was read."""
+    server, statements = seen.collected.server, seen.collected.statements
+    assert server is not None and statements is not None
+    schema = next(e.schema for e in server.extensions if e.name == "pg_stat_statements")
+    candidates = [(server.database_oid, query_id) for query_id in query_ids]
+    return read_texts(session, schema, [server.database_oid], candidates, wanted)
+
+
 def texts_of(dsn: str, seen: Seen) -> dict[str, StatementRow]:
     """The rows by their text."""
-    statements = seen.collected.statements
-    assert statements is not None
-    with open_session(dsn) as session:
-        found = read_texts(session, statements, [row.query_id for row in statements.rows])
+    server, statements = seen.collected.server, seen.collected.statements
+    assert server is not None and statements is not None
     by_id = {row.query_id: row for row in statements.rows}
-    return {text.text: by_id[text.query_id] for text in found if text.text is not None}
+    with open_session(dsn) as session:
+        found = look_into(seen, session, list(by_id))
+    texts = {query_id: found.text((server.database_oid, query_id)).text for query_id in by_id}
+    return {text: by_id[query_id] for query_id, text in texts.items() if text is not None}
+
+
+def rows_of(snapshot: Snapshot) -> dict[str, StatementRow]:
+    """The rows of a snapshot by their text."""
+    assert snapshot.statements is not None
+    by_id = {row.query_id: row for row in snapshot.statements.rows}
+    return {text.text: by_id[text.query_id] for text in snapshot.statements.texts if text.text is not None}
 
 
 def only_gap(seen: Seen) -> Gap:
@@ -69,14 +93,24 @@ def test_other_databases_are_summed_not_listed(database: Database) -> None:
 
 def test_our_own_statements_are_left_out(any_database: Database) -> None:
     any_database.execute("SELECT 1 AS theirs")
-    first = read_database(any_database.dsn)
-    again = read_database(any_database.dsn)
-    assert first.collected.statements is not None and again.collected.statements is not None
-    assert first.collected.statements.own_entries < again.collected.statements.own_entries
-    assert {row.query_id for row in again.collected.statements.rows} - {
-        row.query_id for row in first.collected.statements.rows
-    } == set()
-    assert "SELECT $1 AS theirs" in texts_of(any_database.dsn, again)
+    first = collect(any_database.dsn, ASKED)
+    again = collect(any_database.dsn, ASKED)
+    assert first.statements is not None and again.statements is not None
+    assert first.statements.own_entries < again.statements.own_entries
+    assert {row.query_id for row in again.statements.rows} - {row.query_id for row in first.statements.rows} == set()
+    assert set(rows_of(again)) == set(rows_of(first)) >= {"SELECT $1 AS theirs"}
+    # Of a choice of one the costliest is another's, though ours were the costliest entries.
+    any_database.execute("SELECT pg_stat_statements_reset(0, 0, 0)")
+    any_database.execute("SELECT 2 AS others")
+    collect(any_database.dsn, ASKED)
+    (text,) = collected_texts(any_database, statements=1)
+    assert text in ("SELECT $1 AS others", "SELECT pg_stat_statements_reset($1, $2, $3)")
+
+
+def collected_texts(database: Database, statements: int) -> list[str | None]:
+    snapshot = collect(database.dsn, CollectConfig(max_explains=0, statements=statements))
+    assert snapshot.statements is not None
+    return [text.text for text in snapshot.statements.texts]
 
 
 def test_the_window_of_statements_is_their_own(any_database: Database) -> None:
@@ -93,20 +127,48 @@ def test_the_window_of_statements_is_their_own(any_database: Database) -> None:
     assert window.seconds is not None and 0 <= window.seconds < 60
 
 
-@pytest.mark.parametrize("version", ["1.4", "1.7", "1.8", None])
-def test_the_extension_s_own_version_decides(any_database: Database, version: str | None) -> None:
-    any_database.execute("DROP EXTENSION pg_stat_statements")
-    any_database.execute('CREATE SCHEMA "Stat\'s"')
-    wanted = "" if version is None else f"VERSION '{version}'"
-    any_database.execute(f'CREATE EXTENSION pg_stat_statements SCHEMA "Stat\'s" {wanted}')
-    any_database.execute("SELECT 1 AS something")
-    seen = read_database(any_database.dsn)
-    assert seen.gaps(Fact.STATEMENTS) == []
-    row = texts_of(any_database.dsn, seen)["SELECT $1 AS something"]
-    assert row.calls == 1 and row.total_ms > 0
-    assert (row.plans is None) == (version in {"1.4", "1.7"})
-    assert seen.collected.statements is not None
-    assert version in {None, seen.collected.statements.extension_version}
+# What each version of the extension was the first to have; those since 1.4 can be created from the files of any server.
+FIRST_HAD = {
+    "1.8": ("plans", "plan_ms", "wal_records", "wal_full_page_images", "wal_bytes"),
+    "1.9": ("toplevel",),
+    "1.10": ("temp_read_ms", "temp_write_ms", "jit_functions", "jit_ms"),
+    "1.11": ("since",),
+    "1.12": ("parallel_workers_to_launch", "parallel_workers_launched"),
+}
+
+
+def test_the_extension_s_own_version_decides(any_database: Database) -> None:
+    offered = [
+        version
+        for (version,) in any_database.execute(
+            "SELECT version FROM pg_available_extension_versions WHERE name = 'pg_stat_statements'"
+            " AND string_to_array(version, '.')::int[] >= '{1,4}' ORDER BY string_to_array(version, '.')::int[]"
+        )
+    ]
+    newest = {13: "1.8", 14: "1.9", 15: "1.10", 16: "1.10", 17: "1.11", 18: "1.12"}[any_database.server.major]
+    assert offered[0] == "1.4" and offered[-1] == newest
+    any_database.execute('DROP EXTENSION pg_stat_statements; CREATE SCHEMA "Stat\'s %""; --"')
+    any_database.execute('CREATE EXTENSION pg_stat_statements SCHEMA "Stat\'s %""; --" VERSION \'1.4\'')
+    lacking = {field for fields in FIRST_HAD.values() for field in fields}
+    for number, version in enumerate(offered, start=1):
+        any_database.execute(f"ALTER EXTENSION pg_stat_statements UPDATE TO '{version}'")
+        any_database.execute(f"SELECT 1 AS something{number}")
+        snapshot = collect(any_database.dsn, ASKED)
+        assert snapshot.statements is not None and snapshot.statements.extension_version == version
+        lacking -= set(FIRST_HAD.get(version, ()))
+        row = rows_of(snapshot)[f"SELECT $1 AS something{number}"]
+        assert row.calls == 1 and row.total_ms > 0
+        assert {field for field in row.__struct_fields__ if getattr(row, field) is None} == lacking, version
+        assert (snapshot.statements.window.since is None) == (version in {"1.4", "1.5", "1.6", "1.7", "1.8"})
+        assert snapshot.coverage.presence(Fact.STATEMENTS) is Presence.PRESENT
+        gaps = [gap for gap in snapshot.coverage.gaps if gap.fact is Fact.STATEMENTS]
+        if version == newest:
+            assert gaps == []
+        else:
+            (gap,) = gaps
+            assert f"version {version} though the server offers {newest}" in gap.reason
+            assert gap.remedy == "Run ALTER EXTENSION pg_stat_statements UPDATE in this database."
+            assert gap.kind is GapKind.NOT_OFFERED
 
 
 def test_not_installed_here(any_database: Database) -> None:
@@ -115,7 +177,11 @@ def test_not_installed_here(any_database: Database) -> None:
     assert seen.collected.statements is None
     assert seen.collected.presence[Fact.STATEMENTS] is Presence.ABSENT
     assert "not installed in this database, though its library is loaded" in only_gap(seen).reason
-    assert only_gap(seen).remedy == "Run CREATE EXTENSION pg_stat_statements in this database."
+    assert only_gap(seen).kind is GapKind.NOT_INSTALLED
+    assert only_gap(seen).remedy == (
+        "Run CREATE EXTENSION pg_stat_statements in this database; where another database of the server has it, "
+        "--all-databases reads them over that one."
+    )
     assert seen.collected.presence[Fact.CATALOG] is Presence.PRESENT
 
 
@@ -160,7 +226,30 @@ def test_a_schema_that_the_role_may_not_use(any_database: Database) -> None:
     seen = read_database(role.dsn)
     assert seen.collected.presence[Fact.STATEMENTS] is Presence.ABSENT
     assert "permission denied for schema closed" in only_gap(seen).reason
-    assert "USAGE on schema closed" in only_gap(seen).remedy
+    assert only_gap(seen).remedy == f'Run GRANT USAGE ON SCHEMA closed TO "{role.name}".'
+    any_database.execute("GRANT USAGE ON SCHEMA closed TO PUBLIC")
+    any_database.execute("REVOKE EXECUTE ON FUNCTION closed.pg_stat_statements(boolean) FROM PUBLIC")
+    refused = only_gap(read_database(role.dsn))
+    assert refused.remedy == f'Run GRANT EXECUTE ON FUNCTION closed.pg_stat_statements(boolean) TO "{role.name}".'
+    assert refused.kind is GapKind.HIDDEN
+    any_database.execute(refused.remedy.removeprefix("Run ").removesuffix("."))
+    assert read_database(role.dsn).gaps(Fact.STATEMENTS) == []
+
+
+def test_views_that_the_role_may_not_read(any_database: Database) -> None:
+    """The functions below them are what we ask, and what their owner can open."""
+    role = any_database.role(member_of=["pg_monitor"])
+    any_database.execute("REVOKE ALL ON pg_stat_statements FROM PUBLIC")
+    if any_database.server.major < 14:
+        assert read_database(role.dsn).gaps(Fact.STATEMENTS) == []
+        return
+    any_database.execute("REVOKE ALL ON pg_stat_statements_info FROM PUBLIC")
+    assert read_database(role.dsn).gaps(Fact.STATEMENTS) == []
+    any_database.execute("REVOKE ALL ON FUNCTION pg_stat_statements_info() FROM PUBLIC")
+    seen = read_database(role.dsn)
+    assert only_gap(seen).remedy == f'Run GRANT EXECUTE ON FUNCTION public.pg_stat_statements_info() TO "{role.name}".'
+    assert seen.collected.statements is not None and seen.collected.statements.window.since is None
+    assert seen.collected.presence[Fact.STATEMENTS] is Presence.PRESENT
 
 
 @pytest.mark.parametrize(("setting", "value"), [("pg_stat_statements.track", "none"), ("compute_query_id", "off")])
@@ -176,18 +265,21 @@ def test_why_a_text_cannot_be_had(database: Database, monkeypatch: pytest.Monkey
     database.execute("SELECT 1 AS short")
     database.execute(f"SELECT 1, 2 AS {'long' * 10}")
     seen = read_database(database.dsn)
-    statements = seen.collected.statements
-    assert statements is not None
+    assert seen.collected.server is not None
+    oid = seen.collected.server.database_oid
     rows = texts_of(database.dsn, seen)
     short, long = rows["SELECT $1 AS short"].query_id, rows[f"SELECT $1, $2 AS {'long' * 10}"].query_id
     monkeypatch.setattr(texts, "MAX_TEXT_BYTES", 30)
     with open_session(database.dsn) as session:
-        found = read_texts(session, statements, [long, short, "12345"])
-        assert [(text.query_id, text.text) for text in found] == [(long, None), (short, "SELECT $1 AS short")]
-        assert (found[0].reason, found[0].source_bytes) == ("The text is longer than 30 bytes", 57)
-        session.connection.execute("SELECT pg_stat_statements_reset()")
-        assert "dropped the entry" in read_texts(session, statements, [short])[0].reason
+        found = look_into(seen, session, [long, short, "12345"])
+        assert found.text((oid, short)).text == "SELECT $1 AS short"
+        assert (found.text((oid, long)).reason, found.text((oid, long)).source_bytes) == (
+            "The text is longer than 30 bytes",
+            57,
+        )
+        assert "dropped the entry" in found.text((oid, "12345")).reason
+        # No more than wanted are sent.
+        assert len(look_into(seen, session, [short, long], wanted=1).answers) == 1
         database.execute("DROP EXTENSION pg_stat_statements")
-        (refused,) = read_texts(session, statements, [short])
+        refused = look_into(seen, session, [short]).text((oid, short))
         assert refused.text is None and "refused" in refused.reason
-        assert read_texts(session, statements, []) == ()

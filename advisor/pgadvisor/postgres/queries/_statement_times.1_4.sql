@@ -6,4 +6,6 @@
   s.stddev_time AS stddev_ms,
   NULL::pg_catalog.int8 AS plans,
   NULL::pg_catalog.float8 AS plan_ms,
+  NULL::pg_catalog.int8 AS wal_records,
+  NULL::pg_catalog.int8 AS wal_full_page_images,
   NULL::pg_catalog.int8 AS wal_bytes

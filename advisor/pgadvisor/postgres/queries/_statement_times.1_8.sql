@@ -6,4 +6,6 @@
   s.stddev_exec_time AS stddev_ms,
   s.plans,
   s.total_plan_time AS plan_ms,
+  s.wal_records,
+  s.wal_fpi AS wal_full_page_images,
   s.wal_bytes::pg_catalog.int8 AS wal_bytes

@@ -1,0 +1,208 @@
+"""The workload of one run: which statements are looked into, in all databases together, and their plans in each."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pgadvisor.facts import Facts
+from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
+from pgadvisor.model.plans import PlanMethod
+from pgadvisor.model.shape import StatementKind, StatementShape
+from pgadvisor.model.statements import Statements, StatementText
+from pgadvisor.planner.observe import Candidate, observe
+from pgadvisor.postgres.session import Session
+from pgadvisor.postgres.statements import ServerStatements
+from pgadvisor.postgres.texts import StatementId, Texts, read_texts
+from pgadvisor.progress import Progress
+from pgadvisor.workload.choose import choose_among
+from pgadvisor.workload.schema import SchemaView
+from pgadvisor.workload.secrets import without_secrets
+from pgadvisor.workload.shapes import understand_all
+
+if TYPE_CHECKING:
+    from pgadvisor.collecting.look import Look
+    from pgadvisor.config import CollectConfig
+
+# Statements left out that took a smaller share of the time, all together, are not worth a word.
+NEGLIGIBLE_SHARE = 0.01
+# How many more candidates than statements wanted: so many of the costliest may turn out to be this tool's own.
+SPARE_CANDIDATES = 500
+# Limits that are for all databases together; each gets its share of what is left by its part of the statements.
+_SHARED_LIMITS = ("max_explains", "execute_max_statements", "execute_total_ms")
+
+
+@dataclass
+class Workload:
+    """Statements of all databases of a run, read and chosen once.
+
+    chosen is None until they are. to_plan counts, per database that is still to come, the statements whose plans are
+    wanted; used is what has been taken from the limits that are for all of them.
+    """
+
+    config: CollectConfig
+    statements: ServerStatements
+    chosen: frozenset[StatementId] | None = None
+    order: tuple[StatementId, ...] = ()
+    failed: Gap | None = None
+    to_plan: Counter[int] = field(default_factory=Counter)
+    used: Counter[str] = field(default_factory=Counter)
+
+    def choose(self, session: Session, progress: Progress) -> None:
+        """Chooses the costliest statements of all databases and reads their texts, if that has not been done yet.
+
+        Whatever turns out to be this tool's own is taken off.
+        """
+        by_database = self.statements.by_database
+        if self.chosen is not None or not by_database:
+            return
+        progress("Choosing statements")
+        count = self.config.statements
+        rows = {oid: found.statements.rows for oid, found in by_database.items()}
+        candidates = choose_among(rows, count + SPARE_CANDIDATES) if count else ()
+        progress("Reading statement texts", 0, min(count, len(candidates)))
+        texts = read_texts(session, self.statements.schema, sorted(by_database), candidates, count)
+        self.order = tuple(statement for statement in candidates if statement not in texts.own)[:count]
+        self.chosen = frozenset(self.order)
+        self.failed = texts.failed
+        self.to_plan = Counter(oid for oid, _ in self.order)
+        for oid, found in by_database.items():
+            found.statements = self._with_texts(oid, found.statements, texts)
+
+    def _with_texts(self, oid: int, statements: Statements, texts: Texts) -> Statements:
+        rows = tuple(row for row in statements.rows if (oid, row.query_id) not in texts.own)
+        return msgspec.structs.replace(
+            statements,
+            rows=rows,
+            own_entries=len(statements.rows) - len(rows),
+            texts=tuple(_harmless(texts.text(statement)) for statement in self.order if statement[0] == oid),
+        )
+
+    def limits(self, database_oid: int) -> CollectConfig:
+        """The limits of one database: its share of what is left, by its part of the statements still to plan."""
+        part, total = self.to_plan[database_oid], self.to_plan.total()
+        left = {name: max(getattr(self.config, name) - self.used[name], 0) for name in _SHARED_LIMITS}
+        shares = {name: math.ceil(amount * part / total) if total else 0 for name, amount in left.items()}
+        return msgspec.structs.replace(self.config, **shares)
+
+    def skip(self, database_oid: int) -> None:
+        """Nothing more is planned in a database; the others share what is left."""
+        del self.to_plan[database_oid]
+
+    def spent(self, look: Look, database_oid: int) -> None:
+        """Takes what a database has used from what is left for the others."""
+        self.skip(database_oid)
+        observation = look.observation
+        self.used["max_explains"] += observation.explained + observation.executed
+        self.used["execute_max_statements"] += observation.executed
+        self.used["execute_total_ms"] += math.ceil(observation.executed_ms)
+
+
+def _harmless(text: StatementText) -> StatementText:
+    """A text as a snapshot may hold it, without passwords."""
+    return text if text.text is None else msgspec.structs.replace(text, text=without_secrets(text.text))
+
+
+def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
+    """Texts of the chosen statements of one database, their shapes, and the plans the server shows for them."""
+    collected, server = look.collected, look.collected.server
+    if collected.statements is None or server is None:
+        return
+    workload.choose(look.session, progress)
+    statements = workload.statements.by_database[server.database_oid].statements
+    collected.statements = statements
+    texts = statements.texts
+    hidden = [text for text in texts if text.text is None]
+    if workload.failed is not None:
+        _note_failure(look, workload.failed)
+    else:
+        collected.gaps += [
+            Gap(fact=Fact.STATEMENT_TEXTS, scope=f"statement {text.query_id}", reason=text.reason) for text in hidden
+        ]
+    collected.presence[Fact.STATEMENT_TEXTS] = _presence(len(texts) - len(hidden), len(texts))
+    _note_the_rest(look, statements)
+    snapshot = look.snapshot()
+    schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
+    shapes, _ = understand_all(texts, schema, progress)
+    collected.presence[Fact.SHAPES] = _presence(len(shapes), len(texts) - len(hidden))
+    facts = Facts(snapshot, shapes)
+    candidates = _candidates(facts, shapes)
+    if not workload.config.max_explains:
+        collected.gaps.append(
+            Gap(
+                fact=Fact.PLANS,
+                scope="",
+                reason="No EXPLAIN was allowed",
+                remedy="Raise --max-explains.",
+                kind=GapKind.LIMIT,
+            )
+        )
+        return
+    observation = look.observation
+    try:
+        observe(look.session, candidates, facts, workload.limits(server.database_oid), progress, observation)
+    finally:
+        workload.spent(look, server.database_oid)
+        planned = {plan.query_id for plan in observation.plans}
+        executed = {plan.query_id for plan in observation.plans if plan.method is PlanMethod.EXECUTED}
+        wanted = len(candidates) + len(hidden)
+        collected.presence[Fact.PLANS] = _presence(len(planned), wanted)
+        collected.presence[Fact.EXECUTED_PLANS] = _presence(len(executed), wanted)
+
+
+def _candidates(facts: Facts, shapes: dict[str, StatementShape]) -> list[Candidate]:
+    return [
+        Candidate(
+            query_id=statement.query_id,
+            text=statement.text,
+            shape=shapes.get(statement.query_id),
+            calls=statement.calls,
+            mean_ms=statement.mean_ms,
+            max_ms=statement.max_ms,
+        )
+        for statement in facts.statements.values()
+        if statement.text is not None and not _is_utility(shapes.get(statement.query_id))
+    ]
+
+
+def _note_failure(look: Look, failed: Gap) -> None:
+    """One refusal of all texts, which also leaves it open which statements are this tool's own."""
+    reason = f"{failed.reason}; statements of this tool itself are among the others"
+    look.collected.gaps.append(msgspec.structs.replace(failed, reason=reason))
+    if look.collected.presence.get(Fact.STATEMENTS) is Presence.PRESENT:
+        look.collected.presence[Fact.STATEMENTS] = Presence.PARTIAL
+
+
+def _note_the_rest(look: Look, statements: Statements) -> None:
+    """A gap for the statements that were not chosen, if they took time worth speaking of."""
+    rows = statements.rows
+    looked_into = {text.query_id for text in statements.texts}
+    rest = {row.query_id for row in rows} - looked_into
+    rest_ms = sum(row.total_ms for row in rows if row.query_id in rest)
+    total_ms = sum(row.total_ms for row in rows)
+    if rest and rest_ms > NEGLIGIBLE_SHARE * total_ms:
+        look.collected.gaps.append(
+            Gap(
+                fact=Fact.PLANS,
+                scope=f"{len(rest)} statements",
+                reason=f"They are not among the {len(looked_into)} costliest, but took {rest_ms / total_ms:.0%} of the "
+                "time",
+                remedy="Raise --statements.",
+                kind=GapKind.LIMIT,
+            )
+        )
+
+
+def _is_utility(shape: StatementShape | None) -> bool:
+    """Whether a statement has no plan, so that not seeing one is no gap."""
+    return shape is not None and shape.kind is StatementKind.UTILITY
+
+
+def _presence(seen: int, wanted: int) -> Presence:
+    if seen == wanted:
+        return Presence.PRESENT
+    return Presence.PARTIAL if seen else Presence.ABSENT

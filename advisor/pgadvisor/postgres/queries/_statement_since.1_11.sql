@@ -1,0 +1,2 @@
+-- needs: pg_stat_statements.stats_since
+s.stats_since

@@ -1,0 +1,2 @@
+  NULL::pg_catalog.float8 AS temp_read_ms,
+  NULL::pg_catalog.float8 AS temp_write_ms
