@@ -13,8 +13,8 @@ from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import gap_of, gaps_on, is_lost
 from pgadvisor.postgres.reader import Reader
 
-# The server's lock table has room for about 64 locks per connection, for all of them together; each function holds
-# its locks until it returns, some until the transaction ends.
+# The server's lock table has room for about 64 locks per connection, for all of them together. Most functions hold
+# their locks until they return, some until the transaction ends; of the former so many are asked for at a time.
 MAX_LOCKS = 200
 # Of objects that lock nothing there can be more; they are still to be told within one short transaction.
 MAX_OBJECTS = 2000
@@ -55,7 +55,10 @@ class Misses:
 
 @dataclass
 class Batches:
-    """One question, asked about many objects. rows are the answers, missing the oids that got none."""
+    """One question, asked about many objects. rows are the answers, missing the oids that got none.
+
+    keeps_locks: whether its function keeps its locks until the transaction ends, so that they add up.
+    """
 
     reader: Reader
     fact: Fact
@@ -65,6 +68,7 @@ class Batches:
     missing: set[int] = field(default_factory=set)
     failures: int = 0
     misses: Misses = field(default_factory=Misses)
+    keeps_locks: bool = False
 
     def ask(self, targets: Sequence[Target]) -> None:
         """Asks about all of them. What could not be had becomes a gap; raises where the connection is lost."""
@@ -77,7 +81,7 @@ class Batches:
         """Asks about all of them; what could not be had is only noted in misses, which others may share."""
         free = self._without_locked(targets)
         done = 0
-        for batch in packed(free):
+        for batch in packed(free, keeps_locks=self.keeps_locks):
             self.reader.progress(f"Reading {self.what}", done, len(free))
             self._batch(batch)
             done += len(batch)
@@ -128,16 +132,20 @@ class Batches:
         self.misses.add((target.name for target in targets), reason, remedy, kind)
 
 
-def packed(targets: Sequence[Target]) -> Iterator[list[Target]]:
-    """The targets in batches that lock few relations at a time; one that alone locks more than that stands alone."""
+def packed(targets: Sequence[Target], *, keeps_locks: bool) -> Iterator[list[Target]]:
+    """The targets in batches: at most MAX_LOCKS of those that lock, or of locks where they are kept.
+
+    One that alone takes more than that stands alone.
+    """
     batch: list[Target] = []
-    locks: set[int] = set()
+    taken: set[int] = set()
     for target in targets:
-        if batch and (len(batch) == MAX_OBJECTS or len(locks | target.locks) > MAX_LOCKS):
+        takes = target.locks if keeps_locks or not target.locks else {target.oid}
+        if batch and (len(batch) == MAX_OBJECTS or len(taken | takes) > MAX_LOCKS):
             yield batch
-            batch, locks = [], set()
+            batch, taken = [], set()
         batch.append(target)
-        locks |= target.locks
+        taken |= takes
     if batch:
         yield batch
 

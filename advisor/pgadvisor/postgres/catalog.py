@@ -25,6 +25,9 @@ from pgadvisor.postgres.batches import Batches, Target
 from pgadvisor.postgres.definitions import read_definitions
 from pgadvisor.postgres.reader import Reader, convert
 
+# Enough to sort the columns and keys of tens of thousands of relations without temporary files.
+_WORK_MEM = "64MB"
+
 _QUESTIONS = ("relations", "columns", "indexes", "index_keys", "constraints", "triggers", "policies")
 
 Rows = list[dict[str, Any]]
@@ -78,6 +81,7 @@ def _answers(reader: Reader) -> dict[str, Rows] | None:
     question = _QUESTIONS[0]
     try:
         with reader.session.transaction(snapshot=True) as transaction:
+            transaction.set_local(work_mem=_WORK_MEM)
             for done, question in enumerate(_QUESTIONS):
                 reader.progress("Reading the catalog", done, len(_QUESTIONS))
                 answers[question] = transaction.rows(reader.queries[question], reader.parameters)

@@ -35,7 +35,7 @@ _NO_LOCKS: frozenset[int] = frozenset()
 class _Question:
     """A question, what it reads in words, whom it is asked about, and what becomes of the texts.
 
-    texts are, by oid, those that the answer should hold by column.
+    columns are, by oid, those in which the answer holds its texts. keeps_locks as in Batches.
     """
 
     name: str
@@ -43,6 +43,7 @@ class _Question:
     targets: tuple[Target, ...]
     apply: Callable[[Catalog, Texts], Catalog]
     columns: Mapping[int, tuple[str, ...]] | None = None
+    keeps_locks: bool = False
 
     def wanted(self, oid: int) -> tuple[str, ...]:
         """The columns that the answer about this object must hold."""
@@ -72,7 +73,14 @@ def read_definitions(reader: Reader, answers: Mapping[str, Rows]) -> None:
 
 def _read(reader: Reader, question: _Question, misses: Misses) -> int:
     """Reads the texts of one question into the catalog, as many as come before a cut; how many objects are whole."""
-    batches = Batches(reader, Fact.DEFINITIONS, question.name, question.what, misses=misses)
+    batches = Batches(
+        reader,
+        Fact.DEFINITIONS,
+        question.name,
+        question.what,
+        misses=misses,
+        keeps_locks=question.keeps_locks,
+    )
     texts: dict[int, dict[str, str]] = {}
     try:
         batches.collect(question.targets)
@@ -198,6 +206,7 @@ def _of_what_mentions(
                 for oid in views
             ),
             _setting("relations", "definition"),
+            keeps_locks=True,
         ),
         _Question(
             "policy_expressions",
@@ -215,6 +224,7 @@ def _of_what_mentions(
                 oid: (*(("using",) if row["has_using"] else ()), *(("check",) if row["has_check"] else ()))
                 for oid, row in policies.items()
             },
+            keeps_locks=True,
         ),
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import pytest
 from psycopg import sql
@@ -463,18 +462,24 @@ def test_batches_are_as_large_as_their_locks_allow() -> None:
     def target(number: int, *locks: int) -> Target:
         return Target(oid=number, name=str(number), locks=frozenset(locks))
 
+    def sizes(targets: list[Target], *, keeps_locks: bool) -> list[int]:
+        packs = list(packed(targets, keeps_locks=keeps_locks))
+        assert [each for pack in packs for each in pack] == targets
+        return [len(pack) for pack in packs]
+
     free = [target(number) for number in range(2 * MAX_OBJECTS + 1)]
-    assert [len(batch) for batch in packed(free)] == [MAX_OBJECTS, MAX_OBJECTS, 1]
-    one_table = [target(number, 1) for number in range(MAX_OBJECTS)]
-    assert [len(batch) for batch in packed(one_table)] == [MAX_OBJECTS]
-    each = [target(number, number) for number in range(MAX_LOCKS + 1)]
-    assert [len(batch) for batch in packed(each)] == [MAX_LOCKS, 1]
+    one_table = [target(number, 1) for number in range(MAX_LOCKS + 1)]
+    own = [target(number, number, -number) for number in range(1, MAX_LOCKS + 2)]
     greedy = [target(1, 1), target(2, *range(1000)), target(3, 3), target(4, 4)]
-    assert [[each.oid for each in batch] for batch in packed(greedy)] == [[1], [2], [3, 4]]
-    assert list(packed([])) == []
-    mixed = [target(number, *range(number % 7)) for number in range(500)]
-    assert [each for batch in packed(mixed) for each in batch] == mixed
-    assert all(a[-1].oid + 1 == b[0].oid for a, b in pairwise(packed(mixed)))
+    for keeps_locks in (True, False):
+        assert sizes(free, keeps_locks=keeps_locks) == [MAX_OBJECTS, MAX_OBJECTS, 1]
+        assert sizes([], keeps_locks=keeps_locks) == []
+    assert sizes(one_table, keeps_locks=True) == [MAX_LOCKS + 1]
+    assert sizes(own, keeps_locks=True) == [MAX_LOCKS // 2, MAX_LOCKS // 2, 1]
+    assert sizes(greedy, keeps_locks=True) == [1, 1, 2]
+    # What is given back at once does not add up.
+    assert sizes(one_table, keeps_locks=False) == sizes(own, keeps_locks=False) == [MAX_LOCKS, 1]
+    assert sizes(greedy, keeps_locks=False) == [4]
 
 
 @pytest.mark.server
