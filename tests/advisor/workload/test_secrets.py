@@ -1,0 +1,138 @@
+"""Passwords and other secrets do not survive in the texts of statements."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgadvisor.workload.lexer import lex
+from pgadvisor.workload.secrets import HIDDEN, without_secrets
+
+SECRET = "hunter2"
+# Each holds a secret where {} stands: a literal, as SQL spells it.
+COMMANDS = (
+    "CREATE ROLE x PASSWORD {}",
+    "create user x with login encrypted password {} valid until '2030-01-01'",
+    "ALTER USER x PASSWORD {}",
+    "ALTER GROUP x /* why */ PASSWORD\n  {};",
+    "CREATE USER MAPPING FOR u SERVER s OPTIONS (user 'u', password {})",
+    "ALTER USER MAPPING FOR u SERVER s OPTIONS (SET password {})",
+    "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h', sas {})",
+    "ALTER SERVER s OPTIONS (ADD \"sslpassword\" {})",
+    "CREATE FOREIGN DATA WRAPPER w OPTIONS (token {})",
+    "CREATE FOREIGN TABLE t (a int) SERVER s OPTIONS (x {})",
+    "CREATE SUBSCRIPTION s CONNECTION {} PUBLICATION p",
+    "ALTER SUBSCRIPTION s CONNECTION {}",
+    "select dblink_connect('c', {})",
+    "SELECT * FROM public.dblink({}, 'select 1') AS t(a int)",
+    "COPY t TO PROGRAM {}",
+    "copy (select 1) to program {} with csv",
+    "ALTER SYSTEM SET primary_conninfo = {}",
+    "SET app.jwt_secret TO {}",
+    "set local app.encryption_key = {}",
+    "ALTER DATABASE d SET \"app.settings.jwt_secret\" TO {}",
+    "ALTER ROLE x IN DATABASE d SET app.pwd = {}",
+    "CREATE TABLE t AS SELECT pgp_sym_encrypt(a, {}) FROM b",
+    "CREATE TABLE t AS SELECT crypt({}, gen_salt('bf'))",
+    "DECLARE c CURSOR FOR SELECT aws_s3.query_export_to_s3('select 1', {})",
+    "select azure_storage.account_add('a', {})",
+    "select set_config('app.token', {}, false)",
+    "INSERT INTO users (name, password) SELECT name, password FROM old WHERE password = {}",
+    "EXPLAIN SELECT 1; CREATE ROLE y PASSWORD {}; SELECT 2",
+)  # fmt: skip
+# A secret within a literal, as the text of it.
+WITHIN = (
+    "host=h password={} dbname=d",
+    "postgres://ann:{}@h/d",
+    "BEGIN EXECUTE format('CREATE ROLE x PASSWORD %L', '{}'); END",
+    "curl -H 'Authorization: Bearer {}' http://h",
+    '{{"api_key": "{}"}}',
+)
+
+
+def spellings(secret: str) -> list[str]:
+    """A text as a literal in all the ways that SQL has."""
+    plain = secret.replace("'", "''")
+    escaped = secret.replace("\\", "\\\\").replace("'", "\\'")
+    return [f"'{plain}'", f"E'{escaped}'", f"U&'{plain}'", f"N'{plain}'", f"$x${secret}$x$", f"$${secret}$$"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_secret_is_hidden(command: str) -> None:
+    for literal in spellings(SECRET):
+        shown = without_secrets(command.format(literal))
+        assert SECRET not in shown
+        assert HIDDEN in shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    command=st.sampled_from(COMMANDS),
+    secret=st.text(min_size=4).filter(lambda text: "\0" not in text and text.strip("' \t\r\n\f\v…")),
+)
+def test_no_secret_survives(command: str, secret: str) -> None:
+    # What could also stand elsewhere in the command proves nothing.
+    marked = f"zq{secret}qz"
+    for literal in spellings(marked):
+        if "$" in literal[:3] and "$" in secret:
+            continue
+        shown = without_secrets(command.format(literal))
+        assert marked not in shown
+        assert marked.replace("'", "''") not in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("cut", ["'hunter2", "E'hunter2\\", "$x$hunter2", "'hunter2\\' or hunter2'", "'a' /* hunter2"])
+def test_a_text_that_is_cut_off_shows_nothing(command: str, cut: str) -> None:
+    head, _, tail = command.partition("{}")
+    assert SECRET not in without_secrets(head + cut)
+    assert SECRET not in without_secrets(head + cut + tail)
+
+
+@pytest.mark.parametrize("within", WITHIN)
+@pytest.mark.parametrize("command", ["select {}", "DO {}", "CALL p({}, 1)", "CREATE FUNCTION f() RETURNS void AS {}"])
+def test_what_a_literal_holds_gives_it_away(command: str, within: str) -> None:
+    for literal in spellings(within.format(SECRET)):
+        assert SECRET not in without_secrets(command.format(literal))
+
+
+def test_a_literal_in_several_parts_is_hidden_whole() -> None:
+    assert without_secrets("CREATE ROLE x PASSWORD 'hun'\n'ter2'") == f"CREATE ROLE x PASSWORD {HIDDEN}\n{HIDDEN}"
+
+
+def test_a_value_without_quotes_is_hidden() -> None:
+    assert SECRET not in without_secrets("SET app.secret = hunter2")
+    assert SECRET not in without_secrets('ALTER ROLE x SET "app.secret" TO "hunter2", other')
+
+
+def test_escapes_do_not_hide_a_word() -> None:
+    assert SECRET not in without_secrets(r"select f(E'host=h p\x61ssword=hunter2')")
+    assert SECRET not in without_secrets(r"select f(U&'host=h p\0061ssword=hunter2')")
+
+
+def test_comments_that_tell_are_left_out() -> None:
+    shown = without_secrets("select a -- the password is hunter2\nfrom t /* token: hunter2 /* or */ hunter2 */ where b")
+    assert SECRET not in shown
+    assert [lex(shown).of(token) for token in lex(shown).tokens] == ["select", "a", "from", "t", "where", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select * from users where password = $1 and token in ($2, $3)",
+        "select a from t where event = 'reset' -- app: web\n",
+        "CREATE ROLE x PASSWORD $1",
+        "update users set token = $1 where id = $2 /* job 7 */",
+        "select 'it''s' || $$plain$$ || E'\\n' from \"Group\" group by 1",
+        "SET work_mem TO '64MB'",
+        "",
+    ],
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    assert isinstance(without_secrets(text), str)
