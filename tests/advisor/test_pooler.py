@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -93,24 +92,23 @@ def test_the_same_as_without(database: Database) -> None:
     assert [gap.reason for gap in through.coverage.gaps] == [gap.reason for gap in direct.coverage.gaps]
 
 
-def test_an_interrupted_run_leaves_nothing_either(old_server: Callable[[int], Server]) -> None:
+def test_an_interrupted_planning_leaves_nothing_either(
+    old_server: Callable[[int], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The oldest versions plan by PREPARE, which outlives a transaction."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pgadvisor.planner.generic._explain_prepared", interrupt)
     with fresh_database(old_server(13)) as database:
         role = fill(database)
         with pooler(databases={"shop": role.dsn_tcp}) as bouncer:
             dsn = bouncer.dsn("shop", role.name, role.password)
             pid, before = backend(dsn)
-            steps = 0
-
-            def progress(step: str, done: int = 0, total: int | None = None) -> None:
-                nonlocal steps
-                steps += step == "Planning statements"
-                if steps == 2:
-                    raise KeyboardInterrupt
-
-            collect(dsn, msgspec.structs.replace(CollectConfig(), statement_timeout_ms=500), progress)
-            assert steps == 2
+            snapshot = collect(dsn, CollectConfig())
             assert backend(dsn) == (pid, before)
+    assert [gap.scope for gap in snapshot.coverage.gaps if gap.fact is Fact.CONNECTION] == ["interrupted"]
 
 
 def test_what_pgbouncer_refuses_is_told(database: Database) -> None:
