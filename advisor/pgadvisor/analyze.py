@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgadvisor import engine
 from pgadvisor.advise.compose import compose
+from pgadvisor.advise.databases import merged
 from pgadvisor.advise.decide import decide
 from pgadvisor.advise.keys import keyed
 from pgadvisor.advise.platforms import without_platforms
@@ -14,6 +15,7 @@ from pgadvisor.advise.tenants import folded
 from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
 from pgadvisor.progress import Progress, silent
+from pgadvisor.snapshots.combine import combine
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
 
@@ -22,6 +24,19 @@ if TYPE_CHECKING:
     from pgadvisor.model.report import Report
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.rules_api import AnyRule
+
+
+def analyze_all(
+    snapshots: Sequence[Snapshot], config: Config, rules: Sequence[AnyRule], progress: Progress = silent
+) -> Report:
+    """One report on any number of snapshots, at least one.
+
+    Of one database they are put together: two looks at a server as an interval, a primary and its standbys as one.
+    Several databases are judged one by one, and their findings ranked together. Raises CombineError where snapshots
+    cannot be put together, ConfigError where options of the rules do not fit.
+    """
+    combined = combine(snapshots) if len(snapshots) > 1 else snapshots
+    return merged([analyze(snapshot, config, rules, progress) for snapshot in combined], config.report)
 
 
 def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progress: Progress = silent) -> Report:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pgadvisor.collecting.look import Look, session_on
 from pgadvisor.collecting.tour import Tour, take
 from pgadvisor.collecting.workload import Workload
-from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.snapshot import Limits, Snapshot
 from pgadvisor.postgres.statements import ServerStatements
 from pgadvisor.progress import Progress, silent
 
@@ -25,7 +27,7 @@ def collect(dsn: str | None, config: CollectConfig, progress: Progress = silent)
     with session_on(dsn, config) as session:
         look = Look(session)
         take(look, Workload(config, ServerStatements()), progress)
-    return look.snapshot()
+    return _within(look.snapshot(), config)
 
 
 def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> tuple[Snapshot, ...]:
@@ -37,4 +39,16 @@ def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = sil
     """
     if not config.all_databases:
         return (collect(dsn, config, progress),)
-    return Tour(dsn, config, progress).snapshots()
+    return tuple(_within(snapshot, config) for snapshot in Tour(dsn, config, progress).snapshots())
+
+
+def _within(snapshot: Snapshot, config: CollectConfig) -> Snapshot:
+    """The snapshot, with the limits that it was collected under."""
+    limits = Limits(
+        schemas=config.schemas,
+        exclude_schemas=config.exclude_schemas,
+        statements=config.statements,
+        max_explains=config.max_explains,
+        execute=config.execute.value,
+    )
+    return msgspec.structs.replace(snapshot, limits=limits)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from pgadvisor.model.coverage import Presence
+from pgadvisor.model.coverage import Fact, FactCoverage, Presence
 from pgadvisor.model.findings import OutcomeStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pgadvisor.config import GateConfig
     from pgadvisor.model.report import Report
 
@@ -32,9 +34,14 @@ def gate(report: Report, config: GateConfig) -> ExitCode:
     """
     if config.fail_on.reached_by(report.worst_severity()):
         return ExitCode.FINDINGS
-    presence = {entry.fact: entry.presence for entry in report.trust.coverage}
-    if any(presence.get(fact) is not Presence.PRESENT for fact in config.essential):
+    if unseen(report.trust.coverage, config):
         return ExitCode.INCOMPLETE
     if any(outcome.status is OutcomeStatus.FAILED for outcome in report.outcomes):
         return ExitCode.INCOMPLETE
     return ExitCode.CLEAN
+
+
+def unseen(coverage: Iterable[FactCoverage], config: GateConfig) -> tuple[Fact, ...]:
+    """The essential facts that were not wholly seen."""
+    presence = {entry.fact: entry.presence for entry in coverage}
+    return tuple(fact for fact in config.essential if presence.get(fact) is not Presence.PRESENT)

@@ -67,7 +67,7 @@ def compose(
         tool=Tool(name="pgadvisor", version=__version__),
         source=_source(facts),
         trust=_trust(facts, not_understood, show),
-        configuration=_configuration(config),
+        configuration=_configuration(config, facts),
         severity_counts={s: sum(1 for f in findings if f.finding.severity is s) for s in Severity},
         findings=tuple(shown),
         recommendations=recommendations,
@@ -161,7 +161,7 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         planners=tuple(sorted({plan.planner for plan in facts.snapshot.plans})),
         values_masked=not show_values,
         partial_reason=cut[0].reason if cut else None,
-        interrupted=any(gap.scope == "interrupted" for gap in cut),
+        interrupted=coverage.interrupted,
         change=facts.snapshot.change,
     )
 
@@ -208,9 +208,10 @@ def _parser_gaps(not_understood: Sequence[NotUnderstood]) -> list[Gap]:
     ]
 
 
-def _configuration(config: Config) -> dict[str, Any]:
+def _configuration(config: Config, facts: Facts) -> dict[str, Any]:
+    """This run's, with the limits of the collection in its place: they are the snapshot's, whenever it is read."""
     builtins: dict[str, Any] = msgspec.to_builtins(config)
-    return builtins
+    return builtins | {"collect": msgspec.to_builtins(facts.snapshot.limits)}
 
 
 def _outcome(outcome: Outcome, rule: AnyRule) -> RuleOutcome:

@@ -19,8 +19,8 @@ class Failure(click.ClickException):
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turns the errors a person can meet into failures."""
+def explained(interrupted: str = "no report was made") -> Iterator[None]:
+    """Turns the errors a person can meet into failures; interrupted: what Ctrl-C has cost."""
     from pgadvisor.config import ConfigError
     from pgadvisor.registry import RegistryError
 
@@ -29,4 +29,4 @@ def explained() -> Iterator[None]:
     except (ConfigError, RegistryError) as error:
         raise Failure(str(error), ExitCode.USAGE) from error
     except KeyboardInterrupt:
-        raise Failure("Interrupted; no report was made.", ExitCode.INTERRUPTED) from None
+        raise Failure(f"Interrupted; {interrupted}.", ExitCode.INTERRUPTED) from None

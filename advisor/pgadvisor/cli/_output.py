@@ -26,10 +26,15 @@ def check_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(0, "it is a directory")
+        if path.exists() and not path.is_file():
+            # A pipe or a device; it is not replaced.
+            if not os.access(path, os.W_OK):
+                raise PermissionError(0, "you may not write to it")
+            return
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def write(report: Report, renderer: str, path: Path) -> None:
@@ -45,10 +50,11 @@ def write(report: Report, renderer: str, path: Path) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> Failure:
+def cannot_write(path: Path, error: OSError) -> Failure:
+    """What is said of a file that cannot be written."""
     return Failure(
         f"Cannot write {path}: {error.strerror}. Name a file in a folder you may write to.", ExitCode.CANNOT_WRITE
     )

@@ -6,6 +6,9 @@ import enum
 
 from pgadvisor.model.base import Model
 
+# The scope of the gap in the connection that Ctrl-C leaves.
+INTERRUPTED = "interrupted"
+
 
 class Fact(enum.StrEnum):
     """The facts a snapshot can hold; rules name those they need."""
@@ -112,3 +115,8 @@ class Coverage(Model, frozen=True, kw_only=True):
             if entry.fact is fact:
                 return entry.presence
         return Presence.ABSENT
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user ended the run: the gap in the connection says so by its scope."""
+        return any(gap.fact is Fact.CONNECTION and gap.scope == INTERRUPTED for gap in self.gaps)

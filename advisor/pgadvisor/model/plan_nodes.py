@@ -7,6 +7,9 @@ from typing import Any
 
 from pgadvisor.model.base import Model
 
+# How many nodes deep a plan may be: all that walks plans down does it by recursion, of which Python allows little.
+MAX_PLAN_DEPTH = 200
+
 
 class PlanNode(Model, frozen=True, kw_only=True):
     """One node of a plan. Rows and times are per loop, as EXPLAIN gives them; None where not executed.

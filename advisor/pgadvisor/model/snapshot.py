@@ -60,6 +60,20 @@ class Change(Model, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class Limits(Model, frozen=True, kw_only=True):
+    """Within which limits it was collected, by the names of the configuration's section "collect".
+
+    They are the user's wish, where coverage says what came of it: only these schemas, none of those, at most so many
+    statements and EXPLAINs, and what might be executed.
+    """
+
+    schemas: tuple[str, ...] = ()
+    exclude_schemas: tuple[str, ...] = ()
+    statements: int | None = None
+    max_explains: int | None = None
+    execute: str | None = None
+
+
 class Snapshot(Model, frozen=True, kw_only=True):
     """One look at one database. A section that could not be collected is None or empty, and coverage says why.
 
@@ -79,6 +93,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     contents: Contents = Contents()
     hosts: tuple[Host, ...] = ()
     change: Change | None = None
+    limits: Limits = Limits()
 
     @property
     def standbys_not_seen(self) -> int | None:

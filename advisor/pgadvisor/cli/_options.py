@@ -1,0 +1,124 @@
+"""Options that several commands have, in the same words, and the configuration they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pgadvisor.config import Config, Execute, FailOn, load, override, set_rule_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+_COLLECTION = (
+    click.option(
+        "--all-databases", is_flag=True, default=None, help="Every database of the server that the role may connect to."
+    ),
+    click.option(
+        "--statements", type=click.IntRange(0, 5000), metavar="N", help="How many statements to look into.  [100]"
+    ),
+    click.option("--schema", "schemas", multiple=True, metavar="NAME", help="Look at this schema only (repeatable)."),
+    click.option(
+        "--exclude-schema", "exclude", multiple=True, metavar="NAME", help="Leave out this schema (repeatable)."
+    ),
+    click.option(
+        "--execute", type=click.Choice([e.value for e in Execute]), help="What may run under EXPLAIN ANALYZE.  [safe]"
+    ),
+    click.option("--max-explains", type=click.IntRange(0), metavar="N", help="At most this many EXPLAINs.  [150]"),
+    click.option(
+        "--max-server-time",
+        type=click.FloatRange(0, min_open=True),
+        metavar="S",
+        help="Ask no more after so many seconds of the server's time, for each database.  [120]",
+    ),
+    click.option("--statement-timeout", type=click.IntRange(1), metavar="MS", help="For each query of ours.  [10000]"),
+    click.option(
+        "--lock-timeout", type=click.IntRange(1), metavar="MS", help="Waits for locks: ours, and for us.  [1000]"
+    ),
+    click.option("--connect-timeout", type=click.IntRange(1), metavar="S", help="For connecting.  [10]"),
+)
+
+_JUDGEMENT = (
+    click.option(
+        "--fail-on", type=click.Choice([f.value for f in FailOn]), help="Exit 1 from this severity on.  [warning]"
+    ),
+    click.option("--show-values", is_flag=True, default=None, help="Show values of rows, masked otherwise."),
+    click.option("--set", "assignments", multiple=True, metavar="RULE.OPTION=VALUE", help="Set an option of a rule."),
+    click.option("--disable", multiple=True, metavar="RULE", help="Do not run this rule (repeatable)."),
+)
+
+_REPORTS = (
+    click.option("--html", type=FILE, metavar="FILE", help="Write the report as one HTML page."),
+    click.option("--json", "json_", type=FILE, metavar="FILE", help="Write the report as JSON; - for standard output."),
+)
+
+_EVERYWHERE = (
+    click.option("--quiet", "-q", is_flag=True, help="Nothing in the terminal but errors."),
+    click.option("--config", "config_file", type=FILE, metavar="FILE", help="Read this file, not ./pgadvisor.toml."),
+)
+
+
+def of_collection(command: F) -> F:
+    """What is collected, and within which limits."""
+    return _with(command, _COLLECTION)
+
+
+def of_judgement(command: F) -> F:
+    """Which rules run and how, what is shown, and what fails the run."""
+    return _with(command, _JUDGEMENT)
+
+
+def of_reports(command: F) -> F:
+    """Where reports go."""
+    return _with(command, _REPORTS)
+
+
+def of_every_run(command: F) -> F:
+    """What every run has."""
+    return _with(command, _EVERYWHERE)
+
+
+def _with(command: F, options: tuple[Callable[[F], F], ...]) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def configuration(
+    *,
+    config_file: Path | None,
+    assignments: tuple[str, ...] = (),
+    disable: tuple[str, ...] = (),
+    schemas: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    **options: Any,  # noqa: ANN401
+) -> Config:
+    """The configuration of a run: the file's, with what the command line gave in its place.
+
+    Options that the command does not have count as not given. Raises ConfigError.
+    """
+    config = override(
+        load(config_file),
+        {
+            "collect": {
+                "all_databases": options.get("all_databases"),
+                "statements": options.get("statements"),
+                "schemas": schemas or None,
+                "exclude_schemas": exclude or None,
+                "execute": options.get("execute"),
+                "max_explains": options.get("max_explains"),
+                "max_server_time_s": options.get("max_server_time"),
+                "statement_timeout_ms": options.get("statement_timeout"),
+                "lock_timeout_ms": options.get("lock_timeout"),
+                "connect_timeout_s": options.get("connect_timeout"),
+            },
+            "report": {"show_values": options.get("show_values")},
+            "gate": {"fail_on": options.get("fail_on")},
+        },
+        disable,
+    )
+    return set_rule_options(config, assignments)
