@@ -94,7 +94,7 @@ def collect_changing(database: Database, second_dsn: str, step: str, monkeypatch
             sessions[0].connection = elsewhere[-1]
 
     elsewhere: list[Any] = []
-    monkeypatch.setattr("pgadvisor.collect.Session", Noted)
+    monkeypatch.setattr("pgadvisor.collecting.look.Session", Noted)
     try:
         return collect(database.dsn, CONFIG.collect, progress)
     finally:
