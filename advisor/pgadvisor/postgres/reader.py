@@ -12,7 +12,7 @@ import psycopg
 from pgadvisor.model.activity import Activity
 from pgadvisor.model.catalog import Catalog
 from pgadvisor.model.counters import Counters
-from pgadvisor.model.coverage import Fact, Gap, Presence
+from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.server import Extension, Server
 from pgadvisor.model.statements import Statements
 from pgadvisor.model.statistics import PgStats
@@ -109,7 +109,8 @@ class Reader:
         except psycopg.Error as error:
             self.failed(error, fact, what, remedy=remedy)
         except NotOfferedError:
-            self.into.gaps.append(Gap(fact=fact, scope="", reason=f"This server does not offer {what}"))
+            reason = f"This server does not offer {what}"
+            self.into.gaps.append(Gap(fact=fact, scope="", reason=reason, kind=GapKind.NOT_OFFERED))
         return None
 
     def failed(self, error: psycopg.Error, fact: Fact, what: str, *, remedy: str = GRANT_MONITOR) -> None:
