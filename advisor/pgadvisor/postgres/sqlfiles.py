@@ -84,7 +84,10 @@ class Queries:
 
     def __init__(self, available: Iterable[str], identifiers: Mapping[str, str]) -> None:
         self._available = frozenset(available)
-        self._identifiers = {name: sql.Identifier(value) for name, value in identifiers.items()}
+        # Questions are asked with parameters, and a percent sign in them is doubled.
+        self._identifiers = {
+            name: sql.SQL(sql.Identifier(value).as_string().replace("%", "%%")) for name, value in identifiers.items()
+        }
 
     def choose(self, name: str) -> SqlFile:
         """The variant of a file for this server. Raises NotOfferedError where none fits."""

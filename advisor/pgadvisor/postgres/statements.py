@@ -189,7 +189,7 @@ def _window(reader: Reader, schema: str, settings: dict[str, Any]) -> tuple[Wind
     what = "when pg_stat_statements was last reset"
     try:
         with reader.session.transaction() as transaction:
-            row = transaction.row(reader.queries["statements_window"])
+            row = transaction.row(reader.queries["statements_window"], reader.parameters)
     except psycopg.errors.InsufficientPrivilege as error:
         reader.failed(error, Fact.STATEMENTS, what, remedy=_grants(reader, schema, "pg_stat_statements_info()"))
     except psycopg.Error as error:

@@ -104,7 +104,7 @@ def test_our_own_statements_are_left_out(any_database: Database) -> None:
     any_database.execute("SELECT 2 AS others")
     collect(any_database.dsn, ASKED)
     (text,) = collected_texts(any_database, statements=1)
-    assert text in ("SELECT $1 AS others", "SELECT pg_stat_statements_reset($1, $2, $3)")
+    assert text is not None and text.startswith(("SELECT $1 AS others", "SELECT pg_stat_statements_reset("))
 
 
 def collected_texts(database: Database, statements: int) -> list[str | None]:
@@ -152,12 +152,12 @@ def test_the_extension_s_own_version_decides(any_database: Database) -> None:
     lacking = {field for fields in FIRST_HAD.values() for field in fields}
     for number, version in enumerate(offered, start=1):
         any_database.execute(f"ALTER EXTENSION pg_stat_statements UPDATE TO '{version}'")
-        any_database.execute(f"SELECT 1 AS something{number}")
+        any_database.execute("SELECT 1 AS something")
         snapshot = collect(any_database.dsn, ASKED)
         assert snapshot.statements is not None and snapshot.statements.extension_version == version
         lacking -= set(FIRST_HAD.get(version, ()))
-        row = rows_of(snapshot)[f"SELECT $1 AS something{number}"]
-        assert row.calls == 1 and row.total_ms > 0
+        row = rows_of(snapshot)["SELECT $1 AS something"]
+        assert row.calls == number and row.total_ms > 0
         assert {field for field in row.__struct_fields__ if getattr(row, field) is None} == lacking, version
         assert (snapshot.statements.window.since is None) == (version in {"1.4", "1.5", "1.6", "1.7", "1.8"})
         assert snapshot.coverage.presence(Fact.STATEMENTS) is Presence.PRESENT
