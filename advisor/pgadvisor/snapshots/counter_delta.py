@@ -48,15 +48,17 @@ def counters_between(old: Snapshot, new: Snapshot, notes: list[str]) -> Counters
             f"All counters began again at {moment(reset_at)}, by a reset or a crash: they cover the time since."
         )
     whole = bool(anew) or reset_at is not None
-    since = max(before.window.until, reset_at or before.window.until)
+    window = _window(old, new, before.window, after.window, reset_at)
     if whole:
         # Rows of a server that began again are what it has counted since.
         before = Counters(window=before.window)
+    elif _scope(old) != _scope(new):
+        notes.append("The two looks were at different schemas: what the first did not look at is left out.")
     tables = _of_tables(old, new, before, after, notes, quiet=whole)
     indexes = _of_indexes(old, new, before, after, notes, quiet=whole)
     return msgspec.structs.replace(
         after,
-        window=Window(since=since, until=after.window.until, source=after.window.source if reset_at else TWO_SNAPSHOTS),
+        window=window,
         tables=tables,
         indexes=indexes,
         sequences=_subtracted(before.sequences, after.sequences, lambda row: row.sequence_oid).rows,
@@ -64,6 +66,21 @@ def counters_between(old: Snapshot, new: Snapshot, notes: list[str]) -> Counters
         database=after.database if whole else _database(before.database, after.database),
         server_views=_views(old.counters.server_views if old.counters else (), after.server_views, notes),
     )
+
+
+def _window(old: Snapshot, new: Snapshot, before: Window, after: Window, reset_at: datetime | None) -> Window:
+    """From the old look to the new one, or since the reset. Nobody notes when a database was made."""
+    if same_cluster(old.server, new.server) is False:
+        made_in_place = old.server.system_identifier == new.server.system_identifier
+        return Window(since=None, until=after.until, source="unknown") if made_in_place else after
+    if reset_at is not None:
+        return Window(since=reset_at, until=after.until, source=after.source)
+    return Window(since=before.until, until=after.until, source=TWO_SNAPSHOTS)
+
+
+def _scope(snapshot: Snapshot) -> tuple[frozenset[str], frozenset[str]]:
+    """Which schemas were asked for."""
+    return frozenset(snapshot.limits.schemas), frozenset(snapshot.limits.exclude_schemas)
 
 
 def _anew(old: Snapshot, new: Snapshot) -> str:
@@ -117,6 +134,8 @@ def _of_tables(
         if trusted or names.get(row.relation_oid) == earlier.get(row.relation_oid, names.get(row.relation_oid))
     }
     found = _subtracted(before.tables, after.tables, lambda row: row.relation_oid, oids)
+    if not quiet and _scope(old) != _scope(new):
+        return tuple(row for row in found.rows if row.relation_oid not in set(found.fresh))
     if not quiet:
         _note(notes, found.fresh, names, "table", "tables", "made between the two looks", "count from then on")
         _note(notes, found.reset, names, "table", "tables", "reset between the two looks", "count from then on")
@@ -144,6 +163,8 @@ def _of_indexes(
     found = _subtracted(before.indexes, after.indexes, lambda row: row.index_oid, oids)
     if quiet:
         return found.rows
+    if _scope(old) != _scope(new):
+        return tuple(row for row in found.rows if row.index_oid not in {*found.fresh, *found.reset})
     what = "count from then on, and nothing is said of those not scanned since"
     _note(notes, found.fresh, names, "index", "indexes", "built between the two looks", what)
     _note(notes, found.reset, names, "index", "indexes", "reset between the two looks", what)

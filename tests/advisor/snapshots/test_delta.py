@@ -12,7 +12,7 @@ import pytest
 
 from pgadvisor.model.counters import DatabaseCounters, ViewRow
 from pgadvisor.model.coverage import Fact, FactCoverage, Presence
-from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.snapshot import Limits, Snapshot
 from pgadvisor.snapshots.delta import between
 from support.looks import STARTED, at, entries, entry, index, look, reset, table
 from support.snapshots import NOW
@@ -260,9 +260,28 @@ def test_a_promoted_standby_goes_on_counting() -> None:
 
 
 def test_a_database_made_anew_counts_since_then() -> None:
-    made = between(look(shop(scans=5)), look(shop(scans=9), 10, database_oid=6))
+    data = shop(scans=9, statements=[statement()])
+    made = between(look(shop(scans=5, statements=[statement("2")])), look(data, 10, database_oid=6))
     assert index(made, "a").scans == 9  # type: ignore[union-attr]
     assert "made anew" in notes(made)
+    assert since(made)[0] is None, "nobody knows when it was made"
+
+
+def test_schemas_that_the_first_look_left_out_are_left_out() -> None:
+    old, new = shop(scans=5), shop(scans=9)
+    old["tables"] = {"app.t": {"rows": 1, "indexes": {"i": "btree (x)"}, "columns": ["x int"]}, **old["tables"]}
+    new["tables"] = {"app.t": old["tables"]["app.t"], **new["tables"]}
+    first, second = look(old), look(new, 10)
+    assert first.counters is not None
+    counters = msgspec.structs.replace(
+        first.counters, tables=first.counters.tables[1:], indexes=first.counters.indexes[1:]
+    )
+    first = msgspec.structs.replace(first, counters=counters, limits=Limits(schemas=("public",)))
+    made = between(first, second)
+    assert made.counters is not None
+    assert [row.relation_oid for row in made.counters.tables] == [table(made, "orders").relation_oid]
+    assert index(made, "i") is None
+    assert "different schemas" in notes(made)
 
 
 def test_views_of_the_server() -> None:
