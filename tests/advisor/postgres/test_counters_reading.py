@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgadvisor.config import CollectConfig
 from pgadvisor.localserver import LocalServer
-from pgadvisor.model.counters import Window
-from pgadvisor.model.coverage import Fact, Presence
+from pgadvisor.model.counters import DatabaseCounters, Window
+from pgadvisor.model.coverage import Fact, GapKind, Presence
 from pgadvisor.postgres.counters import window_since
 from support.databases import Database
 from support.reading import read_database
@@ -79,6 +80,81 @@ def test_counters_of_tables_and_indexes(any_database: Database) -> None:
 
 
 @pytest.mark.server
+def test_toast_and_maintenance_are_counted(any_database: Database) -> None:
+    any_database.execute("CREATE TABLE t (a text); ALTER TABLE t ALTER a SET STORAGE EXTERNAL")
+    any_database.execute("CREATE TABLE untouched (a text)")
+    any_database.execute("INSERT INTO t SELECT repeat('x', 100000)")
+    any_database.execute("VACUUM (ANALYZE) t")
+    any_database.execute("ANALYZE t")
+    any_database.execute("SELECT length(a) || a FROM t")
+    any_database.settle()
+    any_database.wait_until("SELECT analyze_count = 2 FROM pg_stat_user_tables WHERE relname = 't'")
+    seen = read_database(any_database.dsn)
+    assert seen.collected.counters is not None
+    tables = {row.relation_oid: row for row in seen.collected.counters.tables}
+    table, untouched = tables[seen.relations["t"].oid], tables[seen.relations["untouched"].oid]
+    assert (table.vacuum_count, table.autovacuum_count, table.analyze_count, table.autoanalyze_count) == (1, 0, 2, 0)
+    assert (untouched.vacuum_count, untouched.analyze_count) == (0, 0)
+    toast = "SELECT toast_blks_read, toast_blks_hit FROM pg_statio_user_tables WHERE relname = 't'"
+    assert [(table.toast_blocks_read, table.toast_blocks_hit)] == any_database.execute(toast)
+    assert table.toast_blocks_hit > 10 and untouched.toast_blocks_hit == untouched.toast_blocks_read == 0
+    if any_database.server.major >= 18:
+        assert table.vacuum_ms is not None and table.analyze_ms is not None and table.vacuum_ms + table.analyze_ms >= 0
+        assert (table.autovacuum_ms, table.autoanalyze_ms) == (0, 0)
+    else:
+        assert table.vacuum_ms is table.autovacuum_ms is table.analyze_ms is table.autoanalyze_ms is None
+
+
+@pytest.mark.server
+def test_counters_of_the_database_its_sequences_and_functions(any_database: Database) -> None:
+    """For whoever may connect: they are hidden from nobody."""
+    role = any_database.role()
+    before = read_database(role.dsn).collected.counters
+    assert before is not None and before.database is not None
+    any_database.execute("""
+        CREATE SEQUENCE "a'b"; CREATE SCHEMA other; CREATE SEQUENCE other.s; CREATE TEMPORARY SEQUENCE passing;
+        CREATE FUNCTION "f'g"() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+        CREATE FUNCTION other.f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+        CREATE TABLE t (a int)
+    """)
+    any_database.execute("SET track_functions = 'all'; SELECT \"f'g\"(), \"f'g\"(), other.f()")
+    any_database.execute("SELECT nextval('\"a''b\"'), nextval('other.s'), nextval('passing')")
+    any_database.execute("INSERT INTO t SELECT generate_series(1, 50000)")
+    any_database.execute("SET work_mem = '64kB'; SELECT a FROM t ORDER BY a DESC; RESET work_mem")
+    for _ in range(30):
+        any_database.execute("BEGIN; SELECT 1; ROLLBACK")
+        any_database.execute("SELECT 1")
+    oids = dict(any_database.execute("SELECT proname, oid::int8 FROM pg_proc WHERE proname IN ('f''g', 'f')"))
+    oids |= dict(any_database.execute("SELECT relname, oid::int8 FROM pg_class WHERE relname IN ('a''b', 's')"))
+    any_database.settle()
+    any_database.wait_until("SELECT count(*) = 2 FROM pg_stat_user_functions")
+    seen = read_database(role.dsn, CollectConfig(exclude_schemas=("other",)))
+    after = seen.collected.counters
+    assert after is not None and after.database is not None
+    assert [(row.function_oid, row.calls) for row in after.functions] == [(oids["f'g"], 2)]
+    assert after.functions[0].total_ms >= after.functions[0].self_ms > 0
+    (sequence,) = after.sequences
+    assert sequence.sequence_oid == oids["a'b"] and sequence.blocks_hit + sequence.blocks_read >= 1
+    check_database(before.database, after.database, any_database.server.major)
+    assert seen.collected.presence[Fact.DATABASE_COUNTERS] is Presence.PRESENT
+    assert seen.gaps(Fact.DATABASE_COUNTERS) == []
+
+
+def check_database(before: DatabaseCounters, after: DatabaseCounters, major: int) -> None:
+    assert after.commits - before.commits >= 30 and after.rollbacks - before.rollbacks >= 30
+    assert 50000 <= after.rows_inserted - before.rows_inserted < 51000
+    assert after.rows_returned - before.rows_returned >= 50000 and after.blocks_hit > before.blocks_hit
+    assert after.temp_files - before.temp_files >= 1 and after.temp_bytes - before.temp_bytes >= 500_000
+    assert (after.deadlocks, after.conflicts) == (0, 0)
+    assert after.frozen_xid_age is not None and before.frozen_xid_age is not None and after.multixact_age == 0
+    assert after.frozen_xid_age > before.frozen_xid_age > 0
+    sessions = (after.sessions, after.sessions_killed, after.session_ms, after.active_ms)
+    assert all(value is not None and value >= 0 for value in sessions) if major >= 14 else set(sessions) == {None}
+    workers = (after.parallel_workers_to_launch, after.parallel_workers_launched)
+    assert workers == ((0, 0) if major >= 18 else (None, None))
+
+
+@pytest.mark.server
 def test_reading_adds_nothing_to_the_counters_of_tables(any_database: Database) -> None:
     any_database.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
     any_database.execute("INSERT INTO t SELECT i, 'x' FROM generate_series(1, 500) i")
@@ -117,9 +193,9 @@ def test_counting_that_is_switched_off_is_said(database: Database) -> None:
     role = database.role(member_of=["pg_monitor"])
     database.execute(f'ALTER ROLE "{role.name}" SET track_counts = off')
     seen = read_database(role.dsn)
-    for fact in (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS):
+    for fact in (Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS, Fact.DATABASE_COUNTERS):
         (gap,) = seen.gaps(fact)
-        assert "track_counts is off" in gap.reason
+        assert "track_counts is off" in gap.reason and gap.kind is GapKind.SWITCHED_OFF
         assert seen.collected.presence[fact] is Presence.PARTIAL
 
 
@@ -131,6 +207,7 @@ def test_a_reset_of_the_database_s_counters_starts_the_window(any_database: Data
     counters = read_database(any_database.dsn).collected.counters
     assert counters is not None
     assert counters.window.since == reset and counters.window.source == "reset of this database's counters"
+    assert counters.database is not None and counters.database.reset_at == reset
     assert counters.window.until > reset
 
 

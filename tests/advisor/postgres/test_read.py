@@ -22,7 +22,8 @@ from support.servers import Server, standby_of
 pytestmark = pytest.mark.server
 READ = (
     Fact.SERVER, Fact.SETTINGS, Fact.CATALOG, Fact.COLUMN_STATISTICS, Fact.TABLE_COUNTERS, Fact.INDEX_COUNTERS,
-    Fact.SIZES, Fact.ACTIVITY, Fact.STATEMENTS,
+    Fact.SIZES, Fact.ACTIVITY, Fact.STATEMENTS, Fact.DATABASE_COUNTERS, Fact.SERVER_COUNTERS, Fact.SESSIONS,
+    Fact.PROGRESS, Fact.REPLICATION,
 )  # fmt: skip
 
 
@@ -192,10 +193,11 @@ def test_counters_are_read_before_anything_else(database: Database, monkeypatch:
     monkeypatch.setattr(Queries, "__getitem__", note)
     read_database(database.dsn)
     questions = [name for name in asked if not name.startswith("_")]
-    assert questions[:6] == [
-        "extensions", "probe_columns", "counters_window", "table_counters", "index_counters", "statements_settings",
+    assert questions[:8] == [
+        "extensions", "probe_columns", "counters_window", "table_counters", "index_counters", "sequence_counters",
+        "function_counters", "database_counters",
     ]  # fmt: skip
-    assert questions[6] == "statements"
+    assert {"pg_stat_wal", "pg_stat_io"} < set(questions[8 : questions.index("statements")])
 
 
 def test_a_standby(server: Server) -> None:
