@@ -17,11 +17,11 @@ from pgadvisor.model.coverage import Fact, GapKind, Presence
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.postgres.connect import ConnectError, connect
 from pgadvisor.postgres.identity import ServerChanged, ServerIdentity
-from pgadvisor.postgres.session import Session
 from pgadvisor.registry import load_rules
 from support.databases import Database, fresh_database
 from support.reading import open_session
 from support.servers import SETTINGS, Server, standby_of
+from support.sessions import noted_sessions
 
 pytestmark = pytest.mark.server
 CONFIG = Config()
@@ -81,12 +81,7 @@ def test_what_changed_is_told_from_what_to_what(then: ServerIdentity, said: str)
 
 def collect_changing(database: Database, second_dsn: str, step: str, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     """A run whose connection leads to the second server from a step on."""
-    sessions: list[Session] = []
-
-    class Noted(Session):
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            sessions.append(self)
+    sessions = noted_sessions(monkeypatch)
 
     def progress(now: str, done: int = 0, total: int | None = None) -> None:
         if now == step and sessions and not elsewhere:
@@ -94,7 +89,6 @@ def collect_changing(database: Database, second_dsn: str, step: str, monkeypatch
             sessions[0].connection = elsewhere[-1]
 
     elsewhere: list[Any] = []
-    monkeypatch.setattr("pgadvisor.collecting.look.Session", Noted)
     try:
         return collect(database.dsn, CONFIG.collect, progress)
     finally:

@@ -112,7 +112,8 @@ class Look:
         """What it has got. Raises ConnectError where that is nothing."""
         collected, observation = self.collected, self.observation
         if collected.server is None:
-            raise ConnectError("The server did not tell who it is; nothing was collected.")
+            why = next((f" {gap.reason}. {gap.remedy}" for gap in collected.gaps if gap.fact is Fact.SERVER), "")
+            raise ConnectError(f"The server did not tell who it is, so nothing was collected.{why.rstrip()}")
         presence = collected.presence
         coverage = Coverage(
             facts=tuple(FactCoverage(fact=fact, presence=presence[fact]) for fact in Fact if fact in presence),

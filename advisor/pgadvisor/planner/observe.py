@@ -18,6 +18,7 @@ from pgadvisor.planner.observation import Candidate, Observation
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import LIMITS, NotDone, limit_reached, refused_by_server
 from pgadvisor.planner.trouble import trouble
+from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import raise_if_lost, server_message
 from pgadvisor.progress import Progress
 from pgadvisor.workload.equivalent import equivalent_select
@@ -84,6 +85,9 @@ class _Observer:
                 (counted,) = ask(transaction, "statistics_of_ours") or (_NOT_COUNTED,)
         except psycopg.Error as error:
             raise_if_lost(self._session, error)
+            if isinstance(error, ServerTimeSpent):
+                # Then nothing will be planned either.
+                return _NOT_COUNTED
             reason = (
                 "How far pg_stat_statements counts the planning could not be found out, so the footprint assumes the "
                 f"most: {server_message(error)}"

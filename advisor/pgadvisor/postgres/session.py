@@ -133,7 +133,8 @@ class Session:
 
         lock_ms lowers the session's own limit for locks.
         """
-        statement_ms = max(int(min(statement_ms, self._left_ms())), 1)
+        # Rounded up: what the server cancels is then past our own end, and told as that.
+        statement_ms = max(math.ceil(min(statement_ms, self._left_ms())), 1)
         wait_ms = min(self.lock_timeout_ms, lock_ms or self.lock_timeout_ms, int(statement_ms * _WAIT_SHARE))
         return {"statement_timeout": f"{statement_ms}ms", "lock_timeout": f"{max(wait_ms, 1)}ms"}
 
