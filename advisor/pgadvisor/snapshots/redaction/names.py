@@ -1,0 +1,167 @@
+"""Made-up names for what users named: the same one wherever a name stands.
+
+A name that is also a word of PostgreSQL's own (a keyword, a built-in function, type or catalog) stays: it tells
+nothing, and a text must keep its meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+_NUMBERED = re.compile(r"(.+)(_\d+)")
+_IN_QUOTES = re.compile(r"\"((?:[^\"]|\"\")*)\"|'([^']*)'|([^\W\d][\w$]*)")
+_PLAIN = re.compile(r"[^\W\d][\w$]*")
+# Words of plans, sentences and EXTRACT that are no keywords, and names that every database has.
+_COMMON = frozenset(
+    [
+        "subplan",
+        "initplan",
+        "hashed",
+        "excluded",
+        "new",
+        "old",
+        "statement",
+        "statements",
+        "relations",
+        "and",
+        "more",
+        "interrupted",
+        "footprint",
+        "epoch",
+        "dow",
+        "isodow",
+        "doy",
+        "week",
+        "quarter",
+        "century",
+        "decade",
+        "millennium",
+        "julian",
+        "microseconds",
+        "milliseconds",
+        "isoyear",
+        "timezone_hour",
+        "timezone_minute",
+        "public",
+        "postgres",
+        "template0",
+        "template1",
+        "information_schema",
+        "default",
+        "tableoid",
+        "ctid",
+        "xmin",
+        "xmax",
+        "cmin",
+        "cmax",
+        "plpgsql",
+        "replica",
+        "fork",
+        "leader",
+    ]
+)
+_PREFIXES = {
+    "schema": "s",
+    "relation": "t",
+    "column": "c",
+    "index": "i",
+    "constraint": "k",
+    "type": "y",
+    "function": "f",
+    "role": "r",
+    "database": "d",
+    "sequence": "q",
+    "trigger": "g",
+    "policy": "p",
+    "statistics": "e",
+    "tablespace": "b",
+    "collation": "l",
+    "publication": "n",
+    "server": "w",
+    "slot": "o",
+    "host": "h",
+    "application": "u",
+    "label": "m",
+    "alias": "a",
+}
+
+
+@cache
+def own_words() -> frozenset[str]:
+    """Words of PostgreSQL's own: keywords, and the names of built-in functions, types and catalogs."""
+    text = resources.files(__package__).joinpath("own_words.txt").read_text("utf-8")
+    return frozenset(text.split()) | _COMMON
+
+
+class Names:
+    """Remembers names until `settle`, and replaces them from then on. Not enabled, it leaves every name as it is."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self.enabled = enabled
+        self._settled = False
+        self._made: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def settle(self) -> None:
+        """Replaces names from here on."""
+        self._settled = True
+
+    def of(self, kind: str, name: str) -> str:
+        """What stands for a name."""
+        if not self.enabled or self._is_own(name):
+            return name
+        if name not in self._made:
+            prefix = _PREFIXES[kind]
+            self._counts[prefix] = self._counts.get(prefix, 0) + 1
+            self._made[name] = f"{prefix}{self._counts[prefix]:04d}"
+        return self._made[name] if self._settled else name
+
+    def token(self, spelled: str, *, before_call: bool = False) -> str:
+        """A word or quoted name of a SQL text."""
+        if not self.enabled:
+            return spelled
+        quoted = spelled.startswith('"')
+        name = spelled[1:-1].replace('""', '"') if quoted else spelled.lower()
+        if name.startswith("*"):
+            return spelled
+        made = self.alias(name, "function" if before_call else "alias")
+        return spelled if made == name else made
+
+    def alias(self, name: str, kind: str = "alias") -> str:
+        """A name of a plan, where the server may have put a number behind it."""
+        if not self.enabled or name in self._made or self._is_own(name):
+            return self.of(kind, name)
+        numbered = _NUMBERED.fullmatch(name)
+        if numbered is not None and numbered[1] in self._made:
+            return self.of(kind, numbered[1]) + numbered[2]
+        return self.of(kind, name)
+
+    def within(self, text: str) -> str:
+        """A text in which names that are known stand, quoted or not, such as a qualified name or a sentence."""
+        if not self.enabled or not self._settled:
+            return text
+        if text in self._made:
+            return self._made[text]
+        for name in self._odd:
+            text = text.replace('"' + name.replace('"', '""') + '"', self._made[name]).replace(name, self._made[name])
+        return _IN_QUOTES.sub(self._known, text)
+
+    @property
+    def _odd(self) -> list[str]:
+        """Names that are no plain words, the longest first."""
+        return sorted((name for name in self._made if not _PLAIN.fullmatch(name)), key=lambda name: (-len(name), name))
+
+    def _known(self, match: re.Match[str]) -> str:
+        name = match[1] if match[1] is not None else match[2] if match[2] is not None else match[3]
+        if name in self._made:
+            return match[0].replace(name, self._made[name]) if match[1] is None else self._made[name]
+        if match[3] is not None and name.lower() in self._made:
+            return self._made[name.lower()]
+        if match[2] is not None:
+            return f"'{_IN_QUOTES.sub(self._known, name)}'"
+        return match[0]
+
+    def _is_own(self, name: str) -> bool:
+        return not name or name.startswith(("pg_", "*")) or name in own_words()

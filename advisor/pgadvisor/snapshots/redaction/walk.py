@@ -1,0 +1,179 @@
+"""Goes through a snapshot, field by field, and puts in the place of each text what `fields` says it is to become."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from pgadvisor.masking import MASK
+from pgadvisor.model.base import Model
+from pgadvisor.model.catalog import Column
+from pgadvisor.model.coverage import Footprint, Gap
+from pgadvisor.model.objects import ExtendedStatistics, Function, TypeKind
+from pgadvisor.model.plans import ObservedPlan, ParameterValue
+from pgadvisor.model.server import Setting, SettingOverride
+from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.statistics import PgStats
+from pgadvisor.snapshots.redaction import fields
+from pgadvisor.snapshots.redaction.columns import ColumnValues
+from pgadvisor.snapshots.redaction.literals import Texts
+from pgadvisor.snapshots.redaction.names import Names
+from pgadvisor.snapshots.redaction.plans import redacted_plan
+from pgadvisor.snapshots.redaction.values import ValueKind, Values, kind_of_type
+
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_NAMES_IN_SETTINGS = frozenset(
+    ("search_path", "role", "default_tablespace", "temp_tablespaces", "session_authorization")
+)
+# Settings that say where the server is and who connects to it, or what its files are called.
+_PLACES = re.compile(r"_director|_file$|^listen_|^unix_|_conninfo$|^cluster_name$|_standby_names$|_slot_name|_command$")
+_SQL_LANGUAGES = frozenset(("sql", "plpgsql"))
+
+
+M = TypeVar("M", bound=Model)
+
+
+class Walk:
+    """One snapshot on its way to a redacted one: first its values and names are noted, then they are replaced."""
+
+    def __init__(self, snapshot: Snapshot, *, names: bool) -> None:
+        self._names = Names(enabled=names)
+        self._values = Values(self._names)
+        types = snapshot.catalog.types
+        labels = frozenset(label for each in types for label in each.labels)
+        kinds = {
+            each.name: ValueKind.LABEL if each.kind is TypeKind.ENUM else _base_kind(each.base_type)
+            for each in types
+            if each.kind in (TypeKind.ENUM, TypeKind.DOMAIN, TypeKind.RANGE)
+        }
+        self.texts = Texts(self._values, self._names, {name: kind for name, kind in kinds.items() if kind}, labels)
+        self._columns = ColumnValues(snapshot, self.texts)
+        self._naming = True
+        self._known_names = _known_names(snapshot)
+        self._snapshot = snapshot
+
+    def redacted(self) -> Snapshot:
+        """The snapshot with other values, and other names if that was asked for."""
+        self._model(self._snapshot)
+        for row in self._snapshot.column_statistics:
+            self._columns.statistics(row)
+        for extended in self._snapshot.catalog.extended_statistics:
+            self._columns.extended(extended)
+        self._values.note_columns()
+        self._naming = False
+        self._model(self._snapshot)
+        self._values.settle()
+        self._names.settle()
+        return self._model(self._snapshot)
+
+    def _model(self, model: M) -> M:
+        treatments = fields.TREATMENTS.get(type(model), {})
+        changed: dict[str, Any] = {}
+        for field in model.__struct_fields__:
+            value = getattr(model, field)
+            new = self._field(value, treatments.get(field))
+            if new is not value:
+                changed[field] = new
+        made = msgspec.structs.replace(model, **changed) if changed else model
+        return made if self._naming else cast("M", self._special(made, model))
+
+    def _field(self, value: object, treatment: str | None) -> object:
+        if isinstance(value, Model):
+            return self._model(value)
+        if isinstance(value, tuple):
+            made = tuple(self._field(each, treatment) for each in value)
+            return value if all(new is old for new, old in zip(made, value, strict=True)) else made
+        if type(value) is not str or treatment is None:
+            return value
+        return self._text(value, treatment)
+
+    def _text(self, text: str, treatment: str) -> str:
+        if treatment.startswith(fields.NAME):
+            return self._names.of(treatment.removeprefix(fields.NAME), text)
+        if self._naming or treatment in (fields.KEPT, fields.SPECIAL):
+            return text
+        match treatment:
+            case fields.SQL:
+                return self.texts.sql(text)
+            case fields.TYPE:
+                return self._names.within(text)
+            case fields.PROSE:
+                return self._names.within(text)
+            case fields.APPLICATION:
+                return MASK if text else text
+            case fields.SETTINGS:
+                name, mark, value = text.partition("=")
+                return f"{name}{mark}{self._setting(name, value)}"
+        raise ValueError(f"there is no treatment called {treatment!r}")
+
+    def _special(self, made: M, model: M) -> Model:
+        """What takes more than a look at one text."""
+        replace = msgspec.structs.replace
+        match model:
+            case PgStats():
+                return self._columns.statistics(model)
+            case ExtendedStatistics():
+                values = self._columns.extended(model)
+                return replace(
+                    made,
+                    most_common_values=values.most_common_values,
+                    expression_statistics=values.expression_statistics,
+                )
+            case Setting() | SettingOverride():
+                return replace(made, value=self._setting(model.name, model.value))
+            case Function():
+                return replace(made, definition=self._function(model))
+            case ObservedPlan():
+                return replace(made, plan=redacted_plan(model.plan, self.texts))
+            case ParameterValue(value=str(value)):
+                is_array = model.type.endswith("[]") or model.type.startswith("_")
+                of_type = model.type.removesuffix("[]").removeprefix("_")
+                return replace(made, value=self.texts.value(value, of_type, is_array=is_array))
+            case Gap():
+                return replace(made, reason=self._names.within(_QUOTED.sub(self._quoted, model.reason)))
+            case Footprint():
+                return replace(
+                    made, scans_added={self._names.within(name): each for name, each in model.scans_added.items()}
+                )
+            case Column(type_name=name):
+                mark = "_" if name.startswith("_") else ""
+                return replace(made, type_name=mark + self._names.within(name.removeprefix("_")))
+        return made
+
+    def _setting(self, name: str, value: str) -> str:
+        """A setting's value; what users made up, and where the server is, says nothing to the planner."""
+        if "." in name or name in ("application_name", "log_line_prefix"):
+            return MASK if value else value
+        if self._names.enabled and _PLACES.search(name):
+            return MASK if value else value
+        return self._names.within(value) if name in _NAMES_IN_SETTINGS else value
+
+    def _function(self, function: Function) -> str | None:
+        """Bodies in SQL keep their meaning; of others, which are read by other rules, nothing is kept."""
+        languages = {"sql"} if self._names.enabled else _SQL_LANGUAGES
+        if function.definition is None or function.language not in languages:
+            return None
+        return self.texts.sql(function.definition, bodies=True)
+
+    def _quoted(self, match: re.Match[str]) -> str:
+        """What a sentence quotes from the server's message, if it is a name."""
+        inner = match[0][1:-1]
+        known = all(part.strip('"') in self._known_names for part in inner.split("."))
+        return match[0] if known else f"{match[0][0]}{MASK}{match[0][0]}"
+
+
+def _base_kind(type_name: str | None) -> ValueKind | None:
+    return ValueKind.RANGE if type_name is None else kind_of_type(type_name)
+
+
+def _known_names(snapshot: Snapshot) -> frozenset[str]:
+    """Names that a sentence may quote."""
+    catalog, server = snapshot.catalog, snapshot.server
+    named = (
+        catalog.relations, catalog.columns, catalog.indexes, catalog.constraints, catalog.functions, catalog.types,
+        catalog.schemas, catalog.sequences, catalog.extended_statistics, server.extensions,
+    )  # fmt: skip
+    names = {each.name for section in named for each in section} | {each.schema for each in catalog.relations}
+    return frozenset(names | {server.database, server.role, "public"})
