@@ -12,6 +12,7 @@ from pgadvisor.collecting.workload import Workload
 from pgadvisor.model.snapshot import Limits, Snapshot
 from pgadvisor.postgres.statements import ServerStatements
 from pgadvisor.progress import Progress, silent
+from pgadvisor.snapshots.sealing import sealed
 
 if TYPE_CHECKING:
     from pgadvisor.config import CollectConfig
@@ -43,7 +44,7 @@ def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = sil
 
 
 def _within(snapshot: Snapshot, config: CollectConfig) -> Snapshot:
-    """The snapshot, with the limits that it was collected under."""
+    """The snapshot, with the limits that it was collected under, without secrets, and saying what it holds."""
     limits = Limits(
         schemas=config.schemas,
         exclude_schemas=config.exclude_schemas,
@@ -51,4 +52,4 @@ def _within(snapshot: Snapshot, config: CollectConfig) -> Snapshot:
         max_explains=config.max_explains,
         execute=config.execute.value,
     )
-    return msgspec.structs.replace(snapshot, limits=limits)
+    return sealed(msgspec.structs.replace(snapshot, limits=limits))
