@@ -19,6 +19,8 @@ MAX_FINDINGS = 20
 # Without these most rules have nothing to go by, so what is missing of them stands on top.
 ESSENTIAL = frozenset({Fact.CATALOG, Fact.STATEMENTS})
 MAX_GAPS = 6
+MAX_NOTES = 6
+MAX_HOSTS = 12
 MAX_PROSE = 600
 MAX_NAME = 120
 
@@ -83,6 +85,7 @@ class _Writer:
                 since = formatting.moment(window.since).text if window.since else "an unknown time"
                 text += f", since {since} ({prose(window.source)})"
             self._field(label, text)
+        self._watched()
         for gap in trust.gaps:
             if gap.fact in ESSENTIAL and not gap.scope:
                 self._line(f"NOT SEEN: {prose(gap.reason).rstrip('.')}. {prose(gap.remedy)}", "bold yellow")
@@ -94,6 +97,24 @@ class _Writer:
             )
             self._field("Of their time", ", ".join(parts))
         self.console.print()
+
+    def _watched(self) -> None:
+        """The interval, what it lost, and the servers added up."""
+        change, hosts = self.report.trust.change, self.report.source.hosts
+        if change is not None:
+            span = f"{formatting.moment(change.since).text} to {formatting.moment(change.until).text}"
+            self._field("Between two looks", f"{span}; {words.change(change)}")
+            for note in change.notes[:MAX_NOTES]:
+                self._field("", prose(note))
+            if len(change.notes) > MAX_NOTES:
+                self._field("", f"and {words.plural(len(change.notes) - MAX_NOTES, 'more note')}")
+        if hosts:
+            shown = [
+                f"{name(words.host(host))} {formatting.window_length(host.counters_window)}"
+                for host in hosts[:MAX_HOSTS]
+            ]
+            more = [f"{len(hosts) - MAX_HOSTS} more"] if len(hosts) > MAX_HOSTS else []
+            self._field(f"{words.plural(len(hosts), 'server')} added up", ", ".join([*shown, *more]))
 
     def _findings(self) -> None:
         self._line(words.verdict(self.report), "bold")

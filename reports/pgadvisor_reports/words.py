@@ -6,6 +6,7 @@ from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.findings import OutcomeStatus
 from pgadvisor.model.report import Report
+from pgadvisor.model.snapshot import Change, Host
 
 CONFIDENCE = {
     Confidence.MEASURED: "executed and timed",
@@ -61,6 +62,38 @@ def verdict(report: Report) -> str:
     counts = [f"{report.severity_counts[s]} {s.value}" for s in Severity if report.severity_counts.get(s)]
     total = sum(report.severity_counts.values())
     return f"{plural(total, 'finding')}: {', '.join(counts)}" if total else "No findings"
+
+
+def change(seen: Change) -> str:
+    """What became of the statements between two looks, in one phrase.
+
+    >>> from datetime import datetime
+    >>> day = datetime(2026, 1, 1)
+    >>> change(Change(since=day, until=day, new=("1", "2"), vanished=("3",)))
+    '2 statements are new, 1 is gone'
+    """
+    counts = (
+        (len(seen.new), "new"),
+        (len(seen.vanished), "gone"),
+        (seen.matched_by_text, "known by the text alone"),
+    )
+    said = [f"{count} {'is' if count == 1 else 'are'} {what}" for count, what in counts if count]
+    if not said:
+        return "no statement is new or gone"
+    number, _, rest = said[0].partition(" ")
+    return ", ".join([f"{number} statement{'' if number == '1' else 's'} {rest}", *said[1:]])
+
+
+def looks(report: Report) -> str:
+    """What the report is made from; the moment of the last look is to follow."""
+    two, hosts = report.trust.change is not None, len(report.source.hosts)
+    where = f" on each of {hosts} servers" if hosts else ""
+    return f"{'two looks' if two else 'one look'} at {subject(report)}{where}{', the last' if two else ''}"
+
+
+def host(seen: Host) -> str:
+    """A server with what it is."""
+    return f"{seen.name} ({'standby' if seen.in_recovery else 'primary'})"
 
 
 def subject(report: Report) -> str:

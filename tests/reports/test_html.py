@@ -13,11 +13,12 @@ from pgadvisor.model.findings import Evidence, OutcomeStatus, Unit
 from pgadvisor.model.report import Left, Report
 from pgadvisor_reports.html import MAX_TEXT, render
 from support.hostile_reports import HOSTILE, hostile_report
-from support.reports import healthy_report, large_report, partial_report, sample_report
+from support.reports import healthy_report, interval_report, large_report, partial_report, sample_report
 
 REPORTS = {
     "sample": sample_report,
     "healthy": healthy_report,
+    "interval": interval_report,
     "partial": partial_report,
     "large": large_report,
     "hostile": hostile_report,
@@ -193,6 +194,18 @@ def test_what_a_cap_left_out_is_said() -> None:
     text = " ".join(page(report).text().split())
     for words in ("3 more findings", "4 more statements", "5 more tables", "1 more index"):
         assert f"{words} not shown." in text
+
+
+def test_the_interval_and_the_servers_are_said() -> None:
+    text = " ".join(page(interval_report()).text().split())
+    assert "Between two looks 2 statements are new, 1 is gone, 1 is known by the text alone." in text
+    assert "3 notes" in text
+    assert "Made by pgadvisor 0.1.0 from two looks at shop on each of 3 servers, the last at 2026-03-14" in text
+    for note in interval_report().trust.change.notes:  # type: ignore[union-attr]
+        assert note in text
+    assert "Servers added up db1.example.org:5432 (primary), db2.example.org:5432 (standby)" in text
+    assert "Statements that are gone" in text
+    assert "Servers whose counters are added up" not in page(sample_report()).text()
 
 
 def test_a_healthy_database_is_told_what_was_checked_and_what_not_seen() -> None:

@@ -12,7 +12,7 @@ from pgadvisor.model.base import Severity
 from pgadvisor.model.report import Report, Step
 from pgadvisor_reports.terminal import render
 from support.hostile_reports import hostile_report
-from support.reports import healthy_report, large_report, partial_report, sample_report
+from support.reports import healthy_report, interval_report, large_report, partial_report, sample_report
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -23,6 +23,14 @@ def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], Report], 
     starts = {line.split()[0] for text in sql for line in text.split("\n") if line.split()}
     for line in render(report, width, False).split("\n"):
         assert cell_len(line) <= width or line.split()[0] in starts
+
+
+def test_the_interval_and_the_servers_are_said() -> None:
+    text = " ".join(render(interval_report(), 100, False).split())
+    assert "Between two looks: 2026-03-14 03:26 UTC to 2026-03-14 09:26 UTC; 2 statements are new, 1 is gone" in text
+    assert "3 entries were pushed out of pg_stat_statements" in text
+    assert "3 servers added up: db1.example.org:5432 (primary) 6 h, db2.example.org:5432 (standby)" in text
+    assert "Between two looks" not in render(sample_report(), 100, False)
 
 
 def test_sql_is_whole_and_on_its_own_line() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from pgadvisor.model.report import Report
-from support.reports import sample_report
+from support.reports import interval_report
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -35,8 +35,8 @@ _KEPT = frozenset(f"{_LINKS} {_WORDS} {_MOMENTS}".split())
 
 
 def hostile_report() -> Report:
-    """The shop's report with hostile text in every field that holds text of strangers."""
-    data = msgspec.json.decode(msgspec.json.encode(sample_report()))
+    """The shop's report on an interval and several servers, hostile in every field that holds text of strangers."""
+    data = msgspec.json.decode(msgspec.json.encode(interval_report()))
     lists = {name: [_spoiled(item) for item in data[name]] for name in ("findings", "recommendations")}
     data = _spoiled(data) | lists
     data["tables"] = [view | {"kind": hostile(view["kind"])} for view in data["tables"]]

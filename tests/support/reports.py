@@ -36,6 +36,7 @@ from pgadvisor.model.report import (
     Tool,
     Trust,
 )
+from pgadvisor.model.snapshot import Change, Host
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 WINDOW = Window(since=NOW - timedelta(days=23, hours=4), until=NOW, source="the database's statistics were reset")
@@ -609,6 +610,44 @@ def healthy_report() -> Report:
         action_plan=(),
         outcomes=_outcomes(()),
         statements=tuple(msgspec.structs.replace(view, findings=()) for view in report.statements),
+    )
+
+
+def interval_report() -> Report:
+    """Two looks at a primary and each of two standbys."""
+    report = sample_report()
+    since = NOW - timedelta(hours=6)
+    hosts = tuple(
+        Host(
+            name=f"{name}.example.org:5432",
+            in_recovery=name != "db1",
+            started_at=report.source.started_at,
+            collected_at=NOW + timedelta(minutes=number),
+            counters_window=Window(since=since, until=NOW + timedelta(minutes=number), source="two snapshots"),
+            statements_window=Window(since=since, until=NOW, source="two snapshots") if name != "db3" else None,
+            standbys={"db1": 2, "db2": 0}.get(name),
+        )
+        for number, name in enumerate(("db1", "db2", "db3"))
+    )
+    window = Window(since=since, until=NOW, source="two snapshots, the shortest of 3 servers")
+    change = Change(
+        since=since,
+        until=NOW,
+        new=(report.statements[1].query_id, report.statements[4].query_id),
+        vanished=("8721",),
+        matched_by_text=1,
+        notes=(
+            "On db1.example.org:5432: The server was started again at 2026-03-14 04:02:11 UTC.",
+            "On db1.example.org:5432: 2 indexes were built between the two looks (public.orders_gift_idx, public.x): "
+            "they count from then on, and nothing is said of those not scanned since.",
+            "On db2.example.org:5432: 3 entries were pushed out of pg_stat_statements in between: what they counted "
+            "is lost.",
+        ),
+    )
+    return msgspec.structs.replace(
+        report,
+        source=msgspec.structs.replace(report.source, hosts=hosts),
+        trust=msgspec.structs.replace(report.trust, counters_window=window, statements_window=window, change=change),
     )
 
 

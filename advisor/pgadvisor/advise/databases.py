@@ -26,6 +26,7 @@ from pgadvisor.model.report import (
     TableView,
     Trust,
 )
+from pgadvisor.model.snapshot import Change
 
 if TYPE_CHECKING:
     from pgadvisor.config import ReportConfig
@@ -212,8 +213,28 @@ def _trust(reports: Sequence[Report]) -> Trust:
         values_masked=all(trust.values_masked for trust in trusts),
         partial_reason=None if partial is None else f"{partial.source.database}: {partial.trust.partial_reason}",
         interrupted=any(trust.interrupted for trust in trusts),
-        change=trusts[0].change,
+        change=_change(reports),
         contents=trusts[0].contents,
+    )
+
+
+def _change(reports: Sequence[Report]) -> Change | None:
+    """What changed in all databases; None where one was looked at but once, so that not all is of an interval."""
+    changes = [report.trust.change for report in reports]
+    known = [change for change in changes if change is not None]
+    if len(known) < len(changes):
+        return None
+    return Change(
+        since=min(change.since for change in known),
+        until=max(change.until for change in known),
+        new=tuple(query_id for change in known for query_id in change.new),
+        vanished=tuple(query_id for change in known for query_id in change.vanished),
+        matched_by_text=sum(change.matched_by_text for change in known),
+        notes=tuple(
+            f"{report.source.database}: {note}"
+            for report, change in zip(reports, known, strict=True)
+            for note in change.notes
+        ),
     )
 
 

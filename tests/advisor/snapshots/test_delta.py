@@ -216,7 +216,8 @@ def test_ids_that_changed_with_the_version_are_matched_by_text() -> None:
     old_text = "select *\n from orders where id in ($1, $2,$3) and note = 'x';"
     old = look(
         {"statements": [statement("1"), {"id": "5", "text": old_text}, {"id": "6", "text": "select 6"}]},
-        version=170_004,
+        version_num=170_004,
+        version="17.4",
     )
     new = look(
         {"statements": [statement("1", calls=3), {"id": "9", "text": text}, {"id": "8", "text": "select a"}]},
