@@ -111,6 +111,8 @@ def _btree_bytes(
     block_size_bytes: int,
 ) -> int:
     width = _TUPLE_HEADER_BYTES + _aligned(sum(row.average_width_bytes * (1 - row.null_fraction) for row in columns))
+    # Three entries must fit a page, wide values compressed or not; else the index could not be built.
+    width = min(width, (block_size_bytes - _PAGE_HEADER_BYTES - _BTREE_SPECIAL_BYTES) // 3 - _LINE_POINTER_BYTES)
     if shares_entries:
         leaf_bytes = sum(
             values * _posting_bytes(width, repeats, block_size_bytes)

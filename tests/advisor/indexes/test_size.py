@@ -115,3 +115,11 @@ def test_deduplication_makes_an_index_smaller_and_more_rows_make_it_larger() -> 
     sizes = [estimated_size_bytes(_index("a"), rows, few) or 0 for rows in (10**5, 10**6, 10**7)]
     assert sizes == sorted(sizes)
     assert sizes[1] * 2 < (estimated_size_bytes(_index("a"), 10**6, many) or 0)
+
+
+@pytest.mark.parametrize("width", [2_000, 3_000, 6_000, 2**31 - 1])
+def test_a_tree_of_wide_entries_has_an_end(width: int) -> None:
+    """A page holds three of the widest; estimating with wider ones, each level would be larger than the one below."""
+    size = estimated_size_bytes(_index("a"), 1e6, {"a": _statistics(average_width_bytes=width)})
+    assert size is not None
+    assert 2e9 < size < 6e9
