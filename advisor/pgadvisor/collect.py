@@ -10,6 +10,7 @@ from pgadvisor.collecting.look import Look, session_on
 from pgadvisor.collecting.tour import Tour, take
 from pgadvisor.collecting.workload import Workload
 from pgadvisor.model.snapshot import Limits, Snapshot
+from pgadvisor.postgres.read import read
 from pgadvisor.postgres.statements import ServerStatements
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.sealing import sealed
@@ -41,6 +42,16 @@ def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = sil
     if not config.all_databases:
         return (collect(dsn, config, progress),)
     return tuple(_within(snapshot, config) for snapshot in Tour(dsn, config, progress).snapshots())
+
+
+def survey(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> Snapshot:
+    """What can be read of one database, without the texts and plans of statements. Raises ConnectError."""
+    progress("Connecting")
+    with session_on(dsn, config) as session:
+        look = Look(session)
+        with look.kept():
+            read(session, config, look.collected, progress, ServerStatements())
+    return _within(look.snapshot(), config)
 
 
 def _within(snapshot: Snapshot, config: CollectConfig) -> Snapshot:

@@ -6,17 +6,20 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pgadvisor.model.report import Report
+    from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.rules_api import AnyRule
 
     Renderer = Callable[[Report], bytes]
     Terminal = Callable[[Report, int, bool], str]
+    CoverageTable = Callable[[Snapshot, Sequence[str], int, bool], str]
 
 RULES_GROUP = "pgadvisor.rules"
 REPORTS_GROUP = "pgadvisor.reports"
 TERMINAL_GROUP = "pgadvisor.terminal"
+COVERAGE_GROUP = "pgadvisor.coverage"
 
 
 class RegistryError(Exception):
@@ -73,3 +76,14 @@ def load_terminal() -> Terminal:
         terminal: Terminal = entry_point.load()
         return terminal
     raise RegistryError("no renderer for the terminal is installed")
+
+
+def load_coverage() -> CoverageTable:
+    """What turns the coverage of a snapshot, with hints, into a table of a given width, in colour or not.
+
+    Raises RegistryError where none is installed.
+    """
+    for entry_point in entry_points(group=COVERAGE_GROUP):
+        table: CoverageTable = entry_point.load()
+        return table
+    raise RegistryError("no renderer for the table of coverage is installed")

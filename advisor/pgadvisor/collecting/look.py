@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import psycopg
 
 from pgadvisor import __version__
+from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.coverage import Coverage, Fact, FactCoverage, Footprint, Gap, GapKind, Presence
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.planner.observe import Observation
@@ -117,7 +119,7 @@ class Look:
         presence = collected.presence
         coverage = Coverage(
             facts=tuple(FactCoverage(fact=fact, presence=presence[fact]) for fact in Fact if fact in presence),
-            gaps=(*collected.gaps, *observation.gaps),
+            gaps=tuple(_to_run(gap, collected.server.role) for gap in (*collected.gaps, *observation.gaps)),
             footprint=self._footprint(),
         )
         return Snapshot(
@@ -148,6 +150,13 @@ class Look:
             scans_added=dict(sorted(observation.scans_added.items())),
             peak_locks=self.collected.peak_locks,
         )
+
+
+def _to_run(gap: Gap, role: str) -> Gap:
+    """The gap, with a GRANT as its remedy that can be run as it stands."""
+    if not gap.remedy.startswith("GRANT "):
+        return gap
+    return msgspec.structs.replace(gap, remedy=gap.remedy.replace(" to the role", f" TO {quote_identifier(role)}"))
 
 
 def interruption() -> Gap:

@@ -83,7 +83,7 @@ class Queries:
     """
 
     def __init__(self, available: Iterable[str], identifiers: Mapping[str, str]) -> None:
-        self._available = frozenset(available)
+        self.available = frozenset(available)
         # Questions are asked with parameters, and a percent sign in them is doubled.
         self._identifiers = {
             name: sql.SQL(sql.Identifier(value).as_string().replace("%", "%%")) for name, value in identifiers.items()
@@ -91,7 +91,7 @@ class Queries:
 
     def choose(self, name: str) -> SqlFile:
         """The variant of a file for this server. Raises NotOfferedError where none fits."""
-        fitting = [file for file in sql_files() if file.name == name and file.needs <= self._available]
+        fitting = [file for file in sql_files() if file.name == name and file.needs <= self.available]
         if not fitting:
             raise NotOfferedError(name)
         return max(fitting, key=lambda file: len(file.needs))
