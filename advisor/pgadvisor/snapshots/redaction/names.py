@@ -103,10 +103,14 @@ class Names:
         self._settled = False
         self._made: dict[str, str] = {}
         self._counts: dict[str, int] = {}
+        # Names that are no plain words, the longest first.
+        self._odd: re.Pattern[str] | None = None
 
     def settle(self) -> None:
         """Replaces names from here on."""
         self._settled = True
+        odd = sorted((name for name in self._made if not _PLAIN.fullmatch(name)), key=lambda name: (-len(name), name))
+        self._odd = re.compile("|".join(map(re.escape, odd))) if odd else None
 
     def of(self, kind: str, name: str) -> str:
         """What stands for a name."""
@@ -139,29 +143,29 @@ class Names:
         return self.of(kind, name)
 
     def within(self, text: str) -> str:
-        """A text in which names that are known stand, quoted or not, such as a qualified name or a sentence."""
+        """SQL in which names that are known stand, quoted where they must be, such as a qualified name or a type."""
+        if not self.enabled or not self._settled:
+            return text
+        return _IN_QUOTES.sub(self._known, text)
+
+    def within_prose(self, text: str) -> str:
+        """A sentence in which names that are known stand, quoted or not."""
         if not self.enabled or not self._settled:
             return text
         if text in self._made:
             return self._made[text]
-        for name in self._odd:
-            text = text.replace('"' + name.replace('"', '""') + '"', self._made[name]).replace(name, self._made[name])
-        return _IN_QUOTES.sub(self._known, text)
-
-    @property
-    def _odd(self) -> list[str]:
-        """Names that are no plain words, the longest first."""
-        return sorted((name for name in self._made if not _PLAIN.fullmatch(name)), key=lambda name: (-len(name), name))
+        text = _IN_QUOTES.sub(self._known, text)
+        return text if self._odd is None else self._odd.sub(lambda match: self._made[match[0]], text)
 
     def _known(self, match: re.Match[str]) -> str:
-        name = match[1] if match[1] is not None else match[2] if match[2] is not None else match[3]
-        if name in self._made:
-            return match[0].replace(name, self._made[name]) if match[1] is None else self._made[name]
-        if match[3] is not None and name.lower() in self._made:
-            return self._made[name.lower()]
+        """What stands for a name in double quotes, a plain one, or what single quotes hold of such."""
+        if match[1] is not None:
+            name = match[1].replace('""', '"')
+            return self._made[name] if name in self._made else f'"{_IN_QUOTES.sub(self._known, match[1])}"'
         if match[2] is not None:
-            return f"'{_IN_QUOTES.sub(self._known, name)}'"
-        return match[0]
+            made = self._made.get(match[2])
+            return f"'{_IN_QUOTES.sub(self._known, match[2]) if made is None else made}'"
+        return self._made.get(match[3]) or self._made.get(match[3].lower(), match[3])
 
     def _is_own(self, name: str) -> bool:
         return not name or name.startswith(("pg_", "*")) or name in own_words()

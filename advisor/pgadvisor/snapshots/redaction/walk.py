@@ -29,6 +29,8 @@ _NAMES_IN_SETTINGS = frozenset(
 )
 # Settings that say where the server is and who connects to it, or what its files are called.
 _PLACES = re.compile(r"_director|_file$|^listen_|^unix_|_conninfo$|^cluster_name$|_standby_names$|_slot_name|_command$")
+# Modules with settings of their own that need not be installed in the database; other prefixes are made up by users.
+_WITH_SETTINGS = frozenset(("auto_explain", "pg_stat_statements", "plpgsql", "timescaledb", "citus"))
 _SQL_LANGUAGES = frozenset(("sql", "plpgsql"))
 
 
@@ -52,6 +54,7 @@ class Walk:
         self._columns = ColumnValues(snapshot, self.texts)
         self._naming = True
         self._known_names = _known_names(snapshot)
+        self._extensions = _WITH_SETTINGS | {extension.name for extension in snapshot.server.extensions}
         self._snapshot = snapshot
 
     def redacted(self) -> Snapshot:
@@ -100,7 +103,7 @@ class Walk:
             case fields.TYPE:
                 return self._names.within(text)
             case fields.PROSE:
-                return self._names.within(text)
+                return self._names.within_prose(text)
             case fields.APPLICATION:
                 return MASK if text else text
             case fields.SETTINGS:
@@ -132,10 +135,10 @@ class Walk:
                 of_type = model.type.removesuffix("[]").removeprefix("_")
                 return replace(made, value=self.texts.value(value, of_type, is_array=is_array))
             case Gap():
-                return replace(made, reason=self._names.within(_QUOTED.sub(self._quoted, model.reason)))
+                return replace(made, reason=self._names.within_prose(_QUOTED.sub(self._quoted, model.reason)))
             case Footprint():
                 return replace(
-                    made, scans_added={self._names.within(name): each for name, each in model.scans_added.items()}
+                    made, scans_added={self._names.within_prose(name): each for name, each in model.scans_added.items()}
                 )
             case Column(type_name=name):
                 mark = "_" if name.startswith("_") else ""
@@ -144,7 +147,8 @@ class Walk:
 
     def _setting(self, name: str, value: str) -> str:
         """A setting's value; what users made up, and where the server is, says nothing to the planner."""
-        if "." in name or name in ("application_name", "log_line_prefix"):
+        prefix, dot, _ = name.partition(".")
+        if (dot and prefix not in self._extensions) or name in ("application_name", "log_line_prefix"):
             return MASK if value else value
         if self._names.enabled and _PLACES.search(name):
             return MASK if value else value
