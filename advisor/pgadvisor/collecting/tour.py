@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pgadvisor.collecting.databases import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 def take(look: Look, workload: Workload, progress: Progress) -> None:
     """Takes one look at one database: everything there is to read, then the plans of its statements."""
+    workload.statements.then = partial(workload.choose, progress=progress)
     with look.kept():
         read(look.session, workload.config, look.collected, progress, workload.statements)
         read_workload(look, workload, progress)

@@ -40,36 +40,33 @@ _SHARED_LIMITS = ("max_explains", "execute_max_statements", "execute_total_ms")
 class Workload:
     """Statements of all databases of a run, read and chosen once.
 
-    chosen is None until they are. to_plan counts, per database that is still to come, the statements whose plans are
-    wanted; used is what has been taken from the limits that are for all of them.
+    chosen are those looked into, the costliest first; failed is why their texts could not be had. to_plan counts, per
+    database that is still to come, the statements whose plans are wanted; used is what has been taken from the limits
+    that are for all of them.
     """
 
     config: CollectConfig
     statements: ServerStatements
-    chosen: frozenset[StatementId] | None = None
-    order: tuple[StatementId, ...] = ()
+    chosen: tuple[StatementId, ...] = ()
     failed: Gap | None = None
     to_plan: Counter[int] = field(default_factory=Counter)
     used: Counter[str] = field(default_factory=Counter)
 
     def choose(self, session: Session, progress: Progress) -> None:
-        """Chooses the costliest statements of all databases and reads their texts, if that has not been done yet.
+        """Chooses the costliest statements of all databases and reads their texts, once.
 
         Whatever turns out to be this tool's own is taken off.
         """
         by_database = self.statements.by_database
-        if self.chosen is not None or not by_database:
-            return
         progress("Choosing statements")
         count = self.config.statements
         rows = {oid: found.statements.rows for oid, found in by_database.items()}
         candidates = choose_among(rows, count + SPARE_CANDIDATES) if count else ()
         progress("Reading statement texts", 0, min(count, len(candidates)))
         texts = read_texts(session, self.statements.schema, sorted(by_database), candidates, count)
-        self.order = tuple(statement for statement in candidates if statement not in texts.own)[:count]
-        self.chosen = frozenset(self.order)
+        self.chosen = tuple(statement for statement in candidates if statement not in texts.own)[:count]
         self.failed = texts.failed
-        self.to_plan = Counter(oid for oid, _ in self.order)
+        self.to_plan = Counter(oid for oid, _ in self.chosen)
         for oid, found in by_database.items():
             found.statements = self._with_texts(oid, found.statements, texts)
 
@@ -79,7 +76,7 @@ class Workload:
             statements,
             rows=rows,
             own_entries=len(statements.rows) - len(rows),
-            texts=tuple(_harmless(texts.text(statement)) for statement in self.order if statement[0] == oid),
+            texts=tuple(_harmless(texts.text(statement)) for statement in self.chosen if statement[0] == oid),
         )
 
     def limits(self, database_oid: int) -> CollectConfig:
@@ -108,13 +105,10 @@ def _harmless(text: StatementText) -> StatementText:
 
 
 def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
-    """Texts of the chosen statements of one database, their shapes, and the plans the server shows for them."""
-    collected, server = look.collected, look.collected.server
-    if collected.statements is None or server is None:
+    """Shapes of the chosen statements of one database, and the plans the server shows for them."""
+    collected, server, statements = look.collected, look.collected.server, look.collected.statements
+    if statements is None or server is None:
         return
-    workload.choose(look.session, progress)
-    statements = workload.statements.by_database[server.database_oid].statements
-    collected.statements = statements
     texts = statements.texts
     hidden = [text for text in texts if text.text is None]
     if workload.failed is not None:

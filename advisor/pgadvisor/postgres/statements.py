@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.statements import StatementRow, Statements
 from pgadvisor.postgres.gaps import GRANT_MONITOR, is_lost
 from pgadvisor.postgres.reader import STATEMENTS_EXTENSION, Reader, convert
+from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.sqlfiles import NotOfferedError
 
 _CREATE = "CREATE EXTENSION pg_stat_statements in this database"
@@ -38,10 +39,12 @@ class ServerStatements:
     """What pg_stat_statements says of some databases of a server, read once, over the first connection that can.
 
     databases are their oids, empty for the one connected to alone. by_database is filled by the reading, which also
-    notes the schema that the extension is in where it was read.
+    notes the schema that the extension is in where it was read. then is called over the same session as soon as the
+    numbers are there, while their texts still are.
     """
 
     databases: tuple[int, ...] = ()
+    then: Callable[[Session], None] | None = None
     by_database: dict[int, DatabaseStatements] = field(default_factory=dict)
     schema: str = ""
 
@@ -58,6 +61,7 @@ def read_statements(reader: Reader, shared: ServerStatements) -> None:
     database_oid = settings["database_oid"]
     if database_oid not in shared.by_database:
         _read_server(reader, shared, settings)
+        _go_on(reader, shared)
     found = shared.by_database.get(database_oid)
     if found is None:
         return
@@ -65,6 +69,17 @@ def read_statements(reader: Reader, shared: ServerStatements) -> None:
     reader.into.gaps += found.gaps
     counts = _note_settings(reader, settings)
     reader.present(fact, Presence.PRESENT if counts and found.complete else Presence.PARTIAL)
+
+
+def _go_on(reader: Reader, shared: ServerStatements) -> None:
+    if shared.then is None or not shared.by_database:
+        return
+    try:
+        shared.then(reader.session)
+    except BaseException:
+        # Half of it is of no use to other databases; the next that can reads all of it.
+        shared.by_database.clear()
+        raise
 
 
 def _read_server(reader: Reader, shared: ServerStatements, settings: dict[str, Any]) -> None:
