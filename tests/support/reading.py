@@ -37,7 +37,10 @@ class Seen:
 
     @property
     def statistics(self) -> dict[tuple[str, str], ColumnStatistics]:
-        names = {relation.oid: relation.name for relation in self.collected.catalog.relations}
+        """By table (or index on expressions) and column."""
+        catalog = self.collected.catalog
+        names = {relation.oid: relation.name for relation in catalog.relations}
+        names |= {index.oid: index.name for index in catalog.indexes}
         return {(names[row.relation_oid], row.column): row.read for row in self.collected.column_statistics}
 
     @property

@@ -7,7 +7,9 @@ import psycopg
 from pgadvisor.postgres.activity import read_activity
 from pgadvisor.postgres.catalog import read_catalog
 from pgadvisor.postgres.counters import read_counters, read_sizes
+from pgadvisor.postgres.extended_statistics import read_extended_statistics
 from pgadvisor.postgres.gaps import raise_if_lost
+from pgadvisor.postgres.objects import read_objects
 from pgadvisor.postgres.reader import Collected, Reader, Scope
 from pgadvisor.postgres.replication import read_replication
 from pgadvisor.postgres.server import read_server
@@ -44,7 +46,9 @@ def _read_all(reader: Reader, statements: ServerStatements) -> None:
     read_statements(reader, statements)
     read_server(reader)
     read_catalog(reader)
+    read_objects(reader)
     read_statistics(reader)
+    read_extended_statistics(reader)
     read_sizes(reader)
     read_activity(reader)
     read_replication(reader)

@@ -2,36 +2,132 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Relation, RelationKind
-from pgadvisor.model.coverage import Fact, Presence
+from pgadvisor.model.coverage import Fact, GapKind, Presence
 from pgadvisor.model.statistics import PgStats
 from pgadvisor.postgres.gaps import gaps_on
 from pgadvisor.postgres.reader import Reader, convert
 
+# Columns in one look: with 100 common values and 100 bounds each some 10 MB and a quarter of a second.
+BATCH_COLUMNS = 2000
+# After so many looks that failed, each of which may have cost a timeout, the rest is given up.
+MAX_FAILURES = 3
+
+_WHAT = "column statistics"
+
+Rows = list[dict[str, Any]]
+
 
 def read_statistics(reader: Reader) -> None:
-    """The rows of pg_stats. The view leaves out, without a word, what the role may not read."""
+    """The rows of pg_stats, of indexes on expressions as well. The view leaves out, without a word, what is hidden."""
     fact = Fact.COLUMN_STATISTICS
     reader.present(fact, Presence.ABSENT)
     reader.progress("Reading column statistics")
-    rows = reader.rows(fact, "column_statistics", "column statistics", remedy=_remedy(reader))
-    if rows is None:
+    targets = reader.rows(fact, "statistics_targets", "what can have column statistics")
+    if targets is None:
         return
-    statistics = convert(rows, PgStats)
-    reader.into.column_statistics = tuple(
-        sorted(statistics, key=lambda row: (row.relation_oid, row.column, row.inherited))
-    )
+    complete = _read(reader, targets)
+    indexes = [row for row in targets if row["is_index"] and not row["visible"]]
     subjects = [relation for relation in reader.into.catalog.relations if relation.kind is not RelationKind.VIEW]
     hidden = [relation for relation in subjects if not relation.statistics_visible]
-    _note_hidden(reader, hidden)
-    if not hidden and reader.into.presence[Fact.CATALOG] is not Presence.ABSENT:
+    _note_hidden(reader, hidden, indexes)
+    nothing_hidden = not hidden and not indexes
+    if complete and nothing_hidden and reader.into.presence[Fact.CATALOG] is not Presence.ABSENT:
         reader.present(fact)
-    elif len(hidden) < len(subjects) or rows:
+    elif (complete and len(hidden) < len(subjects)) or reader.into.column_statistics:
         reader.present(fact, Presence.PARTIAL)
 
 
-def _note_hidden(reader: Reader, hidden: list[Relation]) -> None:
+def _read(reader: Reader, targets: Sequence[dict[str, Any]]) -> bool:
+    """Reads batch after batch into the snapshot, as many as come before a cut; whether all could be read."""
+    rows: list[PgStats] = []
+    visible = [row for row in targets if row["visible"]]
+    done = failures = 0
+    try:
+        for batch in _batches(visible):
+            reader.progress("Reading column statistics", done, len(visible))
+            answer = _ask(reader, batch)
+            rows += answer or ()
+            done += len(batch)
+            if answer is None:
+                failures += 1
+                _tell_once(reader)
+            if failures == MAX_FAILURES:
+                break
+    finally:
+        rows.sort(key=lambda row: (row.relation_oid, row.column, row.inherited))
+        reader.into.column_statistics = tuple(rows)
+        if rows:
+            reader.present(Fact.COLUMN_STATISTICS, Presence.PARTIAL)
+    return not failures
+
+
+def _ask(reader: Reader, batch: Sequence[dict[str, Any]]) -> tuple[PgStats, ...] | None:
+    oids: Mapping[tuple[str, str], int] = {(row["schema"], row["name"]): row["oid"] for row in batch}
+    names = {
+        "schema_names": sorted({schema for schema, _ in oids}),
+        "relation_names": sorted({name for _, name in oids}),
+    }
+    rows = reader.rows(Fact.COLUMN_STATISTICS, "column_statistics", _WHAT, remedy=_remedy(reader), parameters=names)
+    if rows is None:
+        return None
+    wanted: Rows = []
+    for row in rows:
+        oid = oids.get((row["schema"], row["relation"]))
+        if oid is not None:
+            row["relation_oid"] = oid
+            wanted.append(row)
+    return convert(wanted, PgStats)
+
+
+def _tell_once(reader: Reader) -> None:
+    """Takes back the latest gap where an earlier batch has left the same."""
+    if reader.into.gaps[-1] in reader.into.gaps[:-1]:
+        reader.into.gaps.pop()
+
+
+def _batches(targets: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Targets by schema, about BATCH_COLUMNS in each batch.
+
+    All names of a batch are looked up in all its schemas, so a schema shares one with others only as a whole.
+    """
+    batch: list[dict[str, Any]] = []
+    columns = 0
+    for _, of_schema in groupby(targets, key=lambda row: row["schema"]):
+        relations = list(of_schema)
+        width = sum(row["columns"] for row in relations)
+        if columns + width > BATCH_COLUMNS:
+            if batch:
+                yield batch
+            batch, columns = [], 0
+        if width > BATCH_COLUMNS:
+            yield from _parts(relations)
+        else:
+            batch += relations
+            columns += width
+    if batch:
+        yield batch
+
+
+def _parts(relations: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    part: list[dict[str, Any]] = []
+    columns = 0
+    for row in relations:
+        if part and columns + row["columns"] > BATCH_COLUMNS:
+            yield part
+            part, columns = [], 0
+        part.append(row)
+        columns += row["columns"]
+    if part:
+        yield part
+
+
+def _note_hidden(reader: Reader, hidden: Sequence[Relation], indexes: Sequence[dict[str, Any]]) -> None:
     guarded = [relation for relation in hidden if relation.row_security]
     refused = [relation for relation in hidden if not relation.row_security]
     reader.into.gaps += gaps_on(
@@ -39,18 +135,40 @@ def _note_hidden(reader: Reader, hidden: list[Relation]) -> None:
         (qualified(relation.schema, relation.name) for relation in refused),
         "The role may not read the table, so the server hides the statistics of its columns",
         _remedy(reader),
+        GapKind.HIDDEN,
     )
     reader.into.gaps += gaps_on(
         Fact.COLUMN_STATISTICS,
         (qualified(relation.schema, relation.name) for relation in guarded),
         "Row security applies to the role, so the server hides the statistics of its columns",
         "Audit as a role that may read the table and has BYPASSRLS, or as the table's owner.",
+        GapKind.HIDDEN,
+    )
+    # Where those of the table are hidden as well, it goes without saying.
+    tables = {relation.oid for relation in hidden}
+    reader.into.gaps += gaps_on(
+        Fact.COLUMN_STATISTICS,
+        (qualified(row["schema"], row["name"]) for row in indexes if row["table_oid"] not in tables),
+        "An index's statistics are shown to the owner of the table and to readers of all data only",
+        _index_remedy(reader),
+        GapKind.HIDDEN,
     )
 
 
 def _remedy(reader: Reader) -> str:
     server = reader.into.server
     if server is None or server.major >= 14:
-        role = "the role" if server is None else quote_identifier(server.role)
-        return f"GRANT pg_read_all_data TO {role}, or GRANT SELECT on these tables."
-    return f"GRANT SELECT on these tables TO {quote_identifier(server.role)}."
+        return f"GRANT pg_read_all_data TO {_role(reader)}, or GRANT SELECT on these tables."
+    return f"GRANT SELECT on these tables TO {_role(reader)}."
+
+
+def _index_remedy(reader: Reader) -> str:
+    server = reader.into.server
+    if server is None or server.major >= 14:
+        return f"GRANT pg_read_all_data TO {_role(reader)}."
+    return f"GRANT the role that owns the table TO {_role(reader)}, or audit as that role."
+
+
+def _role(reader: Reader) -> str:
+    server = reader.into.server
+    return "the role" if server is None else quote_identifier(server.role)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from psycopg import sql
 
-from pgadvisor.model import activity, catalog, counters, server, statements, statistics
+from pgadvisor.model import activity, catalog, counters, objects, server, statements, statistics
 from pgadvisor.postgres.reader import Collected, Reader, convert
 from pgadvisor.postgres.session import MARKER
 from pgadvisor.postgres.sqlfiles import NotOfferedError, Queries, SqlFile, needed_relations, parse, sql_files
@@ -22,7 +22,7 @@ FILES = {f"{file.name}.{file.variant}".rstrip("."): file for file in sql_files()
 WHOLE = [name for name in FILES if not name.startswith("_")]
 STRUCTS: dict[str, Any] = {
     name: struct
-    for module in (activity, catalog, counters, server, statements, statistics)
+    for module in (activity, catalog, counters, objects, server, statements, statistics)
     for name, struct in vars(module).items()
     if isinstance(struct, type)
 }
@@ -31,7 +31,11 @@ PARAMETERS: dict[str, object] = {
     "exclude_schemas": ["nowhere"],
     "relations": ["pg_class"],
     "oids": [1259],
+    "type_oids": [1],
     "names": ["rdsadmin"],
+    "schema_names": ["pg_catalog"],
+    "relation_names": ["pg_class"],
+    "limit": 10,
     "marker": MARKER,
     "query_ids": [1],
     "database_oids": [1],

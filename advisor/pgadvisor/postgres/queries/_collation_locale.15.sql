@@ -1,0 +1,2 @@
+-- needs: pg_collation.colliculocale
+l.colliculocale

@@ -1,0 +1,2 @@
+-- needs: pg_stats_ext.inherited
+v.inherited

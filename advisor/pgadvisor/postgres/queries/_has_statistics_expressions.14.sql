@@ -1,0 +1,2 @@
+-- needs: pg_statistic_ext.stxexprs
+s.stxexprs IS NOT NULL
