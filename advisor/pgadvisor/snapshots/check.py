@@ -34,9 +34,9 @@ def problem(snapshot: Snapshot) -> str | None:
     """The first thing in a snapshot that does not hold together, in words; None where all does.
 
     Numbers beyond what PostgreSQL counts in, two objects of one oid, parts of relations that are not there, relations
-    that are their own ancestors, times that are no moments, arrays and plans that are none.
+    that are their own ancestors, times that are no moments, arrays, plans and names that are none.
     """
-    for check in (number_out_of_range, _duplicate, _orphan, _circle, _no_array, _no_plan, _no_definition):
+    for check in (number_out_of_range, _duplicate, _orphan, _circle, _no_array, _no_plan, _no_definition, _no_name):
         found = check(snapshot)
         if found is not None:
             return found
@@ -81,13 +81,13 @@ def _orphan(snapshot: Snapshot) -> str | None:
     catalog = snapshot.catalog
     known = {relation.oid for relation in catalog.relations}
     for what, owners in (
-        ("column", (column.relation_oid for column in catalog.columns)),
-        ("index", (index.table_oid for index in catalog.indexes)),
-        ("constraint", (constraint.table_oid for constraint in catalog.constraints)),
+        ("a column", (column.relation_oid for column in catalog.columns)),
+        ("an index", (index.table_oid for index in catalog.indexes)),
+        ("a constraint", (constraint.table_oid for constraint in catalog.constraints)),
     ):
         for oid in owners:
             if oid not in known:
-                return f"it holds a {what} of relation {oid}, but no such relation"
+                return f"it holds {what} of relation {oid}, but no such relation"
     return None
 
 
@@ -191,6 +191,28 @@ def _no_definition(snapshot: Snapshot) -> str | None:
         if index.complete and any((key.column is None) == (key.expression is None) for key in keys):
             return f"a key of index {index.oid} is neither a column nor an expression"
     return None
+
+
+def _no_name(snapshot: Snapshot) -> str | None:
+    for what, oid, names in _names(snapshot.catalog):
+        if not all(names) or "\0" in "".join(names):
+            return f"a name in {what} {oid} is empty or holds a NUL"
+    return None
+
+
+def _names(catalog: Catalog) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """The names that SQL is made of."""
+    for relation in catalog.relations:
+        yield "relation", relation.oid, (relation.schema, relation.name)
+    for column in catalog.columns:
+        yield "relation", column.relation_oid, (column.name,)
+    for index in catalog.indexes:
+        definition = index.definition
+        columns = (key.column for key in definition.keys if key.column is not None)
+        names = (index.schema, index.name, definition.schema, definition.table, *columns, *definition.include)
+        yield "index", index.oid, names
+    for constraint in catalog.constraints:
+        yield "constraint", constraint.oid, (constraint.name, *constraint.columns, *constraint.referenced_columns)
 
 
 def _shown(key: Hashable) -> str:

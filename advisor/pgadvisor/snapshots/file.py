@@ -175,7 +175,7 @@ def _decoded(data: bytearray, name: str) -> tuple[Snapshot, ...]:
     except msgspec.ValidationError as error:
         raise SnapshotError(_misfit(data, name, error)) from error
     except (msgspec.DecodeError, ValueError) as error:
-        raise SnapshotError(f"{name} does not hold JSON as it should: {error}. {_AGAIN}") from error
+        raise SnapshotError(f"{name} does not hold JSON as it should: {_brief(error)}. {_AGAIN}") from error
     if file.format != SNAPSHOT_FORMAT:
         raise SnapshotError(_other_format(file.format, file.tool_version, name))
     if not file.snapshots:
@@ -217,7 +217,13 @@ def _misfit(data: bytearray, name: str, error: msgspec.ValidationError) -> str:
         return f"{name} holds JSON, but not of a snapshot. Name a file that pgadvisor collect has made."
     if head.format != SNAPSHOT_FORMAT:
         return _other_format(head.format, head.tool_version, name)
-    return f"{name} is not a snapshot of format {SNAPSHOT_FORMAT}: {error}. It was damaged or edited. {_AGAIN}"
+    return f"{name} is not a snapshot of format {SNAPSHOT_FORMAT}: {_brief(error)}. It was damaged or edited. {_AGAIN}"
+
+
+def _brief(error: Exception) -> str:
+    """An error's text, which may quote the file: what is long loses its middle, since it ends with the place."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(error))
+    return text if len(text) <= 300 else f"{text[:100]} ... {text[-190:]}"
 
 
 def _other_format(number: int, made_by: object, name: str) -> str:
