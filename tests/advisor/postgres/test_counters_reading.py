@@ -84,6 +84,11 @@ def test_toast_and_maintenance_are_counted(any_database: Database) -> None:
     any_database.execute("CREATE TABLE t (a text); ALTER TABLE t ALTER a SET STORAGE EXTERNAL")
     any_database.execute("CREATE TABLE untouched (a text)")
     any_database.execute("INSERT INTO t SELECT repeat('x', 100000)")
+    any_database.execute("""
+        CREATE FUNCTION slow(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
+          'BEGIN PERFORM pg_sleep(0.02); RETURN ''x''; END';
+        CREATE INDEX ON t (slow(a))
+    """)
     any_database.execute("VACUUM (ANALYZE) t")
     any_database.execute("ANALYZE t")
     any_database.execute("SELECT length(a) || a FROM t")
@@ -99,7 +104,8 @@ def test_toast_and_maintenance_are_counted(any_database: Database) -> None:
     assert [(table.toast_blocks_read, table.toast_blocks_hit)] == any_database.execute(toast)
     assert table.toast_blocks_hit > 10 and untouched.toast_blocks_hit == untouched.toast_blocks_read == 0
     if any_database.server.major >= 18:
-        assert table.vacuum_ms is not None and table.analyze_ms is not None and table.vacuum_ms + table.analyze_ms >= 0
+        assert table.analyze_ms is not None and table.analyze_ms >= 40
+        assert table.vacuum_ms is not None and table.vacuum_ms < table.analyze_ms
         assert (table.autovacuum_ms, table.autoanalyze_ms) == (0, 0)
     else:
         assert table.vacuum_ms is table.autovacuum_ms is table.analyze_ms is table.autoanalyze_ms is None
@@ -121,9 +127,8 @@ def test_counters_of_the_database_its_sequences_and_functions(any_database: Data
     any_database.execute("SELECT nextval('\"a''b\"'), nextval('other.s'), nextval('passing')")
     any_database.execute("INSERT INTO t SELECT generate_series(1, 50000)")
     any_database.execute("SET work_mem = '64kB'; SELECT a FROM t ORDER BY a DESC; RESET work_mem")
-    for _ in range(30):
-        any_database.execute("BEGIN; SELECT 1; ROLLBACK")
-        any_database.execute("SELECT 1")
+    for _ in range(500):
+        any_database.execute("BEGIN; ROLLBACK")
     oids = dict(any_database.execute("SELECT proname, oid::int8 FROM pg_proc WHERE proname IN ('f''g', 'f')"))
     oids |= dict(any_database.execute("SELECT relname, oid::int8 FROM pg_class WHERE relname IN ('a''b', 's')"))
     any_database.settle()
@@ -141,7 +146,7 @@ def test_counters_of_the_database_its_sequences_and_functions(any_database: Data
 
 
 def check_database(before: DatabaseCounters, after: DatabaseCounters, major: int) -> None:
-    assert after.commits - before.commits >= 30 and after.rollbacks - before.rollbacks >= 30
+    assert 5 < after.commits - before.commits < 400 and after.rollbacks - before.rollbacks >= 500
     assert 50000 <= after.rows_inserted - before.rows_inserted < 51000
     assert after.rows_returned - before.rows_returned >= 50000 and after.blocks_hit > before.blocks_hit
     assert after.temp_files - before.temp_files >= 1 and after.temp_bytes - before.temp_bytes >= 500_000

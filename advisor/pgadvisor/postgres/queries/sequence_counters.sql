@@ -9,7 +9,6 @@ SELECT
 FROM user_schemas AS n
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
 WHERE c.relkind = 'S'
-  AND c.relpersistence <> 't'
   AND NOT EXISTS (
     SELECT
     FROM pg_catalog.pg_depend AS d
