@@ -24,6 +24,7 @@ from pgadvisor.model.objects import Policy, Trigger
 from pgadvisor.postgres.batches import Batches, Target
 from pgadvisor.postgres.definitions import read_definitions
 from pgadvisor.postgres.reader import Reader, convert
+from pgadvisor.postgres.session import Answer
 
 # Enough to sort the columns and keys of tens of thousands of relations without temporary files.
 _WORK_MEM = "64MB"
@@ -77,19 +78,23 @@ def _check_schemas(reader: Reader) -> None:
 
 def _answers(reader: Reader) -> dict[str, Rows] | None:
     """The answers to all questions, as of one moment; None where one failed, which is a gap."""
-    answers: dict[str, Rows] = {}
+    answers: dict[str, Answer] = {}
+    rows: dict[str, Rows] = {}
     question = _QUESTIONS[0]
     try:
         with reader.session.transaction(snapshot=True) as transaction:
             transaction.set_local(work_mem=_WORK_MEM)
             for done, question in enumerate(_QUESTIONS):
                 reader.progress("Reading the catalog", done, len(_QUESTIONS))
-                answers[question] = transaction.rows(reader.queries[question], reader.parameters)
+                answers[question] = transaction.ask(reader.queries[question], reader.parameters)
             reader.locks_held(transaction.row(reader.queries["own_locks"])["locks"])
+        # CREATE INDEX CONCURRENTLY of others waits until this snapshot is given up, but not while its rows are read.
+        for question in _QUESTIONS:
+            rows[question] = answers.pop(question).rows()
     except psycopg.Error as error:
         reader.failed(error, Fact.CATALOG, f"the catalog ({question.replace('_', ' ')})")
         return None
-    return answers
+    return rows
 
 
 def _catalog(answers: dict[str, Rows]) -> Catalog:

@@ -45,6 +45,22 @@ _TRANSACTION_TIMEOUT_SINCE = 170000
 MARKER = "/* pgadvisor */"
 
 
+class Answer:
+    """What the server has answered, complete but not yet read: that can wait until the transaction is over."""
+
+    def __init__(self, cursor: psycopg.Cursor[dict[str, Any]]) -> None:
+        self._cursor = cursor
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, once. Raises psycopg.DataError where they hold a text that is not in the server's encoding."""
+        with self._cursor as cursor:
+            try:
+                return cursor.fetchall() if cursor.description else []
+            except UnicodeDecodeError as error:
+                # Roles and databases are shared by databases of other encodings, which the server does not convert.
+                raise psycopg.DataError("it holds a name or a text that is not in the server's encoding") from error
+
+
 class Transaction:
     """An open transaction; every query's time counts towards the session's footprint."""
 
@@ -63,15 +79,22 @@ class Transaction:
         always: it cleans up, so it is sent even where no time is left. Raises psycopg.Error; the transaction is then of
         no more use.
         """
+        return self.ask(query, parameters, always=always).rows()
+
+    def ask(
+        self,
+        query: Query,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
+        *,
+        always: bool = False,
+    ) -> Answer:
+        """As `rows`, where a transaction shall not stay open while many rows are made objects of ours."""
         marked = (sql.SQL(query) if isinstance(query, str) else query) + sql.SQL("\n" + MARKER)
-        with self._session.connection.cursor(row_factory=dict_row) as cursor, self._session.timed(always=always):
+        cursor = self._session.connection.cursor(row_factory=dict_row)
+        with self._session.timed(always=always):
             self._session.texts.add(hash(marked.as_string(self._session.connection)))
             cursor.execute(marked, parameters, prepare=False)
-            try:
-                return cursor.fetchall() if cursor.description else []
-            except UnicodeDecodeError as error:
-                # Roles and databases are shared by databases of other encodings, which the server does not convert.
-                raise psycopg.DataError("it holds a name or a text that is not in the server's encoding") from error
+        return Answer(cursor)
 
     def row(self, query: Query, parameters: Sequence[object] | Mapping[str, object] | None = None) -> dict[str, Any]:
         """The only row of one query of ours."""
