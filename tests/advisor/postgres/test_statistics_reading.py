@@ -114,7 +114,8 @@ def test_many_hidden_tables_are_one_gap(database: Database) -> None:
 def rows_of(seen: Seen) -> dict[tuple[str, str], PgStats]:
     """The rows as they are stored, by table or index and column."""
     catalog = seen.collected.catalog
-    names = {relation.oid: relation.name for relation in (*catalog.relations, *catalog.indexes)}
+    names = {relation.oid: relation.name for relation in catalog.relations}
+    names |= {index.oid: index.name for index in catalog.indexes}
     return {(names[row.relation_oid], row.column): row for row in seen.collected.column_statistics}
 
 
@@ -195,10 +196,10 @@ def test_batches_cut_between_schemas_and_within_large_ones(
         tables = {relation.oid: relation for relation in seen.collected.catalog.relations}
         found = [(tables[row.relation_oid], row) for row in seen.collected.column_statistics]
         assert len(found) == 13 * 3
-        for table, row in found:
+        for owner, row in found:
             if row.column == "x":
-                schema = table.schema.replace('"', '\\"')
-                assert row.most_common_vals == f'{{"{schema} {names.index(table.name)}"}}'
+                schema = owner.schema.replace('"', '\\"')
+                assert row.most_common_vals == f'{{"{schema} {names.index(owner.name)}"}}'
         expected = expected or seen.collected.column_statistics
         assert seen.collected.column_statistics == expected
         assert presence(seen) is Presence.PRESENT
