@@ -18,6 +18,7 @@ from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.texts import Texts, read_texts
 from support.databases import Database
 from support.reading import Seen, open_session, read_database
+from support.servers import Server
 
 pytestmark = pytest.mark.server
 
@@ -125,6 +126,65 @@ def test_the_window_of_statements_is_their_own(any_database: Database) -> None:
     assert seen.statements.evicted == 0
     assert window.since is not None and window.since > seen.counters.window.since  # type: ignore[operator]
     assert window.seconds is not None and 0 <= window.seconds < 60
+
+
+def test_a_reset_last_night(any_database: Database) -> None:
+    """Another tool resets what is counted: of the whole server, or of this database alone."""
+    any_database.execute("SELECT 1 AS early")
+    any_database.execute("SELECT pg_stat_statements_reset()")
+    (moment,) = any_database.execute("SELECT clock_timestamp()")[0]
+    any_database.execute("SELECT 1 AS late")
+    oid = any_database.execute("SELECT oid FROM pg_database WHERE datname = current_database()")[0][0]
+    # To remove all entries there are is to reset all.
+    with any_database.server.connect() as connection:
+        connection.execute("SELECT 1 AS elsewhere")
+    first = read_database(any_database.dsn).collected.statements
+    any_database.execute(f"SELECT pg_stat_statements_reset(0, {oid}, 0)")
+    any_database.execute("SELECT 1 AS latest")
+    second = read_database(any_database.dsn).collected.statements
+    assert first is not None and second is not None
+    if any_database.server.major == 13:
+        assert first.window.since is second.window.since is None
+        return
+    assert first.window.since is not None and abs((first.window.since - moment).total_seconds()) < 5
+    assert first.window.seconds is not None and first.window.seconds < 60
+    # The server's own moment stays, but entries have theirs.
+    assert second.window.since == first.window.since
+    begun = {row.since for row in second.rows}
+    if any_database.server.major < 17:
+        assert begun == {None}
+    else:
+        assert all(since is not None and since > first.window.until for since in begun)
+
+
+def test_entries_that_were_pushed_out(server: Server) -> None:
+    assert server.local is not None
+    settings = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "100"}
+    with LocalServer(server.local.binaries, settings=settings) as small:
+        with psycopg.connect(small.dsn(), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION pg_stat_statements")
+            for width in range(1, 200):
+                connection.execute("SELECT " + ", ".join("1" * width))
+        seen = read_database(small.dsn())
+    statements = seen.collected.statements
+    assert statements is not None and statements.capacity == 100
+    assert statements.evicted is not None and statements.evicted > 0
+    assert statements.window.since is not None
+    assert all(row.since is not None and row.since >= statements.window.since for row in statements.rows)
+    assert max(row.since for row in statements.rows if row.since) > statements.window.since
+
+
+def test_reading_texts_writes_no_temporary_files(any_database: Database) -> None:
+    """The server's own work_mem would not do for these."""
+    for width in range(1, 301):
+        any_database.execute(f"SELECT /* {'long' * 5000} */ {', '.join('1' * width)}".encode())
+    written = "SELECT temp_files FROM pg_stat_database WHERE datname = current_database()"
+    before = any_database.execute(written)[0][0]
+    assert sum(len(text) for text in texts_of(any_database.dsn, read_database(any_database.dsn))) > 4_500_000
+    # What a session counted shows when it has ended.
+    any_database.wait_until("SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgadvisor'")
+    any_database.settle()
+    assert any_database.execute(written)[0][0] == before
 
 
 # What each version of the extension was the first to have; those since 1.4 can be created from the files of any server.
