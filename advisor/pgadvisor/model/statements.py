@@ -12,7 +12,8 @@ class StatementRow(Model, frozen=True, kw_only=True):
     """One entry of pg_stat_statements in this database; times in milliseconds, blocks in blocks.
 
     query_id is text: JavaScript rounds 64-bit integers. None stands for a column this extension version lacks. since
-    is stats_since (1.11): when this entry began to be counted, later than the window's start if it was evicted.
+    is stats_since (1.11): when this entry began to be counted, later than the window's start if it was evicted. read_ms
+    and write_ms are for blocks of ordinary and of temporary tables, temp_* for temporary files.
 
     Over an interval between two looks min_ms and max_ms bound the times: they are the interval's own only where they
     are records set in it. An entry that was there all along without a call has 0 calls.
