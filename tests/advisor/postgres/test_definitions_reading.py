@@ -170,7 +170,8 @@ def test_constraints_with_texts_and_where_they_come_from(any_database: Database)
           CONSTRAINT one UNIQUE (id) DEFERRABLE
         );
         CREATE TABLE heir () INHERITS (base);
-        ALTER TABLE heir ADD CONSTRAINT later CHECK (id < 9) NOT VALID;
+        ALTER TABLE heir ADD CONSTRAINT later CHECK (id < 9) NOT VALID,
+          ADD CONSTRAINT rows CHECK (heir IS NOT NULL OR tableoid <> 0 OR "q ""r" = '');
     """)
     catalog = whole(any_database)
     names = {relation.oid: relation.name for relation in catalog.relations}
@@ -181,10 +182,12 @@ def test_constraints_with_texts_and_where_they_come_from(any_database: Database)
         "base.everywhere": everywhere,
         "heir.everywhere": everywhere,
         "heir.later": "CHECK ((id < 9)) NOT VALID",
+        "heir.rows": 'CHECK (((heir.* IS NOT NULL) OR (tableoid <> (0)::oid) OR ("q ""r" = \'\'::text)))',
         "base.apart": "EXCLUDE USING gist (r WITH &&, int4range(id, (id + 1)) WITH =) WHERE ((id > 5))"
         " DEFERRABLE INITIALLY DEFERRED",
     }
     checks = {name: c for name, c in constraints.items() if c.kind is ConstraintKind.CHECK}
+    assert set(checks["heir.rows"].columns) == {"tableoid", 'q "r'}
     assert {name for name, c in checks.items() if c.no_inherit} == {"base.here"}
     assert {name for name, c in checks.items() if not c.is_local} == {"heir.everywhere"}
     assert {name for name, c in constraints.items() if c.deferred} == {"base.apart"}

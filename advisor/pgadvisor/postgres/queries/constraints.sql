@@ -16,17 +16,26 @@ SELECT
     WHEN 'n' THEN 'not null'
     ELSE 'trigger'
   END AS kind,
+  -- A subquery for each column: as a join it would read all columns of the relation.
   ARRAY(
-    SELECT a.attname::pg_catalog.text
+    SELECT (
+      SELECT a.attname::pg_catalog.text
+      FROM pg_catalog.pg_attribute AS a
+      WHERE a.attrelid = con.conrelid AND a.attnum = k.number
+    )
     FROM pg_catalog.unnest(con.conkey) WITH ORDINALITY AS k (number, position)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = con.conrelid AND a.attnum = k.number
+    -- Zero stands for the whole row.
+    WHERE k.number <> 0
     ORDER BY k.position
   ) AS columns,
   nullif(con.confrelid, 0) AS referenced_oid,
   ARRAY(
-    SELECT a.attname::pg_catalog.text
+    SELECT (
+      SELECT a.attname::pg_catalog.text
+      FROM pg_catalog.pg_attribute AS a
+      WHERE a.attrelid = con.confrelid AND a.attnum = k.number
+    )
     FROM pg_catalog.unnest(con.confkey) WITH ORDINALITY AS k (number, position)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = con.confrelid AND a.attnum = k.number
     ORDER BY k.position
   ) AS referenced_columns,
   nullif(con.conindid, 0) AS index_oid,

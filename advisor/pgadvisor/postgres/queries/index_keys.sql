@@ -33,7 +33,13 @@ CROSS JOIN LATERAL ROWS FROM (
   pg_catalog.unnest(x.indoption::pg_catalog.int2[])
 ) WITH ORDINALITY AS k (number, class, collation_oid, flags, position)
 JOIN pg_catalog.pg_attribute AS ia ON ia.attrelid = x.indexrelid AND ia.attnum = k.position
-LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.number AND k.number <> 0
+-- With the number as a condition of its own: else all columns of the relation are read for each key.
+LEFT JOIN LATERAL (
+  SELECT at.attname, at.attcollation, at.atttypid
+  FROM pg_catalog.pg_attribute AS at
+  WHERE at.attrelid = x.indrelid AND at.attnum = k.number
+  OFFSET 0
+) AS a ON k.number <> 0
 LEFT JOIN pg_catalog.pg_type AS ty ON ty.oid = coalesce(a.atttypid, ia.atttypid)
 LEFT JOIN pg_catalog.pg_opclass AS oc ON oc.oid = k.class
 -- text_ops on a citext column: a default, but of another type. The exact match is the column's default.
