@@ -16,7 +16,8 @@ SELECT
   n.nspname::pg_catalog.text AS schema,
   p.proname::pg_catalog.text AS name,
   p.prokind::pg_catalog.text AS kind,
-  pg_catalog.pg_get_function_identity_arguments(p.oid) AS arguments,
+  -- NULL of what has just been dropped.
+  coalesce(pg_catalog.pg_get_function_identity_arguments(p.oid), '') AS arguments,
   pg_catalog.pg_get_function_result(p.oid) AS result,
   l.lanname::pg_catalog.text AS language,
   pg_catalog.pg_get_userbyid(p.proowner)::pg_catalog.text AS owner,
