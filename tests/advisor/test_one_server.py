@@ -29,7 +29,7 @@ CONFIG = Config()
 
 @contextmanager
 def another(old_server: Callable[[int], Server]) -> Iterator[Database]:
-    with fresh_database(old_server(17)) as second:
+    with fresh_database(old_server(13)) as second:
         second.execute("CREATE TABLE of_the_second (id int)")
         yield second
 

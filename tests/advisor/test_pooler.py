@@ -142,7 +142,7 @@ def leads_elsewhere(bouncer: Pooler, dsn: str) -> Callable[..., None]:
 
 def test_a_pool_that_leads_to_another_server(server: Server, old_server: Callable[[int], Server]) -> None:
     """What was read of the first is kept, and nothing of the second is in it."""
-    with fresh_database(server) as first, fresh_database(old_server(17)) as second:
+    with fresh_database(server) as first, fresh_database(old_server(13)) as second:
         role = fill(first)
         second.execute("CREATE TABLE of_the_second (id int)")
         second.execute(

@@ -38,7 +38,10 @@ _SETTINGS = {
     "quote_all_identifiers": "off",
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
 }
-_TRANSACTION_TIMEOUT_SINCE = 170000
+# New in 17. The server is asked, not the connection: behind a pooler it may be another one by now.
+_TRANSACTION_TIMEOUT = f"""\
+CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+    THEN pg_catalog.set_config('transaction_timeout', '{TRANSACTION_TIMEOUT_S}s', true) END"""
 
 # Ends each of our statements, so that later runs know their entries in pg_stat_statements, which keeps the text's end
 # (a comment at the beginning is cut off from 18 on).
@@ -196,11 +199,10 @@ class Session:
     def _settle(self, transaction: Transaction, statement_timeout_ms: int, search_path: str | None) -> None:
         """Settings of a transaction, and in the same exchange on which server it is."""
         settings = _SETTINGS | self.timeouts(statement_timeout_ms)
-        if self.connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
-            settings["transaction_timeout"] = f"{TRANSACTION_TIMEOUT_S}s"
         if search_path is not None:
             settings["search_path"] = search_path
-        identity = ServerIdentity.of(transaction.row(_setting(settings, IDENTITY_COLUMNS), list(settings.values())))
+        question = _setting(settings, _TRANSACTION_TIMEOUT, IDENTITY_COLUMNS)
+        identity = ServerIdentity.of(transaction.row(question, list(settings.values())))
         self.noted(settings)
         identity.check(self.identity or identity)
         self.identity = self.identity or identity
