@@ -18,6 +18,7 @@ from pgadvisor.gate import ExitCode, unseen
 if TYPE_CHECKING:
     from pgadvisor.config import GateConfig
     from pgadvisor.model.snapshot import Snapshot
+    from pgadvisor.progress import Progress
 
 
 @click.command(
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     Examples:
       pgadvisor collect postgresql://monitor@db/shop -o shop.json.gz
       pgadvisor collect service=shop --all-databases -o server.json.gz
+      pgadvisor collect service=shop --redact-names -o for-others.json.gz
       ssh db.example.com pgadvisor collect dbname=shop -o - | pgadvisor analyze -
       zcat shop.json.gz | jq .snapshots[0].server
     """,
@@ -44,14 +46,23 @@ if TYPE_CHECKING:
 @click.option(
     "--output", "-o", type=FILE, required=True, metavar="FILE", help="The file to write; - for standard output."
 )
+@click.option("--redact", is_flag=True, help="Put made-up values of the same order in place of values of rows.")
+@click.option("--redact-names", is_flag=True, help="And made-up names in place of those of tables, columns, roles ...")
 @of_collection
 @of_every_run
-def collect(dsn: str | None, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
+def collect(
+    dsn: str | None,
+    output: Path,
+    redact: bool,
+    redact_names: bool,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Collect a snapshot of the database that DSN names: a URI, key=value pairs, or nothing for libpq's environment.
 
     The file (gzip, JSON) has all that pgadvisor analyze needs, and can be taken elsewhere: names, definitions and
-    statistics, texts of statements, plans. Only you may read it, for it holds values of rows. The database is only
-    read, as by pgadvisor audit.
+    statistics, texts of statements, plans. Only you may read it, for it holds values of rows, unless --redact replaces
+    them. The database is only read, as by pgadvisor audit.
     """
     with explained("nothing was collected"):
         config = configuration(**options)
@@ -59,6 +70,8 @@ def collect(dsn: str | None, output: Path, quiet: bool, **options: Any) -> None:
         files.check()
         with shown(quiet) as progress:
             snapshots = collected(dsn, config, progress)
+            if redact or redact_names:
+                snapshots = _redacted(snapshots, redact_names, progress)
         size_bytes = saved(output, snapshots)
     if not quiet:
         for line in _summary(output, size_bytes, snapshots):
@@ -67,6 +80,13 @@ def collect(dsn: str | None, output: Path, quiet: bool, **options: Any) -> None:
     if why:
         click.echo(why, err=True)
     raise SystemExit(code)
+
+
+def _redacted(snapshots: Sequence[Snapshot], names: bool, progress: Progress) -> tuple[Snapshot, ...]:
+    from pgadvisor.snapshots.redaction import redacted
+
+    progress("Redacting")
+    return tuple(redacted(snapshot, names=names) for snapshot in snapshots)
 
 
 def _summary(output: Path, size_bytes: int, snapshots: Sequence[Snapshot]) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from pgadvisor.model.catalog import Catalog
+from pgadvisor.model.catalog import Catalog, ConstraintKind
 from pgadvisor.model.plan_nodes import MAX_PLAN_DEPTH
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statistics import PgStats
@@ -28,6 +28,8 @@ _PLAN_TEXTS = (
 )  # fmt: skip
 # Estimates of rows end at 1e100 (costsize.c, MAXIMUM_ROWCOUNT); costs are their multiples.
 _PLAN_MOST = 1e150
+
+_ON_COLUMNS = (ConstraintKind.PRIMARY_KEY, ConstraintKind.UNIQUE, ConstraintKind.FOREIGN_KEY)
 
 
 def problem(snapshot: Snapshot) -> str | None:
@@ -190,6 +192,13 @@ def _no_definition(snapshot: Snapshot) -> str | None:
             return f"index {index.oid} has no keys"
         if index.complete and any((key.column is None) == (key.expression is None) for key in keys):
             return f"a key of index {index.oid} is neither a column nor an expression"
+    for constraint in snapshot.catalog.constraints:
+        if constraint.kind in _ON_COLUMNS and not constraint.columns:
+            return f"constraint {constraint.oid} is on no columns"
+        if constraint.kind is ConstraintKind.FOREIGN_KEY and len(constraint.columns) != len(
+            constraint.referenced_columns
+        ):
+            return f"foreign key {constraint.oid} refers to another number of columns than it is on"
     return None
 
 

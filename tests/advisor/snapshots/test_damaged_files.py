@@ -192,6 +192,8 @@ def deep(nodes: int) -> Json:
         (in_catalog(lambda c: c["indexes"][0]["definition"].update(keys=[])), "has no keys"),
         (in_catalog(lambda c: c["indexes"][0]["definition"]["keys"][0].update(column="")), "a name in index"),
         (in_catalog(lambda c: c["relations"][0].update(name="a\0")), "a name in relation"),
+        (in_catalog(lambda c: c["constraints"][0].update(columns=[])), "is on no columns"),
+        (in_catalog(lambda c: c["constraints"][1].update(referenced_columns=[])), "refers to another number"),
         (in_catalog(lambda c: c["indexes"][0]["definition"]["keys"][0].update(column=None)), "neither a column nor"),
         (
             changed(lambda f: f["snapshots"][0]["column_statistics"][0].update(most_common_vals="1,2")),
