@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pgadvisor.collecting.look import Look, session_on
 from pgadvisor.collecting.tour import Tour, take
+from pgadvisor.collecting.watch import intervals, take_numbers, wait
 from pgadvisor.collecting.workload import Workload
 from pgadvisor.model.snapshot import Limits, Snapshot
 from pgadvisor.postgres.read import read
@@ -25,11 +27,9 @@ def collect(dsn: str | None, config: CollectConfig, progress: Progress = silent)
     A lost connection or Ctrl-C leaves a partial snapshot with a gap that says so. Raises ConnectError where no
     connection can be had, or where it was lost before the server had told who it is.
     """
-    progress("Connecting")
-    with session_on(dsn, config) as session:
-        look = Look(session)
-        take(look, Workload(config, ServerStatements()), progress)
-    return _within(look.snapshot(), config)
+    config = msgspec.structs.replace(config, all_databases=False)
+    (snapshot,) = _looked(dsn, Workload(config, ServerStatements()), progress)
+    return snapshot
 
 
 def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> tuple[Snapshot, ...]:
@@ -39,9 +39,40 @@ def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = sil
     first of them that has pg_stat_statements. A database that cannot be looked at, or that Ctrl-C left no time for, is
     a gap of the first snapshot. Raises ConnectError where none can be connected to.
     """
-    if not config.all_databases:
-        return (collect(dsn, config, progress),)
-    return tuple(_within(snapshot, config) for snapshot in Tour(dsn, config, progress).snapshots())
+    return _looked(dsn, Workload(config, ServerStatements()), progress)
+
+
+def collect_watched(
+    dsn: str | None, config: CollectConfig, wait_s: float, progress: Progress = silent
+) -> tuple[Snapshot, ...]:
+    """Two looks so many seconds apart, as snapshots of the time in between.
+
+    The first is at what is counted alone; Ctrl-C ends the wait for the second, which is as `collect_all` takes it.
+    No connection stays open in between. Raises as that does, and KeyboardInterrupt where the first look was cut short.
+    """
+    first = _looked(dsn, Workload(config, ServerStatements()), progress, take_numbers)
+    if any(snapshot.coverage.interrupted for snapshot in first):
+        raise KeyboardInterrupt
+    wait(wait_s, progress)
+    earlier = {each.server.database_oid: each.statements.rows for each in first if each.statements is not None}
+    return intervals(first, _looked(dsn, Workload(config, ServerStatements(), earlier), progress))
+
+
+def _looked(
+    dsn: str | None,
+    workload: Workload,
+    progress: Progress,
+    take: Callable[[Look, Workload, Progress], None] = take,
+) -> tuple[Snapshot, ...]:
+    """One look at each database; at that of the DSN alone unless configured."""
+    config = workload.config
+    if config.all_databases:
+        return tuple(_within(snapshot, config) for snapshot in Tour(dsn, workload, progress, take).snapshots())
+    progress("Connecting")
+    with session_on(dsn, config) as session:
+        look = Look(session)
+        take(look, workload, progress)
+    return (_within(look.snapshot(), config),)
 
 
 def survey(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> Snapshot:

@@ -82,7 +82,7 @@ class Database:
         if self.server.major >= 15:
             self.execute("SELECT pg_stat_force_next_flush()")
             return
-        self._disconnect()
+        self.disconnect()
 
     def wait_until(self, condition: str, parameters: Sequence[object] | None = None) -> None:
         """Waits until the first value of a query is true, such as one on counters; AssertionError after 10 s."""
@@ -93,13 +93,14 @@ class Database:
 
     def drop(self) -> None:
         """Drops the database and the roles made for it, whoever is connected."""
-        self._disconnect()
+        self.disconnect()
         with self.server.connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.name)))
             for role in self.roles:
                 connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
+        """Closes the connection of `execute`, which opens another when it is next called."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

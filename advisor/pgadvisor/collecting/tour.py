@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,10 +22,8 @@ from pgadvisor.model.coverage import Gap, GapKind
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.postgres.connect import ConnectError
 from pgadvisor.postgres.read import read
-from pgadvisor.postgres.statements import ServerStatements
 
 if TYPE_CHECKING:
-    from pgadvisor.config import CollectConfig
     from pgadvisor.postgres.identity import ServerIdentity
     from pgadvisor.postgres.session import Session
     from pgadvisor.progress import Progress
@@ -39,13 +38,20 @@ def take(look: Look, workload: Workload, progress: Progress) -> None:
 
 
 class Tour:
-    """One run. Each database is looked at over a connection of its own."""
+    """One run. Each database is looked at over a connection of its own; take is what a look at one does."""
 
-    def __init__(self, dsn: str | None, config: CollectConfig, progress: Progress) -> None:
+    def __init__(
+        self,
+        dsn: str | None,
+        workload: Workload,
+        progress: Progress,
+        take: Callable[[Look, Workload, Progress], None] = take,
+    ) -> None:
         self._dsn = dsn
-        self._config = config
+        self._config = workload.config
         self._progress = progress
-        self._workload = Workload(config, ServerStatements())
+        self._workload = workload
+        self._take = take
         self._identity: ServerIdentity | None = None
         # Those still to come, in the order of visits; and all, in the order of snapshots.
         self._to_come: dict[str, DatabaseName] = {}
@@ -151,7 +157,7 @@ class Tour:
 
         self._looks[name] = look
         try:
-            take(look, self._workload, progress)
+            self._take(look, self._workload, progress)
         finally:
             self._interrupted = look.interrupted
         self._workload.skip(self._to_come.pop(name).oid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.model.shape import StatementKind, StatementShape
-from pgadvisor.model.statements import Statements, StatementText
+from pgadvisor.model.statements import StatementRow, Statements, StatementText
 from pgadvisor.planner.observe import Candidate, observe
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.statements import ServerStatements
 from pgadvisor.postgres.texts import StatementId, Texts, read_texts
 from pgadvisor.progress import Progress
+from pgadvisor.snapshots.statement_delta import grown
 from pgadvisor.workload.choose import choose_among
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.secrets import without_secrets
@@ -42,11 +44,13 @@ class Workload:
 
     chosen are those looked into, the costliest first; failed is why their texts could not be had. to_plan counts, per
     database that is still to come, the statements whose plans are wanted; used is what has been taken from the limits
-    that are for all of them.
+    that are for all of them. earlier is what statements had been counted at a first look, by database: then the
+    costliest since are chosen.
     """
 
     config: CollectConfig
     statements: ServerStatements
+    earlier: Mapping[int, Sequence[StatementRow]] = field(default_factory=dict)
     chosen: tuple[StatementId, ...] = ()
     failed: Gap | None = None
     to_plan: Counter[int] = field(default_factory=Counter)
@@ -60,7 +64,7 @@ class Workload:
         by_database = self.statements.by_database
         progress("Choosing statements")
         count = self.config.statements
-        rows = {oid: found.statements.rows for oid, found in by_database.items()}
+        rows = {oid: grown(self.earlier.get(oid, ()), found.statements.rows) for oid, found in by_database.items()}
         candidates = choose_among(rows, count + SPARE_CANDIDATES) if count else ()
         progress("Reading statement texts", 0, min(count, len(candidates)))
         texts = read_texts(session, self.statements.schema, sorted(by_database), candidates, count)

@@ -19,7 +19,7 @@ from pgadvisor.postgres.statements import ServerStatements, read_statements
 from pgadvisor.postgres.statistics import read_statistics
 from pgadvisor.progress import Progress
 
-__all__ = ["Collected", "Scope", "read"]
+__all__ = ["Collected", "Scope", "read", "read_numbers"]
 
 
 def read(
@@ -33,18 +33,34 @@ def read(
     """
     reader = Reader(session, config, into, progress)
     try:
-        _read_all(reader, ServerStatements() if statements is None else statements)
+        _read_numbers(reader, ServerStatements() if statements is None else statements)
+        _read_the_rest(reader)
     except psycopg.Error as error:
         raise_if_lost(session, error)
         raise
 
 
-def _read_all(reader: Reader, statements: ServerStatements) -> None:
+def read_numbers(
+    session: Session, config: Scope, into: Collected, progress: Progress, statements: ServerStatements
+) -> None:
+    """Fills in what is counted, and who the server is, and nothing else. Raises as `read` does."""
+    reader = Reader(session, config, into, progress)
+    try:
+        _read_numbers(reader, statements)
+    except psycopg.Error as error:
+        raise_if_lost(session, error)
+        raise
+
+
+def _read_numbers(reader: Reader, statements: ServerStatements) -> None:
     reader.probe()
     read_counters(reader)
     read_server_views(reader)
     read_statements(reader, statements)
     read_server(reader)
+
+
+def _read_the_rest(reader: Reader) -> None:
     read_catalog(reader)
     read_objects(reader)
     read_statistics(reader)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,6 +70,13 @@ def statements_between(old: Snapshot, new: Snapshot, notes: list[str]) -> Statem
         vanished=tuple(dict.fromkeys(row.query_id for row in before.rows if row.query_id in vanished)),
         matched_by_text=len(renamed),
     )
+
+
+def grown(before: Sequence[StatementRow], after: Sequence[StatementRow]) -> tuple[StatementRow, ...]:
+    """Entries less what they had counted before; those that are new or began again as they are."""
+    earlier = {(row.query_id, row.user_oid, row.toplevel): row for row in before}
+    pairs = ((earlier.get((row.query_id, row.user_oid, row.toplevel)), row) for row in after)
+    return tuple(row if old is None or went_back(old, row) else difference(old, row) for old, row in pairs)
 
 
 def _ids_may_differ(old: Snapshot, new: Snapshot) -> bool:
