@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pgadvisor.progress import Progress
 
 LOG_EVERY_S = 5.0
-# Steps that are said whatever they take: whoever reads the log is to know that statements were executed.
-ANNOUNCED = "Executing"
+# Steps that are said whatever they take: whoever reads the log is to know that statements were executed, and what a
+# run that seems to do nothing waits for.
+ANNOUNCED = ("Executing", "Waiting")
 
 
 @contextmanager

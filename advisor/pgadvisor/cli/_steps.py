@@ -55,12 +55,19 @@ def rules_of(config: Config) -> tuple[AnyRule, ...]:
     return rules
 
 
-def collected(dsn: str | None, config: Config, progress: Progress) -> tuple[Snapshot, ...]:
-    """What the server showed, one snapshot for each database. Raises Failure where it cannot be connected to."""
-    from pgadvisor.collect import collect_all
+def collected(
+    dsn: str | None, config: Config, progress: Progress, watch_s: float | None = None
+) -> tuple[Snapshot, ...]:
+    """What the server showed, one snapshot for each database; of the time between two looks if watch_s says how long.
+
+    Raises Failure where it cannot be connected to.
+    """
+    from pgadvisor.collect import collect_all, collect_watched
     from pgadvisor.postgres.connect import ConnectError
 
     try:
+        if watch_s is not None:
+            return collect_watched(dsn, config.collect, watch_s, progress)
         return collect_all(dsn, config.collect, progress)
     except ConnectError as error:
         raise Failure(str(error), ExitCode.CANNOT_CONNECT) from error

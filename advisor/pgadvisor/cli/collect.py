@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pgadvisor.cli._durations import Duration
 from pgadvisor.cli._errors import explained
 from pgadvisor.cli._options import FILE, configuration, of_collection, of_every_run
 from pgadvisor.cli._progress import shown
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     Examples:
       pgadvisor collect postgresql://monitor@db/shop -o shop.json.gz
       pgadvisor collect service=shop --all-databases -o server.json.gz
+      pgadvisor collect service=shop --watch 10m -o busy-hour.json.gz
       pgadvisor collect service=shop --redact-names -o for-others.json.gz
       ssh db.example.com pgadvisor collect dbname=shop -o - | pgadvisor analyze -
       zcat shop.json.gz | jq .snapshots[0].server
@@ -48,11 +50,15 @@ if TYPE_CHECKING:
 )
 @click.option("--redact", is_flag=True, help="Put made-up values of the same order in place of values of rows.")
 @click.option("--redact-names", is_flag=True, help="And made-up names in place of those of tables, columns, roles ...")
+@click.option(
+    "--watch", type=Duration(), metavar="TIME", help="Look twice, so far apart (30s, 10m, 2h); keep what lies between."
+)
 @of_collection
 @of_every_run
 def collect(
     dsn: str | None,
     output: Path,
+    watch: float | None,
     redact: bool,
     redact_names: bool,
     quiet: bool,
@@ -63,13 +69,16 @@ def collect(
     The file (gzip, JSON) has all that pgadvisor analyze needs, and can be taken elsewhere: names, definitions and
     statistics, texts of statements, plans. Only you may read it, for it holds values of rows, unless --redact replaces
     them. The database is only read, as by pgadvisor audit.
+
+    With --watch it holds what was counted between two looks, not since some reset: rates that are true. Ctrl-C while it
+    waits takes the second look at once.
     """
     with explained("nothing was collected"):
         config = configuration(**options)
         files = Files(snapshot=output, quiet=quiet)
         files.check()
         with shown(quiet) as progress:
-            snapshots = collected(dsn, config, progress)
+            snapshots = collected(dsn, config, progress, watch)
             if redact or redact_names:
                 snapshots = _redacted(snapshots, redact_names, progress)
         size_bytes = saved(output, snapshots)
