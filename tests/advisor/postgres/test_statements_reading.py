@@ -177,7 +177,7 @@ def test_entries_that_were_pushed_out(server: Server) -> None:
 def test_reading_texts_writes_no_temporary_files(any_database: Database) -> None:
     """The server's own work_mem would not do for these."""
     for width in range(1, 301):
-        any_database.execute(f"SELECT /* {'long' * 5000} */ {', '.join('1' * width)}".encode())
+        any_database.execute(f"SELECT /* {'long' * 5000} */ {', '.join('1' * width)}")
     written = "SELECT temp_files FROM pg_stat_database WHERE datname = current_database()"
     before = any_database.execute(written)[0][0]
     assert sum(len(text) for text in texts_of(any_database.dsn, read_database(any_database.dsn))) > 4_500_000
