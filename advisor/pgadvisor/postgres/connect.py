@@ -25,7 +25,7 @@ _CAUSES = (
      "Check host, port and firewalls, or raise --connect-timeout."),
     (r"no password supplied", "the server asks for a password and none was given",
      "Give one in PGPASSWORD, a password file (~/.pgpass) or the connection string."),
-    (r"password authentication failed|SASL authentication failed", "the password is wrong, or the role does not exist or has none",
+    (r"(password|SASL) authentication failed", "the password is wrong, or the role does not exist or has none",
      "Check user and password (PGPASSWORD, the password file or the connection string)."),
     (r'database "(?P<name>.*)" does not exist', "there is no database {name}", "Check the name of the database."),
     (r'role "(?P<name>.*)" does not exist', "there is no role {name}", "Check the name of the user."),
