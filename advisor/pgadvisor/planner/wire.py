@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import RawCursor, pq
 
+from pgadvisor.model.coverage import GapKind
+from pgadvisor.model.plan_nodes import MAX_PLAN_DEPTH
+from pgadvisor.planner.refusals import NotDone
 from pgadvisor.postgres.session import MARKER
 
 if TYPE_CHECKING:
@@ -50,21 +53,31 @@ def explain(session: Session, command: str) -> dict[str, Any]:
     parse(session, command)
     with session.connection.cursor() as cursor, session.timed():
         cursor.execute(command.encode(session.connection.info.encoding), prepare=False)
-        return _only_plan(cursor.fetchall())
+        return _only_plan(cursor)
 
 
 def explain_with(session: Session, command: str, values: Sequence[str | None]) -> dict[str, Any]:
     """Runs an EXPLAIN (FORMAT JSON) by the extended protocol, its parameters bound as text of unnamed types."""
     with RawCursor(session.connection) as cursor, session.timed():
         cursor.execute(command.encode(session.connection.info.encoding), list(values), prepare=False)
-        return _only_plan(cursor.fetchall())
+        return _only_plan(cursor)
 
 
-def _only_plan(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    ((documents,),) = rows
+def _only_plan(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
+    """Raises NotDone where the plan is deeper than can be handled."""
+    too_deep = NotDone(f"Its plan is more than {MAX_PLAN_DEPTH} nodes deep", kind=GapKind.LIMIT)
+    try:
+        ((documents,),) = cursor.fetchall()
+    except RecursionError:
+        raise too_deep from None
     (plan,) = documents
     if not isinstance(plan, dict):
         raise TypeError("EXPLAIN gave no JSON object")
+    level = [plan["Plan"]]
+    for _ in range(MAX_PLAN_DEPTH):
+        level = [child for node in level for child in node.get("Plans", ())]
+    if level:
+        raise too_deep
     return plan
 
 

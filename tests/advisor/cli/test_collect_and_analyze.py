@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pgadvisor.model.coverage import Fact, Presence
 from pgadvisor.snapshots.file import read_snapshots
 from support.audits import Ran, pgadvisor
 from support.databases import Database, fresh_database
@@ -154,6 +155,21 @@ def test_through_a_pipe(database: Database) -> None:
     damaged = run(PLAIN, "analyze", STANDARD, stdin=collected.stdout[:-9])
     assert damaged.code == 2
     assert damaged.err.startswith("Error: standard input ends too early")
+
+
+def test_plans_too_deep_to_read_are_left_out(database: Database, tmp_path: Path) -> None:
+    """Deeper than a file may hold, and deeper than Python's stack; a deep one that can be handled is kept."""
+    for levels in (150, 230, 600):
+        database.execute("SELECT 1" + " FROM (SELECT 1" * levels + " LIMIT 5) s" * levels + " LIMIT 5")
+    database.settle()
+    ran = pgadvisor("collect", database.dsn, "-o", tmp_path / "s", "--execute", "off", "--lock-timeout", "20000")
+    assert ran.code == 0, ran.err
+    (kept,) = read_snapshots(tmp_path / "s")
+    assert kept.coverage.presence(Fact.PLANS) is Presence.PARTIAL
+    reasons = {gap.reason for gap in kept.coverage.gaps if gap.fact is Fact.PLANS}
+    assert "Its plan is more than 200 nodes deep" in reasons
+    assert max(json.dumps(plan.plan).count("Node Type") for plan in kept.plans) >= 150
+    assert pgadvisor("analyze", tmp_path / "s").code == 0
 
 
 def test_what_is_incomplete_says_so(database: Database, tmp_path: Path) -> None:
