@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -31,10 +31,9 @@ class ColumnValues:
     def statistics(self, row: PgStats) -> PgStats:
         """A row of pg_stats with other values."""
         column = self._columns.get((row.relation_oid, row.column))
-        samples = [*elements(row.most_common_vals or ""), *elements(row.histogram or "")]
         is_array = column is not None and column.type_category == "A"
-        kind = ValueKind.OPAQUE if is_array else self._kind(column, samples)
-        inner = self._element_kind(column, elements(row.most_common_elems or ""))
+        kind = ValueKind.OPAQUE if is_array else self._kind(column, row.most_common_vals, row.histogram)
+        inner = self._element_kind(column, row.most_common_elems)
         change = (lambda text: self._array(text, inner)) if is_array else (lambda text: self._value(text, kind))
         self._note_order(kind, row.histogram)
         self._note_order(inner, row.most_common_elems)
@@ -52,7 +51,7 @@ class ColumnValues:
 
     def extended(self, row: ExtendedStatistics) -> ExtendedStatistics:
         """Statistics on several columns with other values; the order of columns is that of the values."""
-        kinds = [self._kind(self._columns.get((row.relation_oid, column)), ()) for column in row.columns]
+        kinds = [self._kind(self._columns.get((row.relation_oid, column))) for column in row.columns]
         common = row.most_common_values
         if common is not None:
             width = len(row.columns) + len(row.expressions)
@@ -87,17 +86,17 @@ class ColumnValues:
             made["expr"] = self._texts.sql(row["expr"] or "")
         return {key: made[key] for key in row}
 
-    def _kind(self, column: Column | None, samples: Sequence[str]) -> ValueKind:
+    def _kind(self, column: Column | None, *samples: str | None) -> ValueKind:
         known = None
         if column is not None:
             known = self._texts.types.get(column.type_name) or kind_of_type(column.type_name, column.type_category)
-        return known or kind_of_all(samples)
+        return known or kind_of_all([text for sample in samples for text in elements(sample or "")])
 
-    def _element_kind(self, column: Column | None, samples: Sequence[str]) -> ValueKind:
+    def _element_kind(self, column: Column | None, sample: str | None) -> ValueKind:
         known = None
         if column is not None and column.type_name.startswith("_"):
             known = self._texts.types.get(column.type_name[1:]) or kind_of_type(column.type_name[1:])
-        return known or kind_of_all(samples)
+        return known or kind_of_all(elements(sample or ""))
 
     def _value(self, text: str, kind: ValueKind) -> str:
         return self._texts.values.replaced(kind, text)
@@ -107,8 +106,8 @@ class ColumnValues:
         return self._value(text, ValueKind.OPAQUE) if made is None else made
 
     def _note_order(self, kind: ValueKind, literal: str | None) -> None:
-        if literal is not None:
-            self._texts.values.in_order(kind, elements(literal))
+        if literal is not None and self._texts.values.wants_order(kind):
+            self._texts.values.in_order(elements(literal))
 
 
 def _changed(literal: str | None, change: Callable[[str], str]) -> str | None:

@@ -128,10 +128,13 @@ class Values:
         """Whether a column of intervals holds it."""
         return text in self._known.get(ValueKind.INTERVAL, ())
 
-    def in_order(self, kind: ValueKind, texts: Sequence[str]) -> None:
+    def wants_order(self, kind: ValueKind) -> bool:
+        """Whether the order of values of a kind is the server's alone to tell, and has not been told yet."""
+        return not self._known and kind in (ValueKind.TEXT, ValueKind.OPAQUE)
+
+    def in_order(self, texts: Sequence[str]) -> None:
         """Remembers the order in which the server sorted texts."""
-        if not self._known and kind in (ValueKind.TEXT, ValueKind.OPAQUE):
-            self._chains.append(tuple(text for text in texts if text not in _KEPT_WORDS))
+        self._chains.append(tuple(text for text in texts if text not in _KEPT_WORDS))
 
     def replaced(self, kind: ValueKind, text: str) -> str:
         """What stands for a value; itself until all are known."""
@@ -149,17 +152,23 @@ class Values:
 
     def _fitting(self, kind: ValueKind, text: str) -> ValueKind:
         """The kind itself, if the text is spelt like one of it."""
-        fits = {
-            ValueKind.NUMBER: lambda: numbers.number(text.removeprefix("-")) is not None,
-            ValueKind.MOMENT: lambda: moments.moment(text) is not None,
-            ValueKind.TIME: lambda: moments.time_of_day(text) is not None,
-            ValueKind.INTERVAL: lambda: moments.interval_seconds(text) is not None,
-            ValueKind.UUID: lambda: _UUID.fullmatch(text) is not None,
-            ValueKind.ADDRESS: lambda: opaque.address(text) is not None,
-            ValueKind.BYTES: lambda: text.startswith("\\x"),
-        }
-        check = fits.get(kind)
-        return kind if check is None or check() else ValueKind.OPAQUE
+        fits = True
+        match kind:
+            case ValueKind.NUMBER:
+                fits = numbers.number(text.removeprefix("-")) is not None
+            case ValueKind.MOMENT:
+                fits = moments.moment(text) is not None
+            case ValueKind.TIME:
+                fits = moments.time_of_day(text) is not None
+            case ValueKind.INTERVAL:
+                fits = moments.interval_seconds(text) is not None
+            case ValueKind.UUID:
+                fits = _UUID.fullmatch(text) is not None
+            case ValueKind.ADDRESS:
+                fits = opaque.address(text) is not None
+            case ValueKind.BYTES:
+                fits = text.startswith("\\x")
+        return kind if fits else ValueKind.OPAQUE
 
     def _range(self, text: str) -> str:
         """Ranges and multiranges by their bounds."""

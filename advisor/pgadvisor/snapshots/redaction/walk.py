@@ -53,6 +53,7 @@ class Walk:
         self.texts = Texts(self._values, self._names, {name: kind for name, kind in kinds.items() if kind}, labels)
         self._columns = ColumnValues(snapshot, self.texts)
         self._naming = True
+        self._settled = False
         self._known_names = _known_names(snapshot)
         self._extensions = _WITH_SETTINGS | {extension.name for extension in snapshot.server.extensions}
         self._snapshot = snapshot
@@ -69,6 +70,7 @@ class Walk:
         self._model(self._snapshot)
         self._values.settle()
         self._names.settle()
+        self._settled = True
         return self._model(self._snapshot)
 
     def _model(self, model: M) -> M:
@@ -115,6 +117,8 @@ class Walk:
         """What takes more than a look at one text."""
         replace = msgspec.structs.replace
         match model:
+            case PgStats() | ExtendedStatistics() if not self._settled:
+                return made  # their values were noted first of all
             case PgStats():
                 return self._columns.statistics(model)
             case ExtendedStatistics():
