@@ -189,10 +189,21 @@ def test_batches_cut_between_schemas_and_within_large_ones(
             value = f"{schema} {number}"
             any_database.execute(f"INSERT INTO {table} SELECT '{value}', 1, 1 FROM generate_series(1, 9)")
     any_database.execute("ANALYZE")
+    looks: list[str] = []
+    original = Queries.__getitem__
+
+    def note(queries: Queries, name: str) -> object:
+        looks.append(name)
+        return original(queries, name)
+
+    monkeypatch.setattr(Queries, "__getitem__", note)
     expected = None
-    for columns in (10_000, 9, 13, 1):
+    # Twelve columns in each of three schemas, three in the fourth.
+    for columns, batches in ((10_000, 1), (9, 7), (13, 4), (1, 13)):
         monkeypatch.setattr(statistics, "BATCH_COLUMNS", columns)
+        looks.clear()
         seen = read_database(any_database.dsn)
+        assert looks.count("column_statistics") == batches
         tables = {relation.oid: relation for relation in seen.collected.catalog.relations}
         found = [(tables[row.relation_oid], row) for row in seen.collected.column_statistics]
         assert len(found) == 13 * 3
