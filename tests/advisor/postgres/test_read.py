@@ -159,7 +159,8 @@ def test_a_lost_connection_keeps_what_was_complete(database: Database) -> None:
                 read(session, CollectConfig(), collected, cut)
             assert session.connection.closed
         complete.append(sum(presence is Presence.PRESENT for presence in collected.presence.values()))
-        assert (collected.catalog != Catalog()) == (collected.presence.get(Fact.CATALOG) is Presence.PRESENT)
+        has_catalog = collected.presence.get(Fact.CATALOG, Presence.ABSENT) is not Presence.ABSENT
+        assert (collected.catalog != Catalog()) == has_catalog
         assert (collected.statements is not None) == (collected.presence.get(Fact.STATEMENTS) is Presence.PRESENT)
     assert complete == sorted(complete)
     assert complete[0] == 0 and complete[-1] == len(READ) - 1
