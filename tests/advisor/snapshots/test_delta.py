@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from pgadvisor.engine import run
+from pgadvisor.facts import Facts
 from pgadvisor.model.counters import DatabaseCounters, ViewRow
 from pgadvisor.model.coverage import Fact, FactCoverage, Presence
 from pgadvisor.model.snapshot import Limits, Snapshot
+from pgadvisor.registry import load_rules
 from pgadvisor.snapshots.delta import between
 from support.looks import STARTED, at, entries, entry, index, look, reset, table
 from support.snapshots import NOW
@@ -251,6 +254,25 @@ def test_a_first_look_without_statements_gives_none() -> None:
     assert made.statements is None
     assert made.coverage.presence(Fact.STATEMENTS) is Presence.ABSENT
     assert any("nothing to compare with" in gap.reason for gap in made.coverage.gaps)
+
+
+def test_statistics_do_not_get_fresh_by_looking_twice() -> None:
+    """The age of statistics goes by states, which an interval leaves as they are, and by no counter of the interval."""
+    data = shop(statements=[{"id": "1", "text": "select note from orders where id = 1", "total_ms": 9.0}])
+    data["tables"]["public.orders"] |= {
+        "rows": 50_000,
+        "stats": {"id": {}, "note": {}},
+        "bytes": 50_000_000,
+        "counters": {"modified_since_analyze": 900_000, "last_analyze": "2026-01-05T00:00:00Z", "rows_updated": 10**6},
+    }
+    (rule,) = (rule for rule in load_rules() if rule.name == "stale_statistics")
+
+    def stale(made: Snapshot) -> int:
+        (outcome,) = run([rule], Facts(made, {}), {rule.name: rule.options()})
+        return len(outcome.findings)
+
+    assert stale(look(data)) == 1
+    assert stale(between(look(data), look(data, 10))) == 1
 
 
 def test_a_promoted_standby_goes_on_counting() -> None:
