@@ -343,3 +343,20 @@ def test_why_a_text_cannot_be_had(database: Database, monkeypatch: pytest.Monkey
         database.execute("DROP EXTENSION pg_stat_statements")
         refused = look_into(seen, session, [short]).text((oid, short))
         assert refused.text is None and "refused" in refused.reason
+
+
+def test_texts_that_the_server_refuses(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One gap for all; which entries are this tool's own is then not known either."""
+    for _ in range(2):
+        database.execute("SELECT 1 AS theirs")
+        collect(database.dsn, ASKED)
+    monkeypatch.setattr(texts, "WORK_MEM", "no size")
+    snapshot = collect(database.dsn, CollectConfig(statements=10))
+    assert snapshot.statements is not None and snapshot.statements.own_entries == 0
+    assert len(snapshot.statements.texts) == 10
+    assert all(text.text is None and "refused" in text.reason for text in snapshot.statements.texts)
+    (gap,) = (gap for gap in snapshot.coverage.gaps if gap.fact is Fact.STATEMENT_TEXTS)
+    assert "work_mem" in gap.reason and "this tool itself" in gap.reason
+    assert snapshot.coverage.presence(Fact.STATEMENT_TEXTS) is Presence.ABSENT
+    assert snapshot.coverage.presence(Fact.STATEMENTS) is Presence.PARTIAL
+    assert snapshot.coverage.presence(Fact.CATALOG) is Presence.PRESENT
