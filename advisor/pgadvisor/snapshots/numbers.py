@@ -80,8 +80,9 @@ def _fields(struct: type[Model]) -> _Fields:
         if isinstance(kind, type) and issubclass(kind, Model):
             (rows if is_several else parts).append(name)
         elif kind in (int, float, datetime):
-            is_oid = kind is int and (name == "oid" or name.endswith("_oid") or name in _OID_LISTS)
-            (several if is_several else single).append((name, _is_oid if is_oid else _POSSIBLE[kind]))
+            is_oid = kind is int and (name.endswith("_oid") or name in _OID_LISTS)
+            is_possible = _is_own_oid if name == "oid" else _is_oid if is_oid else _POSSIBLE[kind]
+            (several if is_several else single).append((name, is_possible))
     return _Fields(tuple(single), tuple(several), tuple(parts), tuple(rows))
 
 
@@ -96,6 +97,11 @@ def _kind(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401  # an annotation
     if origin is dict:
         return _kind(arguments[1])[0], True
     return annotation, False
+
+
+def _is_own_oid(value: int) -> bool:
+    """0 stands for no object: with one of that number, those without a parent would be its children."""
+    return 1 <= value <= _MOST_OID
 
 
 def _is_oid(value: int) -> bool:

@@ -175,6 +175,7 @@ def deep(nodes: int) -> Json:
         (in_catalog(lambda c: c["columns"][0].update(relation_oid=1)), "a column of relation 1"),
         (in_catalog(lambda c: c["relations"][0].update(oid=2**32)), "oid of a Relation"),
         (in_catalog(lambda c: c["relations"][0].update(oid=-1)), "oid of a Relation"),
+        (in_catalog(lambda c: c["indexes"][0].update(oid=0)), "oid of a Index"),
         (in_catalog(lambda c: c["relations"][0].update(pages=10**30)), "pages of a Relation"),
         (in_catalog(lambda c: c["relations"][0].update(row_count=1e300)), "row_count of a Relation"),
         (in_catalog(lambda c: c["relations"][0].update(parents=[2**40])), "parents of a Relation"),
