@@ -45,7 +45,7 @@ def statements_between(old: Snapshot, new: Snapshot, notes: list[str]) -> Statem
     if reset is None:
         rows = _rows(old, new, before, after, notes)
         window = Window(since=before.window.until, until=after.window.until, source=TWO_SNAPSHOTS)
-        vanished = ids_of(before) - ids_of(after) - set(renamed.values())
+        vanished = ids_of(before) - ids_of(after) - set(renamed.values()) if _may_vanish(before, after) else frozenset()
     else:
         # Of statements that were not seen since the reset nobody knows whether they are gone.
         rows, vanished = after.rows, frozenset[str]()
@@ -83,6 +83,17 @@ def _ids_may_differ(old: Snapshot, new: Snapshot) -> bool:
     """Whether the same statement may have another id: it depends on the version and on the oids of what it names."""
     versions = [(s.server.version_num, s.statements.extension_version if s.statements else None) for s in (old, new)]
     return versions[0] != versions[1] or same_cluster(old.server, new.server) is False
+
+
+def _may_vanish(before: Statements, after: Statements) -> bool:
+    """Whether entries were pushed out. If not, those that only the old look has are this tool's own, since taken off.
+
+    Before 1.9 of the extension nobody counts that, but it takes as many entries as there is room for.
+    """
+    evicted = _less(before.evicted, after.evicted)
+    if evicted is not None:
+        return evicted > 0
+    return after.capacity is None or 2 * (len(after.rows) + after.own_entries) >= after.capacity
 
 
 def _whole_reset(

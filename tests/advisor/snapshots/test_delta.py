@@ -201,6 +201,26 @@ def test_an_entry_that_was_pushed_out_and_came_back_counts_from_then_on(same: st
     assert "began again" in notes(made)
 
 
+def test_without_evictions_nothing_is_gone() -> None:
+    """The old look may hold this tool's own statements, which the new one knew and took off."""
+
+    def with_evictions(made: Snapshot, evicted: int | None, capacity: int) -> Snapshot:
+        assert made.statements is not None
+        statements = msgspec.structs.replace(made.statements, evicted=evicted, capacity=capacity)
+        return msgspec.structs.replace(made, statements=statements)
+
+    old, new = look(shop(statements=[statement("own"), statement()])), look(shop(statements=[statement()]), 10)
+    for before, after, capacity, gone in (
+        (3, 3, 9, ()),
+        (3, 4, 9, ("own",)),
+        (None, None, 9, ()),
+        (None, None, 2, ("own",)),
+    ):
+        made = between(with_evictions(old, before, capacity), with_evictions(new, after, capacity))
+        assert made.change is not None
+        assert made.change.vanished == gone
+
+
 def test_before_the_extension_noted_resets_they_show_in_the_counts() -> None:
     def eldest(minutes: int, **calls: int) -> Snapshot:
         rows = [statement(query_id, calls=count) for query_id, count in calls.items()]

@@ -54,11 +54,15 @@ def prepare(database: Database) -> None:
     database.execute("VACUUM ANALYZE worked")
     work(database, 6)
     scanned(database, 6)
+    database.wait_until("SELECT n_tup_ins = 1000 FROM pg_stat_user_tables WHERE relname = 'worked'")
+    database.settle()
 
 
 def scanned(database: Database, times: int) -> None:
-    database.wait_until("SELECT idx_scan >= %s FROM pg_stat_user_indexes WHERE indexrelname = 'worked_b'", [times])
+    """Waits until so many scans and the updates that come with them are counted, as are the rows of `prepare`."""
     database.settle()
+    counted = "SELECT t.idx_scan >= %s AND t.n_tup_upd >= %s FROM pg_stat_user_tables t WHERE t.relname = 'worked'"
+    database.wait_until(counted, [times, times // 2])
 
 
 @pytest.mark.parametrize("major", [13, 18])
@@ -84,6 +88,7 @@ def test_what_is_done_between_two_looks_is_counted_exactly(major: int, old_serve
         assert any("public.worked_a" in note for note in made.change.notes)
 
         database.execute("SELECT pg_stat_reset()")
+        database.wait_until("SELECT idx_scan = 0 FROM pg_stat_user_indexes WHERE indexrelname = 'worked_b'")
         database.execute("SELECT pg_stat_statements_reset()")
         work(database, 3)
         scanned(database, 3)
