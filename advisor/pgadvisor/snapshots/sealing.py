@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from operator import is_
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -18,6 +22,8 @@ from pgadvisor.workload.secrets import is_secret_setting, without_secrets
 
 M = TypeVar("M", bound=Model)
 
+_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function)
+
 
 def sealed(snapshot: Snapshot) -> Snapshot:
     """The snapshot without passwords in statements, definitions, plans and settings, and with its contents in words."""
@@ -25,31 +31,80 @@ def sealed(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(made, contents=contents_of(made))
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where in a model a secret may stand: fields with SQL, fields that hold such models, and what it is itself."""
+
+    sql: tuple[str, ...]
+    models: tuple[str, ...]
+    itself: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.sql or self.models or self.itself)
+
+
+@cache
+def _places(kind: type[Model]) -> _Places:
+    """From the types alone: nearly all of a large snapshot is statistics and counters, which are not looked into."""
+    models = tuple(
+        field
+        for field, hint in get_type_hints(kind).items()
+        if field in kind.__struct_fields__ and any(map(_places, _models(hint)))
+    )
+    sql = [field for field, treatment in fields.TREATMENTS.get(kind, {}).items() if treatment == fields.SQL]
+    if kind is Function:
+        sql.append("definition")
+    return _Places(tuple(sql), models, itself=issubclass(kind, _SPECIAL))
+
+
+def _models(hint: object) -> Iterator[type[Model]]:
+    """The models that a type is made of."""
+    if isinstance(hint, type) and issubclass(hint, Model):
+        yield hint
+    for part in get_args(hint):
+        yield from _models(part)
+
+
 def _model(model: M) -> M:
-    treatments = fields.TREATMENTS.get(type(model), {})
+    places = _places(type(model))
     changed: dict[str, Any] = {}
-    for field in model.__struct_fields__:
-        value = getattr(model, field)
-        is_sql = treatments.get(field) == fields.SQL or (isinstance(model, Function) and field == "definition")
-        new = _value(value, is_sql=is_sql)
-        if new is not value:
-            changed[field] = new
-    if isinstance(model, Setting | SettingOverride) and is_secret_setting(model.name, model.value):
-        changed["value"] = MASK
-    if isinstance(model, ObservedPlan):
-        changed["plan"] = _plan(model.plan)
-    if isinstance(model, Function):
-        changed["configuration"] = tuple(map(_assignment, model.configuration))
+    for names, made in ((places.sql, _sql), (places.models, _nested)):
+        for name in names:
+            value = getattr(model, name)
+            new = made(value)
+            if new is not value:
+                changed[name] = new
+    if places.itself:
+        changed |= _special(model)
     return msgspec.structs.replace(model, **changed) if changed else model
 
 
-def _value(value: object, *, is_sql: bool) -> object:
-    if isinstance(value, Model):
-        return _model(value)
+def _special(model: Model) -> dict[str, Any]:
+    """What changes in a model whose secrets are not, or not only, in SQL."""
+    if isinstance(model, Setting | SettingOverride) and is_secret_setting(model.name, model.value):
+        return {"value": MASK}
+    if isinstance(model, ObservedPlan):
+        return {"plan": _plan(model.plan)}
+    if isinstance(model, Function):
+        return {"configuration": tuple(map(_assignment, model.configuration))}
+    return {}
+
+
+def _sql(value: object) -> object:
     if isinstance(value, tuple):
-        made = tuple(_value(each, is_sql=is_sql) for each in value)
-        return value if all(new is old for new, old in zip(made, value, strict=True)) else made
-    return without_secrets(value) if is_sql and isinstance(value, str) else value
+        return _each(value, _sql)
+    return without_secrets(value) if isinstance(value, str) else value
+
+
+def _nested(value: object) -> object:
+    if isinstance(value, tuple):
+        return _each(value, _nested)
+    return _model(value) if isinstance(value, Model) else value
+
+
+def _each(values: tuple[object, ...], change: Callable[[object], object]) -> tuple[object, ...]:
+    made = tuple(map(change, values))
+    return values if all(map(is_, made, values)) else made
 
 
 def _plan(part: object) -> object:
