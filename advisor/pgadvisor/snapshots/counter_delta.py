@@ -104,19 +104,41 @@ def _reset_at(old: Snapshot, new: Snapshot) -> datetime | None:
     seen, since = old.counters.window.until, new.counters.window.since
     by_hand = None if new.counters.database is None else new.counters.database.reset_at
     if by_hand is not None and by_hand > seen:
+        if not _all_began_again(old.counters, new.counters):
+            return None
         return by_hand if since is None else max(by_hand, since if since != new.server.started_at else by_hand)
     is_later = since is not None and since > seen and since != new.server.started_at
     return since if is_later and _any_went_back(old.counters, new.counters) else None
 
 
-def _any_went_back(old: Counters, new: Counters) -> bool:
-    if old.database is not None and new.database is not None and went_back(old.database, new.database):
+def _all_began_again(old: Counters, new: Counters) -> bool:
+    """Whether it was all counters that were reset by hand, and not those of single tables, which leaves the same mark.
+
+    Those of the database tell, where they have not outgrown what they were. Single ones are few; where none went back
+    at all, all have outgrown it.
+    """
+    if _database_went_back(old, new):
         return True
+    rows = _rows_went_back(old, new)
+    return not any(rows) or 2 * sum(rows) > len(rows)
+
+
+def _any_went_back(old: Counters, new: Counters) -> bool:
+    return _database_went_back(old, new) or any(_rows_went_back(old, new))
+
+
+def _database_went_back(old: Counters, new: Counters) -> bool:
+    return old.database is not None and new.database is not None and went_back(old.database, new.database)
+
+
+def _rows_went_back(old: Counters, new: Counters) -> list[bool]:
+    """Of each table and index that both looks counted, whether its counters are smaller than before."""
     tables = {row.relation_oid: row for row in old.tables}
     indexes = {row.index_oid: row for row in old.indexes}
-    return any(row.relation_oid in tables and went_back(tables[row.relation_oid], row) for row in new.tables) or any(
-        row.index_oid in indexes and went_back(indexes[row.index_oid], row) for row in new.indexes
-    )
+    return [
+        *(went_back(tables[row.relation_oid], row) for row in new.tables if row.relation_oid in tables),
+        *(went_back(indexes[row.index_oid], row) for row in new.indexes if row.index_oid in indexes),
+    ]
 
 
 def _of_tables(

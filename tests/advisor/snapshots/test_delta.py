@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -142,6 +143,23 @@ def test_one_table_reset_alone_counts_from_then_on() -> None:
     unknown = between(look(shop(scans=50)), look(shop(scans=0), 60))
     assert index(unknown, "a") is None, "a reset index without scans is not one that was not used"
     assert index(unknown, "b").scans == 0  # type: ignore[union-attr]
+
+
+def test_a_reset_of_one_table_is_none_of_all_though_the_server_notes_it_as_one() -> None:
+    def noted(made: Snapshot, commits: int, reset_at: datetime) -> Snapshot:
+        assert made.counters is not None
+        database = DatabaseCounters(commits=commits, reset_at=reset_at)
+        counters = msgspec.structs.replace(made.counters, database=database)
+        return reset(msgspec.structs.replace(made, counters=counters), counters=reset_at)
+
+    old, new = look(shop(scans=50, inserted=900)), look(shop(scans=60, inserted=2), 60)
+    made = between(noted(old, 1000, at(-60)), noted(new, 1010, at(20)))
+    assert made.counters is not None
+    assert made.counters.database is not None
+    assert (index(made, "a").scans, made.counters.database.commits) == (10, 10)  # type: ignore[union-attr]
+    assert table(made, "orders").rows_inserted == 2
+    assert since(made)[0] == NOW
+    assert "1 table was reset between the two looks (public.orders)" in notes(made)
 
 
 def test_blocks_that_seem_to_be_fewer_are_no_reset() -> None:

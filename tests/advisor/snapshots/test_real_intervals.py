@@ -87,6 +87,11 @@ def test_what_is_done_between_two_looks_is_counted_exactly(major: int, old_serve
         assert made.change.vanished == ()
         assert any("public.worked_a" in note for note in made.change.notes)
 
+        database.execute("SELECT pg_stat_reset_single_table_counters('worked'::regclass)")
+        database.wait_until("SELECT n_tup_ins = 0 FROM pg_stat_user_tables WHERE relname = 'worked'")
+        (alone,) = combine([looked(database.dsn), old])
+        assert index(alone, "worked_b").scans == 10, "that of one table is no reset of all"  # type: ignore[union-attr]
+
         database.execute("SELECT pg_stat_reset()")
         database.wait_until("SELECT idx_scan = 0 FROM pg_stat_user_indexes WHERE indexrelname = 'worked_b'")
         database.execute("SELECT pg_stat_statements_reset()")
