@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# A quoted element, with what a backslash takes the meaning from, or one as it stands.
-_ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)', re.DOTALL)
+# A quoted element, with what a backslash takes the meaning from, or one as it stands. One that is not closed goes to
+# the end: were it tried again from each quote in it, a long one would take hours.
+_ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)|([^,{}"]+)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pgadvisor.array_text import array_literal, floats, texts
@@ -37,3 +39,9 @@ def test_arrays_without_elements_and_of_numbers() -> None:
     assert floats("{}") == ()
     assert floats("{0.25,1e-05,3}") == (0.25, 1e-05, 3.0)
     assert texts("[0:1]={a,b}") == ("a", "b")
+
+
+def test_a_quote_that_is_not_closed_is_looked_through_once() -> None:
+    started = time.perf_counter()
+    assert len(texts('{"' + '\\"' * 20_000 + "}")) == 1
+    assert time.perf_counter() - started < 5

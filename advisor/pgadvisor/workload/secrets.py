@@ -26,11 +26,16 @@ _SUSPICIOUS = re.compile(
     re.IGNORECASE,
 )
 # What gives a string away as holding a secret: a word for one with something after it, a URI with a password, a call.
+# Anyone can write a text of a megabyte, so that nothing in it is looked through more than once: repetitions that can
+# begin in many places have an end, and what goes beyond it counts as revealing.
 _REVEALING = re.compile(
-    rf"(?:{_TELLING})\w*[\"'\]\s]*(?:=|:|,|\s|\()\s*\S|://[^/\s@]*:[^/\s]*@|\b(?:crypt|hmac|digest|pgp_\w+)\s*\("
+    rf"(?:{_TELLING})(?:\w{{64}}|\w{{0,63}}(?:[\"'\]\s]{{64}}|[\"'\]\s]{{0,63}}(?:=|:|,|\s|\()(?:\s{{64}}|\s{{0,63}}\S)))"
+    r"|://[^/\s@:]*:[^/\s]*@|\b(?:crypt|hmac|digest|pgp_\w{1,64})\s*\("
     r"|\bdblink\w*\s*\(|\b(?:aws_|azure_)\w+",
     re.IGNORECASE,
 )
+# A name of a setting has fewer parts, dots among them.
+_MAX_NAME_TOKENS = 32
 _SECRET_FUNCTION = re.compile(
     rf"dblink|crypt$|^hmac$|^digest$|^pgp_|^armor|^aws_|^azure_|^http_|^set_config$|{_TELLING}", re.IGNORECASE
 )
@@ -90,14 +95,17 @@ def _secrets(lexed: Lexed, first: int, end: int) -> Iterator[int]:
     if _hides_all(lexed, first, end, strings):
         yield from strings
     yield from _setting_values(lexed, first, end)
+    closed = first
     for index in range(first, end):
         name = _name(lexed, index)
         if not name:
             continue
         if _SECRET_NAME.search(name):
             yield from _strings_after(lexed, index + 1, end)
-        if _is_secret_call(lexed, index, name):
-            yield from _arguments(lexed, index + 1, end)
+        # What is called within the arguments of such a call is among them.
+        if index >= closed and _is_secret_call(lexed, index, name):
+            closed = _closing(lexed, index + 1, end)
+            yield from (at for at in range(index + 1, closed) if lexed.tokens[at].kind in (Kind.STRING, Kind.NUMBER))
 
 
 def _hides_all(lexed: Lexed, first: int, end: int, strings: list[int]) -> bool:
@@ -120,7 +128,8 @@ def _setting_values(lexed: Lexed, first: int, end: int) -> Iterator[int]:
             continue
         parts = []
         at = index + 1
-        while at < end and not (lexed.word(at) == "to" or lexed.of(lexed.tokens[at]) == "="):
+        last = min(end, index + _MAX_NAME_TOKENS)
+        while at < last and not (lexed.word(at) == "to" or lexed.of(lexed.tokens[at]) == "="):
             parts.append(_name(lexed, at))
             at += 1
         if at < end and _SECRET_SETTING.search(".".join(parts)):
@@ -144,15 +153,14 @@ def _is_secret_call(lexed: Lexed, index: int, name: str) -> bool:
     return in_schema or _SECRET_FUNCTION.search(name) is not None
 
 
-def _arguments(lexed: Lexed, opening: int, end: int) -> Iterator[int]:
-    """Strings and numbers between a parenthesis and the one that closes it."""
+def _closing(lexed: Lexed, opening: int, end: int) -> int:
+    """The index of the parenthesis that closes the one at opening; end where none does."""
     depth = 0
     for index in range(opening, end):
         depth += lexed.is_mark(index, "(") - lexed.is_mark(index, ")")
         if not depth:
-            return
-        if lexed.tokens[index].kind in (Kind.STRING, Kind.NUMBER):
-            yield index
+            return index
+    return end
 
 
 def _name(lexed: Lexed, index: int) -> str:
