@@ -15,7 +15,7 @@ from pgadvisor.advise.tenants import folded
 from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
 from pgadvisor.progress import Progress, silent
-from pgadvisor.snapshots.combine import combine
+from pgadvisor.snapshots.combine import check_names, combine
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
 
@@ -36,6 +36,7 @@ def analyze_all(
     cannot be put together, ConfigError where options of the rules do not fit.
     """
     combined = combine(snapshots) if len(snapshots) > 1 else snapshots
+    check_names(combined)
     return merged([analyze(snapshot, config, rules, progress) for snapshot in combined], config.report)
 
 

@@ -30,6 +30,26 @@ def combine(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
     return tuple(_combined(group) for group in databases)
 
 
+def check_names(snapshots: Iterable[Snapshot]) -> None:
+    """Raises CombineError where two of them cannot come into one report.
+
+    It names databases by their names alone, and a baseline its findings by theirs.
+    """
+    known: dict[str, Snapshot] = {}
+    for snapshot in snapshots:
+        first = known.setdefault(snapshot.server.database, snapshot)
+        if first is snapshot:
+            continue
+        if None in (first.server.system_identifier, snapshot.server.system_identifier):
+            why = "Whether they are copies of one is known only to roles that may call pg_control_system()"
+        else:
+            why = "They are not copies of one"
+        raise CombineError(
+            f"Two databases have the same name, {look(first)} and {look(snapshot)}. {why}. Make a report on each of "
+            "them by itself."
+        )
+
+
 def _grouped_by_database(snapshots: Sequence[Snapshot]) -> list[list[Snapshot]]:
     groups: list[list[Snapshot]] = []
     for snapshot in snapshots:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from pgadvisor.analyze import analyze_all
+from pgadvisor.config import Config
 from pgadvisor.model.snapshot import Snapshot
-from pgadvisor.snapshots.combine import CombineError, combine
+from pgadvisor.snapshots.combine import CombineError, check_names, combine
 from support.looks import at, index, look
 
 UP = at(-50_000)
@@ -137,3 +139,14 @@ def test_a_database_restored_in_place_is_the_same() -> None:
 def test_what_does_not_go_together_is_refused(looks: list[Snapshot], sentence: str) -> None:
     with pytest.raises(CombineError, match=sentence):
         combine(looks)
+
+
+def test_databases_of_one_name_are_not_mixed_up_in_one_report() -> None:
+    shop = look(orders(1))
+    check_names([shop, look(orders(2), database="other", database_oid=6)])
+    with pytest.raises(CombineError, match=r"the same name, the one of shop on db1.* They are not copies of one"):
+        check_names([shop, look(orders(4), 2, system_identifier="8", host="db9")])
+    with pytest.raises(CombineError, match="pg_control_system"):
+        check_names([shop, look(orders(4), 2, system_identifier=None, host="db9")])
+    with pytest.raises(CombineError, match="the same name"):
+        analyze_all([shop, look(orders(4), 2, system_identifier="8", host="db9")], Config(), ())
