@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -114,12 +114,20 @@ def folded_recommendations(
 ) -> tuple[Recommendation, ...]:
     """The recommendations, with those for copies of one table as one that holds the SQL of the first of them.
 
-    Only what serves the same findings is put together.
+    Only what serves the same findings is put together. Where tables of one name are copies of several, as when half
+    of the tenants have a new column, the keys of the others are numbered, as those of findings are.
     """
     groups: dict[tuple[tuple[str, ...], str], list[Recommendation]] = {}
     for item in recommendations:
         groups.setdefault((item.findings, _without_its_schema(item)), []).append(item)
-    one_each = (group[0] if len(group) == 1 else _one_for_all(group, key) for (_, key), group in groups.items())
+    taken: Counter[str] = Counter()
+    one_each = []
+    for (_, key), group in groups.items():
+        if len(group) == 1:
+            one_each.append(group[0])
+            continue
+        taken[key] += 1
+        one_each.append(_one_for_all(group, key if taken[key] == 1 else f"{key}#{taken[key]}"))
     return tuple(msgspec.structs.replace(item, rank=rank) for rank, item in enumerate(one_each, start=1))
 
 

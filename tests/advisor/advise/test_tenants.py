@@ -93,3 +93,14 @@ def test_names_that_need_care(schema: str) -> None:
     from pgadvisor.advise.tenants import without_schema
 
     assert without_schema(f"{schema}.orders(a) where x.{schema}.b", schema) == f"*.orders(a) where x.{schema}.b"
+
+
+def test_tenants_of_two_generations_are_two_subjects() -> None:
+    """While a migration is under way, some have a column that others have not yet."""
+    old, new = (tables(f"old_{n}") for n in range(3)), (tables(f"new_{n}", extra="note text") for n in range(3))
+    made = report(*old, *new)
+    assert sorted(len(finding.copies) for finding in made.findings) == [2, 2]
+    assert len({finding.key for finding in made.findings}) == 2
+    assert len({recommendation.key for recommendation in made.recommendations}) == 2
+    assert len({recommendation.anchor for recommendation in made.recommendations}) == 2
+    assert sorted(key for finding in made.findings for key in finding.recommendations) == sorted(made.action_plan)
