@@ -15,7 +15,7 @@ from pgadvisor.planner.mentions import Mentions
 from pgadvisor.planner.questions import ask, catalogs_only
 from pgadvisor.planner.refusals import NotDone, took_too_long
 from pgadvisor.planner.wire import parse
-from pgadvisor.workload.lexer import Kind, lex
+from pgadvisor.workload.lexer import Kind, first_keyword, hides_nothing, lex
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PLANNABLE = frozenset(("select", "insert", "update", "delete", "merge", "values", "with", "table"))
 # So many locks a session takes by the fast path, which is no matter of the lock table that all sessions share.
 _FREE_LOCKS = 16
+_AFTER_THE_END = "; \t\n\r\f\v"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Guard:
         server refuses.
         """
         mentions = Mentions(text)
-        body = self._checked(text, mentions)
+        # Before the transaction: of a text of a megabyte it may take a second.
+        body, has_strings = self._checked(text, mentions)
         with self._session.transaction(search_path=None) as transaction:
             self._settle(transaction)
             (path,) = ask(transaction, "role_path")
@@ -102,7 +104,7 @@ class Guard:
                 elsewhere = self._lookup.asks_elsewhere(mentions)
                 if elsewhere is not None:
                     raise NotDone(f"Planning it may ask another server about the foreign table behind {elsewhere}")
-                if _has_strings(body):
+                if has_strings:
                     # To parse a string as a value of some type may run that type's code already.
                     self._refuse_strangers_code(self._lookup, transaction, mentions, schemas)
                 limit_ms = self._session.keep_timeout_ms
@@ -123,15 +125,18 @@ class Guard:
         if unsafe is not None:
             raise NotDone(f"Planning it would run {unsafe} with rights that its owner does not have")
 
-    def _checked(self, text: str, mentions: Mentions) -> str:
+    def _checked(self, text: str, mentions: Mentions) -> tuple[str, bool]:
+        """The one command in a text, and whether there are strings in it."""
         if mentions.obscure:
             raise NotDone(f"It holds {mentions.obscure}: whose code it would run with our rights cannot be told")
-        lexed = lex(text)
-        if lexed.first_keyword not in PLANNABLE:
+        if first_keyword(text) not in PLANNABLE:
             raise NotDone("It is not a statement that the planner plans")
+        if hides_nothing(text) and '"' not in text:
+            return text.rstrip(_AFTER_THE_END), False
+        lexed = lex(text)
         if lexed.unterminated:
             raise NotDone(f"Its text ends inside {lexed.unterminated}")
-        return lexed.body
+        return lexed.body, any(token.kind is Kind.STRING for token in lexed.tokens)
 
     def _check_free_locks(self, transaction: Transaction, mentions: Mentions) -> None:
         needed = [(locks, name) for name, locks in self._partitioned if mentions.mention(name)]
@@ -160,10 +165,6 @@ class Guard:
             transaction.set_local(**{"pg_stat_statements.track": "none"})
         # Strings are to be read as the lexer reads them.
         transaction.set_local(standard_conforming_strings="on")
-
-
-def _has_strings(text: str) -> bool:
-    return any(token.kind is Kind.STRING for token in lex(text).tokens)
 
 
 def _check_locks(transaction: Transaction, mentions: Mentions) -> None:

@@ -22,7 +22,7 @@ from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import raise_if_lost, server_message
 from pgadvisor.progress import Progress
 from pgadvisor.workload.equivalent import equivalent_select
-from pgadvisor.workload.lexer import lex
+from pgadvisor.workload.lexer import first_keyword
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -148,7 +148,7 @@ class _Observer:
             if is_refusal_of_rights(error) and not equivalent:
                 select = equivalent_select(text)
                 equivalent, changed = True, None if select is None else select.text
-                if changed is None and lex(text).first_keyword in _WRITES:
+                if changed is None and first_keyword(text) in _WRITES:
                     refusal = NotDone("Only a role that may write can see its plan, and no SELECT has a like one")
             elif mendings < _MENDINGS:
                 mendings += 1

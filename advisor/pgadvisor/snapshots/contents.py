@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pgadvisor.model.snapshot import Contents, Snapshot
-from pgadvisor.workload.lexer import Kind, lex
+from pgadvisor.workload.lexer import has_literal
 
 
 def contents_of(snapshot: Snapshot) -> Contents:
@@ -32,7 +32,7 @@ def _texts(snapshot: Snapshot) -> list[str]:
     values = "made-up values" if snapshot.contents.redacted else "values"
     texts = [] if snapshot.statements is None else [each.text for each in snapshot.statements.texts if each.text]
     if texts:
-        literal = sum(map(_has_literal, texts))
+        literal = sum(map(has_literal, texts))
         with_values = f", {literal} of them with {values}" if literal else ""
         found.append(f"{_counted(len(texts), 'text of a statement', 'texts of statements')}{with_values}")
     catalog = snapshot.catalog
@@ -82,10 +82,6 @@ def _places(snapshot: Snapshot) -> list[str]:
     if sessions:
         found.append(_counted(sessions, "session at the moment", "sessions at the moment"))
     return found
-
-
-def _has_literal(text: str) -> bool:
-    return any(token.kind in (Kind.STRING, Kind.NUMBER) for token in lex(text).tokens)
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -6,19 +6,18 @@ Zstandard would be faster (441 MB of JSON, nearly all statistics: 3 s to pack in
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
 from pgadvisor import __version__
+from pgadvisor.memory import without_collector
 from pgadvisor.model.base import Model
 from pgadvisor.model.catalog import Catalog
 from pgadvisor.model.counters import Counters
@@ -168,7 +167,7 @@ def _plain(error: zlib.error) -> str:
 
 def _decoded(data: bytearray, name: str) -> tuple[Snapshot, ...]:
     try:
-        with _without_collector():
+        with without_collector():
             file = msgspec.json.decode(data, type=SnapshotFile)
     except RecursionError:
         raise SnapshotError(f"{name} is nested too deeply for a snapshot. {_AGAIN}") from None
@@ -181,18 +180,6 @@ def _decoded(data: bytearray, name: str) -> tuple[Snapshot, ...]:
     if not file.snapshots:
         raise SnapshotError(f"{name} holds no snapshot. {_AGAIN}")
     return file.snapshots
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Millions of objects are made and none is thrown away: looking for garbage meanwhile doubles the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Head(msgspec.Struct):

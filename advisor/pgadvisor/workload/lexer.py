@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from pgadvisor.memory import without_collector
+
 # A text with more tokens than this, blanks and comments included, is longer than anything that is parsed or rewritten.
 MAX_TOKENS = 500_000
+# Characters within which nearly every statement says what it is.
+_BEGINNING = 1_000
 
 _IDENTIFIER = r"[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*+"
 _TOKEN = re.compile(
@@ -60,6 +64,20 @@ class Token(NamedTuple):
     end: int
 
 
+_WHOLE_MATCHES = {
+    "word": Kind.WORD,
+    "parameter": Kind.PARAMETER,
+    "number": Kind.NUMBER,
+    "typecast": Kind.PUNCTUATION,
+    "other": Kind.PUNCTUATION,
+}
+
+
+# A quote, a comment, or a dollar that no parameter begins with.
+_HIDING = re.compile(r"'|--|/\*|\$(?!\d)")
+_MAY_BE_NUMBER = re.compile(r"(?<![\w$])\.?\d")
+
+
 @dataclass(frozen=True)
 class Lexed:
     """A text and its tokens without comments and white space.
@@ -98,8 +116,16 @@ class Lexed:
         return self.word(index)
 
     @cached_property
+    def marks(self) -> tuple[str, ...]:
+        """The punctuation at each token index; "" where there is another kind of token."""
+        text = self.text
+        return tuple(text[start:end] if kind is Kind.PUNCTUATION else "" for kind, start, end in self.tokens)
+
+    @cached_property
     def commands(self) -> int:
         """The number of commands that semicolons separate, empty ones left out."""
+        if ";" not in self.text:
+            return min(len(self.tokens), 1)
         count, pending = 0, False
         for index in range(len(self.tokens)):
             if self.is_mark(index, ";"):
@@ -116,8 +142,7 @@ class Lexed:
         """
         depths: list[int] = []
         open_marks: list[str] = []
-        for token in self.tokens:
-            mark = self.of(token) if token.kind is Kind.PUNCTUATION else ""
+        for mark in self.marks:
             if mark in (")", "]") and (not open_marks or open_marks.pop() != mark):
                 break
             depths.append(len(open_marks))
@@ -146,6 +171,35 @@ class Lexed:
 
 def lex(text: str) -> Lexed:
     """Splits a text into tokens. Any text has tokens; nothing is raised."""
+    with without_collector():
+        return _lex(text)
+
+
+def hides_nothing(text: str) -> bool:
+    """Whether a text has no strings and no comments, seen without splitting it into tokens; False where in doubt.
+
+    What looks like code in it then is code, or stands in a quoted name.
+    """
+    return _HIDING.search(text) is None
+
+
+def has_literal(text: str) -> bool:
+    """Whether a text holds a string or a number."""
+    if hides_nothing(text) and _MAY_BE_NUMBER.search(text) is None:
+        return False
+    return any(token.kind in (Kind.STRING, Kind.NUMBER) for token in lex(text).tokens)
+
+
+def first_keyword(text: str) -> str:
+    """As `Lexed.first_keyword`; of a long text only as much is split into tokens as that takes."""
+    beginning = lex(text[:_BEGINNING])
+    word = beginning.first_keyword
+    # The last token may go on.
+    last = beginning.word(len(beginning.tokens) - 1)
+    return word if word and (len(beginning.tokens) > 1 and last != word) else lex(text).first_keyword
+
+
+def _lex(text: str) -> Lexed:
     tokens: list[Token] = []
     unterminated = ""
     position, length = 0, len(text)
@@ -156,7 +210,9 @@ def lex(text: str) -> Lexed:
         if match is None:  # the last alternative takes any character
             break
         group, end = match.lastgroup or "", match.end()
-        if group == "comment" and match[0] == "/*":
+        if group in _WHOLE_MATCHES:
+            tokens.append(Token(_WHOLE_MATCHES[group], position, end))
+        elif group == "comment" and match[0] == "/*":
             end, closed = _end_of_comment(text, end)
             unterminated = unterminated if closed else "a comment"
         elif group not in ("space", "comment"):
@@ -180,11 +236,7 @@ def _classify(text: str, match: re.Match[str], group: str) -> tuple[Kind, int, s
         return Kind.STRING, end, "" if _closed(match[0], "'", escapes=group == "escaped") else "a string"
     if group == "quoted":
         return Kind.QUOTED, end, "" if _closed(match[0], '"', escapes=False) else "a quoted name"
-    if group == "operator":
-        return Kind.OPERATOR, match.start() + _operator_length(match[0]), ""
-    if group in ("typecast", "other"):
-        return Kind.PUNCTUATION, end, ""
-    return Kind(group), end, ""
+    return Kind.OPERATOR, match.start() + _operator_length(match[0]), ""
 
 
 def _closed(token: str, quote: str, *, escapes: bool) -> bool:

@@ -8,13 +8,21 @@ from __future__ import annotations
 import re
 
 from pgadvisor.masking import MASK
-from pgadvisor.workload.lexer import Kind, Lexed, Token
+from pgadvisor.workload.lexer import Kind, Lexed, Token, hides_nothing
 from pgadvisor.workload.words import words
 
 # A longer literal says nothing about the statement's shape, and is cut to this many characters.
 LITERAL_KEPT = 200
 # So many members of a list of literals are kept.
 MEMBERS_KEPT = 1_000
+_LONG_CHARS = 10_000
+
+_ROW = r"\(\s*+\$\d++(?:\s*+,\s*+\$\d++)*+\s*+\)"
+# With so many parameters it is no quoted name, which has 63 bytes.
+_LONG_LIST = re.compile(
+    rf"((?:\$\d++\s*+,\s*+){{{MEMBERS_KEPT}}}\$\d++)(?:\s*+,\s*+\$\d++)++"
+    rf"|((?:{_ROW}\s*+,\s*+){{{MEMBERS_KEPT}}}{_ROW})(?:\s*+,\s*+{_ROW})++"
+)
 
 # `$1,$2` is read by sqlglot as the start of a dollar-quoted string, `date $1` as a column with an alias.
 _TYPES_BEFORE_LITERALS = words(
@@ -37,6 +45,16 @@ _NO_OPERAND = words(
 # Keywords of other databases, which are names like any other here.
 _NO_KEYWORDS = words("straight_join")
 _UNICODE_ESCAPE = re.compile(r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(\\))")
+
+
+def shortened(text: str) -> str:
+    """A text whose lists of thousands of parameters, or of rows of them, have lost all but their beginning.
+
+    Of a text of a megabyte hardly anything else takes time. Only where no string or comment can hold such a list.
+    """
+    if len(text) < _LONG_CHARS or not hides_nothing(text):
+        return text
+    return _LONG_LIST.sub(lambda found: found[1] or found[2], text)
 
 
 def mend(lexed: Lexed) -> str:
@@ -88,8 +106,7 @@ def _closing(lexed: Lexed) -> dict[int, int]:
     """The index of the closing parenthesis or bracket by that of the opening one, the outer before the inner."""
     closing: dict[int, int] = {}
     opened: list[int] = []
-    for index, token in enumerate(lexed.tokens):
-        mark = lexed.of(token) if token.kind is Kind.PUNCTUATION else ""
+    for index, mark in enumerate(lexed.marks):
         if mark in ("(", "["):
             opened.append(index)
             closing[index] = index

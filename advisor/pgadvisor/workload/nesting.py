@@ -7,7 +7,7 @@ from functools import cache
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.parsers.postgres import PostgresParser
 
-from pgadvisor.workload.lexer import Kind, Lexed
+from pgadvisor.workload.lexer import Lexed
 
 # Much deeper, it depends on the parser's being compiled and on the caller whether it reaches the limit of recursion.
 MAX_DEPTH = 20
@@ -26,8 +26,8 @@ def too_deep(lexed: Lexed) -> bool:
     """Whether parsing could take long, whatever it would end in."""
     doubling: list[bool] = []
     waiting, chains = [0], [0]
-    for index, token in enumerate(lexed.tokens):
-        mark = lexed.of(token) if token.kind is Kind.PUNCTUATION else ""
+    marks = lexed.marks
+    for index, mark in enumerate(marks):
         if mark in ("(", "["):
             doubling.append(mark == "[" or lexed.word(index - 1) in _type_words())
             chains[-1] += 1
@@ -38,7 +38,7 @@ def too_deep(lexed: Lexed) -> bool:
         elif mark in (")", "]"):
             for levels in (doubling, waiting, chains):
                 levels.pop()
-        elif mark != "." and not lexed.is_mark(index - 1, "."):
+        elif mark != "." and (index == 0 or marks[index - 1] != "."):
             chains[-1] = 0
             waiting[-1] = max(0, waiting[-1] + _waits(lexed, index))
             if waiting[-1] > MAX_WAITING_JOINS:

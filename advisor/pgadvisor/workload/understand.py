@@ -11,7 +11,7 @@ from sqlglot import exp
 from pgadvisor.masking import MASK, mask_literals
 from pgadvisor.model.shape import NotUnderstood, StatementKind, StatementShape
 from pgadvisor.workload.lexer import Lexed, lex
-from pgadvisor.workload.mending import mend
+from pgadvisor.workload.mending import mend, shortened
 from pgadvisor.workload.nesting import too_deep
 from pgadvisor.workload.reader import Reader
 from pgadvisor.workload.schema import SchemaView
@@ -62,7 +62,7 @@ def understand(query_id: str, text: str, schema: SchemaView) -> StatementShape |
 def _understand(query_id: str, text: str, schema: SchemaView) -> StatementShape:
     if len(text) > MAX_TEXT_CHARS:
         raise _too_long(text)
-    lexed = lex(text)
+    lexed = lex(shortened(text))
     if _is_utility(lexed):
         return StatementShape(query_id=query_id, kind=StatementKind.UTILITY)
     if lexed.cut:
