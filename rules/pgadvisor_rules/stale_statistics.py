@@ -58,8 +58,10 @@ def check(facts: Facts, options: StaleStatisticsOptions) -> Iterator[Finding | G
         yield Gap(
             fact=Fact.COLUMN_STATISTICS,
             scope=_names(unknown),
-            reason="Column statistics that this role may not see cannot be told from statistics that are missing",
-            remedy="Grant the role SELECT on the tables, or membership in pg_read_all_data.",
+            reason="Column statistics that this role may not see, or that could not be read, cannot be told from "
+            "statistics that are missing",
+            remedy="Grant the role SELECT on the tables, or membership in pg_read_all_data; where reading failed, run "
+            "again.",
         )
     if unsized:
         yield Gap(

@@ -35,8 +35,8 @@ class Relation(Model, frozen=True, kw_only=True):
     row_count is reltuples, None where the server does not know it (-1, or 0 with 0 pages before 14).
     parent_oid is the partitioned (or inherited) table this one is a child of. partition_columns is the
     partition key by column name; an expression in the key stands as None. partition_strategy is list, range or hash.
-    statistics_visible is False where the role may not see the statistics of all its columns, so that their absence
-    does not say that there are none.
+    statistics_visible is False where the role may not see the statistics of all its columns, or where they could not be
+    read, so that their absence does not say that there are none.
     parents are all relations it inherits from, in order (pg_inherits.inhseqno); parent_oid is the first.
     definition is the query of a view or materialized view, partition_key and partition_bound are the server's own
     text ("RANGE (day)", "FOR VALUES FROM ..."); None where there is none or it could not be read.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from typing import Any
+
+import msgspec
 
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Relation, RelationKind
@@ -31,10 +33,10 @@ def read_statistics(reader: Reader) -> None:
     targets = reader.rows(fact, "statistics_targets", "what can have column statistics")
     if targets is None:
         return
-    complete = _read(reader, targets)
     indexes = [row for row in targets if row["is_index"] and not row["visible"]]
     subjects = [relation for relation in reader.into.catalog.relations if relation.kind is not RelationKind.VIEW]
     hidden = [relation for relation in subjects if not relation.statistics_visible]
+    complete = _read(reader, targets)
     _note_hidden(reader, hidden, indexes)
     nothing_hidden = not hidden and not indexes
     if complete and nothing_hidden and reader.into.presence[Fact.CATALOG] is not Presence.ABSENT:
@@ -47,6 +49,7 @@ def _read(reader: Reader, targets: Sequence[dict[str, Any]]) -> bool:
     """Reads batch after batch into the snapshot, as many as come before a cut; whether all could be read."""
     rows: list[PgStats] = []
     visible = [row for row in targets if row["visible"]]
+    unread = {row["oid"] for row in visible}
     done = failures = 0
     try:
         for batch in _batches(visible):
@@ -57,14 +60,27 @@ def _read(reader: Reader, targets: Sequence[dict[str, Any]]) -> bool:
             if answer is None:
                 failures += 1
                 _tell_once(reader)
+            else:
+                unread.difference_update(row["oid"] for row in batch)
             if failures == MAX_FAILURES:
                 break
     finally:
         rows.sort(key=lambda row: (row.relation_oid, row.column, row.inherited))
         reader.into.column_statistics = tuple(rows)
+        _mark(reader, unread)
         if rows:
             reader.present(Fact.COLUMN_STATISTICS, Presence.PARTIAL)
     return not failures
+
+
+def _mark(reader: Reader, unread: Set[int]) -> None:
+    """Statistics that were not read are not missing ones, of which the rules would say that ANALYZE never ran."""
+    catalog = reader.into.catalog
+    relations = tuple(
+        msgspec.structs.replace(relation, statistics_visible=False) if relation.oid in unread else relation
+        for relation in catalog.relations
+    )
+    reader.into.catalog = msgspec.structs.replace(catalog, relations=relations)
 
 
 def _ask(reader: Reader, batch: Sequence[dict[str, Any]]) -> tuple[PgStats, ...] | None:

@@ -237,6 +237,9 @@ def test_looks_that_fail_are_one_gap_and_are_given_up(database: Database, monkey
     assert asked == 2 + statistics.MAX_FAILURES
     (gap,) = seen.gaps(Fact.COLUMN_STATISTICS)
     assert "division by zero" in gap.reason
+    read = {row.relation_oid for row in seen.collected.column_statistics}
+    for relation in seen.relations.values():
+        assert relation.statistics_visible is (relation.oid in read), "what was not read was not never analyzed"
 
 
 def extended(seen: Seen) -> dict[tuple[str, bool], ExtendedStatistics]:

@@ -47,7 +47,6 @@ def _kept(fields: str) -> dict[str, str]:
 TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     snapshot.Snapshot: _kept("tool_version"),
     snapshot.Contents: _kept("holds"),
-    snapshot.Limits: {**_kept("execute"), "schemas": _SCHEMA, "exclude_schemas": _SCHEMA},
     snapshot.Host: {"name": _HOST},
     snapshot.Limits: {**_kept("execute"), "schemas": _SCHEMA, "exclude_schemas": _SCHEMA},
     snapshot.Change: {**_kept("new vanished"), "notes": PROSE},
