@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import msgspec
 import psycopg
+import pytest
 
 from pgadvisor.analyze import analyze
 from pgadvisor.collect import collect
@@ -15,9 +18,11 @@ from pgadvisor.registry import load_rules
 from pgadvisor.snapshots.check import problem
 from pgadvisor.snapshots.redaction import redacted
 from pgadvisor.snapshots.redaction.arrays import elements
+from pgadvisor.snapshots.redaction.names import own_words
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
-from support.databases import Database
+from support.databases import Database, fresh_database
+from support.servers import SUPPORTED, Server
 
 # Values of rows, and constants in what is defined over them: none may be found again, whole or in part.
 CANARIES = (
@@ -84,6 +89,20 @@ STATEMENTS = (
 )
 
 
+# The oldest and the newest tell most of what differs; those between are left to make test-all.
+VERSIONS = [
+    pytest.param(major, id=f"postgres{major}", marks=() if major in (SUPPORTED[0], SUPPORTED[-1]) else pytest.mark.slow)
+    for major in sorted(SUPPORTED)
+]
+
+
+@pytest.fixture(params=VERSIONS)
+def each_database(request: pytest.FixtureRequest, old_server: Callable[[int], Server]) -> Iterator[Database]:
+    """A fresh database on each major in turn."""
+    with fresh_database(old_server(request.param)) as database:
+        yield database
+
+
 def collected(database: Database) -> Snapshot:
     """A snapshot of a database full of canaries."""
     database.execute(SCHEMA)
@@ -109,8 +128,8 @@ def told(report: Report) -> list[tuple[str, str, int]]:
     return [(finding.rule, finding.severity.value, len(finding.query_ids)) for finding in report.findings]
 
 
-def test_no_value_survives_and_the_same_is_found(any_database: Database) -> None:
-    snapshot = collected(any_database)
+def test_no_value_survives_and_the_same_is_found(each_database: Database) -> None:
+    snapshot = collected(each_database)
     # The test would prove nothing if the values had not been there.
     there = surviving(snapshot, CANARIES)
     assert {"canaryvalue", "canaryrare", "73512.9863", ".8827", "2019-03-17", "9d3f6c1e-5a77"} <= set(there)
@@ -126,7 +145,7 @@ def test_no_value_survives_and_the_same_is_found(any_database: Database) -> None
         assert told(analyze(made, Config(), rules)) == told(before)
         _keeps_order(snapshot, made)
         _keeps_equality(made)
-    assert surviving(made, (*NAMES, any_database.name)) == []
+    assert surviving(made, (*NAMES, each_database.name)) == []
     assert len(surviving(snapshot, NAMES)) > 5
     _same_shapes(snapshot, made)
 
@@ -188,17 +207,34 @@ SECRETS = (
 )
 
 
-def test_secrets_do_not_reach_a_snapshot(any_database: Database) -> None:
-    with psycopg.connect(any_database.dsn, autocommit=True) as connection:
+def test_secrets_do_not_reach_a_snapshot(each_database: Database) -> None:
+    with psycopg.connect(each_database.dsn, autocommit=True) as connection:
         connection.execute("SET pg_stat_statements.track_utility = on")
         connection.execute("DROP ROLE IF EXISTS keeper_role")
         for statement in SECRETS[:-1]:
             connection.execute(statement)
         try:
-            snapshot = collect(any_database.dsn, Config().collect)
+            snapshot = collect(each_database.dsn, Config().collect)
         finally:
             connection.execute(SECRETS[-1])
     texts = " ".join(text.text or "" for text in snapshot.statements.texts) if snapshot.statements else ""
     assert "keeper_role" in texts
     assert surviving(snapshot, (PASSWORD,)) == []
     assert any("text" in phrase for phrase in snapshot.contents.holds)
+
+
+OWN_WORDS = """
+SELECT word FROM pg_catalog.pg_get_keywords()
+UNION SELECT typname FROM pg_catalog.pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typname NOT LIKE '\\_%'
+UNION SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+UNION SELECT relname FROM pg_catalog.pg_class
+    WHERE relnamespace = 'information_schema'::regnamespace AND relkind IN ('r', 'v')
+"""
+
+
+def test_words_of_the_servers_own_are_known(old_server: Callable[[int], Server]) -> None:
+    """A keyword, type or function that is not known would be taken for a name of users, and renamed."""
+    with fresh_database(old_server(SUPPORTED[-1])) as database, psycopg.connect(database.dsn) as connection:
+        words = {str(word) for (word,) in connection.execute(OWN_WORDS)}
+    assert len(words) > 2000
+    assert {word for word in words if not word.startswith("pg_")} - own_words() == set()

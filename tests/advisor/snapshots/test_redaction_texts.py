@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgadvisor.snapshots.redaction.arrays import elements, mapped_array
+from pgadvisor.snapshots.redaction.arrays import elements, flat_array, flat_elements, mapped_array
 from pgadvisor.snapshots.redaction.literals import Texts
 from pgadvisor.snapshots.redaction.names import Names
-from pgadvisor.snapshots.redaction.numbers import made_up_numbers
-from pgadvisor.snapshots.redaction.opaque import codes
+from pgadvisor.snapshots.redaction.numbers import Numbers
+from pgadvisor.snapshots.redaction.opaque import Codes
 from pgadvisor.snapshots.redaction.values import Values
 
 
@@ -76,7 +76,11 @@ def test_no_literal_survives(context: str, text: str) -> None:
 
 @given(st.sets(st.decimals(min_value=0, max_value=10**12, places=3), max_size=60))
 def test_numbers_keep_their_order_and_length(values: set[Decimal]) -> None:
-    made = made_up_numbers(values)
+    numbers = Numbers()
+    for value in values:
+        numbers.add(value)
+    numbers.settle()
+    made = {value: numbers.of(value) for value in values}
     ordered = [Decimal(made[value]) for value in sorted(made)]
     assert ordered == sorted(set(ordered))
     assert all(len(str(int(value))) == len(str(int(Decimal(text)))) for value, text in made.items())
@@ -85,9 +89,35 @@ def test_numbers_keep_their_order_and_length(values: set[Decimal]) -> None:
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=40))
 def test_codes_follow_the_order_of_the_server(texts: list[str]) -> None:
-    made = codes(texts, [texts])
+    codes = Codes()
+    codes.note_chain(texts)
+    codes.settle()
+    made = {text: codes.of(text) for text in texts}
     assert [made[text] for text in texts] == sorted(made.values())
     assert len(set(made.values())) == len(texts)
+
+
+def noted(found: list[str | None], text: str | None) -> str | None:
+    found.append(text)
+    return text
+
+
+@given(st.lists(st.one_of(st.none(), st.text(), st.sampled_from(["NULL", "null", '"', "\\", '\\"', "a,b", " ", "{}"]))))
+def test_the_fast_way_through_an_array_leads_to_the_same(texts: list[str | None]) -> None:
+    literal = flat_array(texts)
+    found: list[str | None] = []
+    assert mapped_array(literal, lambda text: noted(found, text)) == literal
+    assert found == texts
+    assert flat_elements(literal) == texts
+
+
+@given(st.text(alphabet='{},"\\ aN1=[]:', max_size=12))
+def test_what_is_read_the_fast_way_is_read_so_the_other_way(literal: str) -> None:
+    found: list[str | None] = []
+    flat = flat_elements(literal)
+    whole = mapped_array(literal, lambda text: noted(found, text))
+    if flat is not None:
+        assert (whole, flat) == (flat_array(flat), found)
 
 
 @given(st.lists(st.text()))

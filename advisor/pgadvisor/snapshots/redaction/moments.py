@@ -87,7 +87,7 @@ def made_up_moments(moments: Iterable[Moment]) -> dict[Moment, Moment]:
         times[found[:3]].add(found.micros)
     made = {}
     for (year, month), members in days.items():
-        places = spread(len(members), 1, calendar.monthrange(year, month)[1] + 1, frozenset(members))
+        places = spread(len(members), 1, calendar.monthrange(year, month)[1] + 1, sorted(members))
         for day, new_day in zip(sorted(members), places, strict=True):
             new_times = made_up_times(times[year, month, day])
             for micros, new_micros in new_times.items():
@@ -99,7 +99,7 @@ def made_up_times(times: Iterable[int]) -> dict[int, int]:
     """For each time of day, in microseconds, another one, ascending; midnight stays, others get whole seconds."""
     found = sorted(set(times) - {0})
     unit = _MICRO if len(found) < _DAY_S else 1
-    taken = frozenset(micros // unit for micros in found)
+    taken = sorted({micros // unit for micros in found})
     places = spread(len(found), 1, _DAY_S * _MICRO // unit, taken)
     return {0: 0, **{micros: place * unit for micros, place in zip(found, places, strict=True)}}
 

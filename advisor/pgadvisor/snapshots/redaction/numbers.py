@@ -7,8 +7,10 @@ estimates move by less than one bin of a histogram, since bounds and constants m
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 
 # Whole numbers below are kept: they say how many, which of a few, or yes and no, and a rank among them hides nothing.
@@ -18,6 +20,8 @@ MAX_DIGITS = 400
 # Where a number would come to lie on another one of the snapshot it steps aside, so often at most.
 _STEPS = 64
 _NUMBER = re.compile(r"\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d+)?|\.\d[\d_]*(?:[eE][+-]?\d+)?")
+# So many digits are a whole number without further ado.
+PLAIN_DIGITS = 18
 _LIMITS = (32_768, 2_147_483_648, 9_223_372_036_854_775_808)
 
 
@@ -33,47 +37,120 @@ def number(text: str) -> Decimal | None:
     return value if value == 0 or abs(value.adjusted()) < MAX_DIGITS else None
 
 
-def spread(ranks: int, low: int, high: int, taken: frozenset[int] = frozenset()) -> list[int]:
-    """So many whole numbers, ascending and evenly from low up to below high, off the taken ones where there is room."""
-    places = [low + ((2 * rank + 1) * (high - low)) // (2 * ranks) for rank in range(ranks)]
-    ends = [*places[1:], high] if places else []
-    return [_beside(place, min(end, place + _STEPS), taken) for place, end in zip(places, ends, strict=True)]
+def spread(ranks: int, low: int, high: int, taken: Sequence[int] = ()) -> list[int]:
+    """So many whole numbers, ascending and evenly from low up to below high, off the taken ones where there is room.
+
+    The taken ones ascend as well.
+    """
+    return [place_of(rank, ranks, low, high, taken) for rank in range(ranks)]
 
 
-def _beside(place: int, end: int, taken: frozenset[int]) -> int:
-    return next((free for free in range(place, end) if free not in taken), place)
+def place_of(rank: int, ranks: int, low: int, high: int, taken: Sequence[int] = ()) -> int:
+    """The number at a rank among those of `spread`."""
+    width, twice = high - low, 2 * ranks
+    place = low + (2 * rank + 1) * width // twice
+    at = bisect_left(taken, place)
+    if at == len(taken) or taken[at] != place:
+        return place
+    end = low + (2 * rank + 3) * width // twice if rank + 1 < ranks else high
+    for free in range(place, min(end, place + _STEPS)):
+        if at == len(taken) or taken[at] != free:
+            return free
+        at += 1
+    return place
 
 
-def made_up_numbers(values: Iterable[Decimal]) -> dict[Decimal, str]:
-    """For each of the numbers (none below zero) another one, as text. Ascending, of as many digits before the point."""
-    found = set(values)
-    wholes = _wholes(sorted({int(value) for value in found}))
-    fractions: dict[int, set[Decimal]] = defaultdict(set)
-    for value in found:
-        if value != int(value):
-            fractions[int(value)].add(value - int(value))
-    made = {value: str(wholes[int(value)]) for value in found if value == int(value)}
-    for whole, parts in fractions.items():
+class Numbers:
+    """Numbers of none below zero: all are noted first, then each has another one, as text.
+
+    Those made up ascend with the numbers, and have as many digits before the point.
+    """
+
+    def __init__(self) -> None:
+        self._wholes: set[int] = set()
+        # Below what each class ends, and from what to what it reaches, with its members in their order.
+        self._ends: list[int] = []
+        self._classes: list[tuple[int, int, Sequence[int]]] = []
+        self._fractions: dict[Decimal, str] = {}
+
+    def note(self, text: str) -> bool:
+        """Remembers a number; False where the text is none."""
+        if text.isdecimal() and len(text) <= PLAIN_DIGITS:
+            self._wholes.add(int(text))
+            return True
+        value = number(text)
+        if value is not None:
+            self.add(value)
+        return value is not None
+
+    def note_all(self, texts: Iterable[str]) -> list[str]:
+        """Remembers the whole numbers among many texts; the rest, which may hold numbers of other spelling."""
+        rest = []
+        add = self._wholes.add
+        for text in texts:
+            if text.isdecimal() and len(text) <= PLAIN_DIGITS:
+                add(int(text))
+            else:
+                rest.append(text)
+        return rest
+
+    def add(self, value: Decimal) -> None:
+        """Remembers a number."""
+        whole = int(value)
+        self._wholes.add(whole)
+        if value != whole:
+            self._fractions.setdefault(value, "")
+
+    def settle(self) -> None:
+        """Makes up the numbers; none is noted after."""
+        ordered = sorted(self._wholes)
+        start = bisect_left(ordered, SMALL)
+        self._wholes = set(ordered[:start])
+        while start < len(ordered):
+            low, high = _class(ordered[start])
+            end = bisect_left(ordered, high, start)
+            members = ordered[start:end]
+            self._ends.append(high)
+            self._classes.append((low, high, array("q", members) if high <= _LIMITS[-1] else members))
+            start = end
+        by_whole: dict[int, set[Decimal]] = defaultdict(set)
+        for value in self._fractions:
+            by_whole[int(value)].add(value - int(value))
+        for whole, parts in by_whole.items():
+            self._settle_fractions(whole, sorted(parts))
+
+    def _settle_fractions(self, whole: int, parts: list[Decimal]) -> None:
         digits = max(len(f"{part:f}") - 2 for part in parts)
-        own = [int(part.scaleb(digits)) for part in sorted(parts)]
-        places = spread(len(own), 1, 10**digits, frozenset(own))
-        for part, place in zip(sorted(parts), places, strict=True):
-            made[whole + part] = f"{wholes[whole]}.{place:0{digits}d}"
-    return made
+        own = [int(part.scaleb(digits)) for part in parts]
+        places = spread(len(own), 1, 10**digits, own)
+        before = self.whole(whole)
+        for part, place in zip(parts, places, strict=True):
+            self._fractions[whole + part] = f"{before}.{place:0{digits}d}"
 
-
-def _wholes(values: list[int]) -> dict[int, int]:
-    taken = frozenset(values)
-    classes: dict[tuple[int, int], list[int]] = defaultdict(list)
-    made = {}
-    for value in values:
+    def whole(self, value: int) -> str:
+        """What stands for a whole number; 0 for one that was not noted."""
         if value < SMALL:
-            made[value] = value
-        else:
-            classes[_class(value)].append(value)
-    for (low, high), members in classes.items():
-        made.update(zip(members, spread(len(members), low, high, taken), strict=True))
-    return made
+            return str(value) if value in self._wholes else "0"
+        index = bisect_right(self._ends, value)
+        if index == len(self._classes):
+            return "0"
+        low, high, members = self._classes[index]
+        rank = bisect_left(members, value)
+        if rank == len(members) or members[rank] != value:
+            return "0"
+        return str(place_of(rank, len(members), low, high, members))
+
+    def made(self, text: str) -> str | None:
+        """What stands for a number; None for a text that is none."""
+        if text.isdecimal() and len(text) <= PLAIN_DIGITS:
+            return self.whole(int(text))
+        value = number(text)
+        return None if value is None else self.of(value)
+
+    def of(self, value: Decimal) -> str:
+        """What stands for a number."""
+        whole = int(value)
+        return self.whole(whole) if value == whole else self._fractions.get(value) or "0"
 
 
 def _class(value: int) -> tuple[int, int]:

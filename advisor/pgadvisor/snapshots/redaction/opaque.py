@@ -8,8 +8,9 @@ from __future__ import annotations
 import heapq
 import ipaddress
 import itertools
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 from pgadvisor.snapshots.redaction.numbers import spread
 
@@ -21,48 +22,83 @@ _BYTES_RANK = 8
 _UUID_BITS = 128
 
 
-def codes(texts: Iterable[str], chains: Sequence[Sequence[str]]) -> dict[str, str]:
-    """A code for each text. Codes ascend along each chain, a list that the server had sorted.
+class Codes:
+    """Texts: all are noted first, then each has a code. Codes ascend along each chain, which the server had sorted.
 
     A chain that contradicts those before it, since its column sorts by other rules, gives way where it does.
     """
-    ordered = _in_order(set(texts), chains)
-    digits = len(str(len(ordered)))
-    return {text: _code(rank, digits, len(text)) for rank, text in enumerate(ordered, start=1)}
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._chains: list[array[int]] = []
+        self._ranks = array("q")
+        self._digits = 1
+
+    def note(self, texts: Iterable[str]) -> None:
+        """Remembers texts."""
+        numbers = self._numbers
+        for text in texts:
+            if text not in numbers:
+                numbers[text] = len(numbers)
+
+    def note_chain(self, texts: Iterable[str]) -> None:
+        """Remembers texts, and their order."""
+        chain = tuple(texts)
+        self.note(chain)
+        self._chains.append(array("q", (self._numbers[text] for text in chain)))
+
+    def settle(self) -> None:
+        """Makes up the codes; none is noted after."""
+        texts = list(self._numbers)
+        # From here on a text goes by its place among all, sorted by case only where nothing else tells two apart.
+        by_place = sorted(range(len(texts)), key=lambda number: (texts[number].casefold(), texts[number]))
+        places = _inverse(by_place)
+        chains = [array("q", (places[number] for number in chain)) for chain in self._chains]
+        self._chains = []
+        self._ranks = array("q", bytes(8 * len(texts)))
+        for rank, place in enumerate(_in_order(len(texts), chains), start=1):
+            self._ranks[by_place[place]] = rank
+        self._digits = len(str(len(texts)))
+
+    def of(self, text: str) -> str:
+        """The code of a text. Raises KeyError for one that was not noted."""
+        code = f"{LETTER}{self._ranks[self._numbers[text]]:0{self._digits}d}"
+        return code.ljust(min(len(text), MAX_LENGTH), FILLING)
 
 
-def _code(rank: int, digits: int, length: int) -> str:
-    return f"{LETTER}{rank:0{digits}d}".ljust(min(length, MAX_LENGTH), FILLING)
+def _inverse(places: Sequence[int]) -> array[int]:
+    inverse = array("q", bytes(8 * len(places)))
+    for index, place in enumerate(places):
+        inverse[place] = index
+    return inverse
 
 
-def _in_order(texts: set[str], chains: Sequence[Sequence[str]]) -> list[str]:
-    """The texts, sorted by case only where nothing else tells them apart, unless the chains say otherwise."""
-    after: dict[str, set[str]] = defaultdict(set)
-    waiting: dict[str, int] = dict.fromkeys(texts, 0)
-    for chain in chains:
-        for before, then in itertools.pairwise(chain):
-            if before != then and then not in after[before]:
-                after[before].add(then)
-                waiting[then] += 1
-    keys = {text: (text.casefold(), text) for text in texts}
-    ready = [keys[text] for text in texts if not waiting[text]]
-    blocked = [keys[text] for text in texts if waiting[text]]
-    heapq.heapify(ready)
-    heapq.heapify(blocked)
-    done: set[str] = set()
-    ordered: list[str] = []
-    while ready or blocked:
+def _in_order(count: int, chains: Iterable[Sequence[int]]) -> Iterator[int]:
+    """The numbers below a count, ascending unless chains of them say otherwise."""
+    edges = {before * count + then for chain in chains for before, then in itertools.pairwise(chain) if before != then}
+    waiting = array("q", bytes(8 * count))
+    after = array("q", sorted(edges))
+    for edge in after:
+        waiting[edge % count] += 1
+    ready = [number for number in range(count) if not waiting[number]]
+    blocked = iter([number for number in range(count) if waiting[number]])
+    done = bytearray(count)
+    while True:
         # Where chains go round in a circle, the circle is cut at its first text.
-        _, text = heapq.heappop(ready or blocked)
-        if text in done:
+        number = heapq.heappop(ready) if ready else next(blocked, -1)
+        if number < 0:
+            return
+        if done[number]:
             continue
-        done.add(text)
-        ordered.append(text)
-        for then in after[text]:
+        done[number] = 1
+        yield number
+        at = bisect_left(after, number * count)
+        while at < len(after) and after[at] < (number + 1) * count:
+            then = after[at] % count
+            at += 1
             waiting[then] -= 1
-            if not waiting[then] and then not in done:
-                heapq.heappush(ready, keys[then])
-    return ordered
+            if not waiting[then] and not done[then]:
+                heapq.heappush(ready, then)
 
 
 def uuids(texts: Iterable[str]) -> dict[str, str]:

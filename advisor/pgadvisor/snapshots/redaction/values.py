@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import enum
 import re
-from collections import defaultdict
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 from pgadvisor.snapshots.redaction import moments, numbers, opaque
-from pgadvisor.snapshots.redaction.moments import Moment
 from pgadvisor.snapshots.redaction.names import Names
 
 
@@ -33,6 +32,9 @@ class ValueKind(enum.Enum):
     RANGE = "range"
     OPAQUE = "opaque"
     LABEL = "label"
+
+    # Members are single, and enum's own hash of their names would be most of a look-up by kind.
+    __hash__ = object.__hash__
 
 
 _KINDS = {
@@ -63,10 +65,20 @@ _WORDS_OF_TYPES = {
 }
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
+# How a text of a kind is read; None for what is not spelt like one.
+_READERS: Mapping[ValueKind, Callable[[str], object]] = {
+    ValueKind.MOMENT: moments.moment,
+    ValueKind.TIME: moments.time_of_day,
+    ValueKind.INTERVAL: moments.interval_seconds,
+    ValueKind.UUID: lambda text: True if _UUID.fullmatch(text) else None,
+    ValueKind.BYTES: lambda text: True if text.startswith("\\x") else None,
+    ValueKind.ADDRESS: lambda text: True if opaque.address(text) is not None else None,
+}
 _KEPT_WORDS = frozenset(("", "infinity", "-infinity", "NaN", "Infinity", "-Infinity", "empty", "{}"))
 _TRUTHS = frozenset(("t", "f", "true", "false"))
 
 
+@lru_cache(maxsize=4096)
 def kind_of_type(name: str, category: str = "") -> ValueKind | None:
     """What values of a type are, by its bare name or its spelling in SQL; None where that has to be told by looks."""
     bare = re.sub(r"\(.*?\)", "", name).strip().removeprefix("pg_catalog.").lower()
@@ -84,6 +96,8 @@ def kind_of_type(name: str, category: str = "") -> ValueKind | None:
 
 def kind_of_looks(text: str) -> ValueKind:
     """What a value seems to be."""
+    if text.isdecimal() and len(text) < numbers.MAX_DIGITS:
+        return ValueKind.NUMBER
     if numbers.number(text.removeprefix("-")) is not None:
         return ValueKind.NUMBER
     if moments.moment(text) is not None:
@@ -97,8 +111,14 @@ def kind_of_looks(text: str) -> ValueKind:
 
 def kind_of_all(texts: Sequence[str]) -> ValueKind:
     """What the values of one column are, whose type says nothing: what all of them seem to be, else opaque."""
-    kinds = {kind_of_looks(text) for text in texts if text not in _KEPT_WORDS}
-    return kinds.pop() if len(kinds) == 1 else ValueKind.OPAQUE
+    kind = None
+    for text in texts:
+        if text not in _KEPT_WORDS:
+            looks = kind_of_looks(text)
+            if kind is not None and looks is not kind:
+                return ValueKind.OPAQUE
+            kind = looks
+    return kind or ValueKind.OPAQUE
 
 
 class Values:
@@ -107,34 +127,35 @@ class Values:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._settled = False
-        self._chains: list[tuple[str, ...]] = []
-        self._found: dict[ValueKind, dict[str, None]] = defaultdict(dict)
-        self._numbers: dict[Decimal, str] = {}
-        self._moments: dict[Moment, Moment] = {}
-        self._times: dict[int, int] = {}
-        self._made: dict[ValueKind, dict[str, str]] = {}
-        self._codes: dict[str, str] = {}
-        self._known: dict[ValueKind, frozenset[str]] = {}
+        self._numbers = numbers.Numbers()
+        self._codes = opaque.Codes()
+        # What each text of a kind with an order of its own says, and then what stands for it.
+        self._found: dict[ValueKind, dict[str, Any]] = {kind: {} for kind in _READERS}
+        self._made: dict[ValueKind, dict[str, str]] = self._found
+        self._only_columns = True
+        self._texts_of_columns: set[str] = set()
+        self._intervals_of_columns: frozenset[str] = frozenset()
 
     def note_columns(self) -> None:
         """Says that the values met so far are all that columns hold: what follows are constants in texts."""
-        self._known = {kind: frozenset(self._found[kind]) for kind in (ValueKind.TEXT, ValueKind.INTERVAL)}
+        self._only_columns = False
+        self._intervals_of_columns = frozenset(self._found[ValueKind.INTERVAL])
 
     def is_text(self, text: str) -> bool:
         """Whether a column of texts holds it."""
-        return text in self._known.get(ValueKind.TEXT, ())
+        return not self._only_columns and text in self._texts_of_columns
 
     def is_interval(self, text: str) -> bool:
         """Whether a column of intervals holds it."""
-        return text in self._known.get(ValueKind.INTERVAL, ())
+        return text in self._intervals_of_columns
 
     def wants_order(self, kind: ValueKind) -> bool:
         """Whether the order of values of a kind is the server's alone to tell, and has not been told yet."""
-        return not self._known and kind in (ValueKind.TEXT, ValueKind.OPAQUE)
+        return self._only_columns and kind in (ValueKind.TEXT, ValueKind.OPAQUE)
 
-    def in_order(self, texts: Sequence[str]) -> None:
+    def in_order(self, texts: Iterable[str | None]) -> None:
         """Remembers the order in which the server sorted texts."""
-        self._chains.append(tuple(text for text in texts if text not in _KEPT_WORDS))
+        self._codes.note_chain(text for text in texts if text is not None and text not in _KEPT_WORDS)
 
     def replaced(self, kind: ValueKind, text: str) -> str:
         """What stands for a value; itself until all are known."""
@@ -144,31 +165,58 @@ class Values:
             return text
         if kind is ValueKind.RANGE:
             return self._range(text)
-        kind = self._fitting(kind, text)
-        if not self._settled:
-            self._found[kind][text] = None
-            return text
-        return self._replacement(kind, text)
+        if self._settled:
+            return self._replacement(kind, text)
+        self._note(kind, text)
+        return text
 
-    def _fitting(self, kind: ValueKind, text: str) -> ValueKind:
-        """The kind itself, if the text is spelt like one of it."""
-        fits = True
-        match kind:
-            case ValueKind.NUMBER:
-                fits = numbers.number(text.removeprefix("-")) is not None
-            case ValueKind.MOMENT:
-                fits = moments.moment(text) is not None
-            case ValueKind.TIME:
-                fits = moments.time_of_day(text) is not None
-            case ValueKind.INTERVAL:
-                fits = moments.interval_seconds(text) is not None
-            case ValueKind.UUID:
-                fits = _UUID.fullmatch(text) is not None
-            case ValueKind.ADDRESS:
-                fits = opaque.address(text) is not None
-            case ValueKind.BYTES:
-                fits = text.startswith("\\x")
-        return kind if fits else ValueKind.OPAQUE
+    def all_replaced(self, kind: ValueKind, texts: Sequence[str | None]) -> Sequence[str | None]:
+        """What stands for each of many values, of which NULL is None and stays so."""
+        if not self._settled:
+            self._note_all(kind, [text for text in texts if text is not None])
+            return texts
+        if kind is ValueKind.NUMBER:
+            whole, replaced = self._numbers.whole, self._replacement
+            return [
+                whole(int(text))
+                if text is not None and text.isdecimal() and len(text) <= numbers.PLAIN_DIGITS
+                else (text if text is None or text in _KEPT_WORDS else replaced(kind, text))
+                for text in texts
+            ]
+        if kind is ValueKind.TEXT or kind is ValueKind.OPAQUE:
+            code = self._codes.of
+            return [text if text is None or text in _KEPT_WORDS else code(text) for text in texts]
+        made = self._made.get(kind, {})
+        return [None if text is None else made.get(text) or self.replaced(kind, text) for text in texts]
+
+    def _note_all(self, kind: ValueKind, texts: list[str]) -> None:
+        """Remembers many values."""
+        if kind is ValueKind.TEXT or kind is ValueKind.OPAQUE:
+            known = [text for text in texts if text not in _KEPT_WORDS]
+            self._codes.note(known)
+            if kind is ValueKind.TEXT and self._only_columns:
+                self._texts_of_columns.update(known)
+            return
+        found = self._found.get(kind, {})
+        for text in self._numbers.note_all(texts) if kind is ValueKind.NUMBER else texts:
+            if text not in found:
+                self.replaced(kind, text)
+
+    def _note(self, kind: ValueKind, text: str) -> None:
+        """Remembers a value as one of the kind if it is spelt like one, else as a text of no order known here."""
+        found = self._found.get(kind)
+        if found is not None:
+            if text in found:
+                return
+            meaning = _READERS[kind](text)
+            if meaning is not None:
+                found[text] = meaning
+                return
+        elif kind is ValueKind.NUMBER and self._numbers.note(text.removeprefix("-")):
+            return
+        elif kind is ValueKind.TEXT and self._only_columns:
+            self._texts_of_columns.add(text)
+        self._codes.note((text,))
 
     def _range(self, text: str) -> str:
         """Ranges and multiranges by their bounds."""
@@ -183,41 +231,38 @@ class Values:
         return _RANGE.sub(lambda match: match[1] + bound(match[2]) + "," + bound(match[3]) + match[4], text)
 
     def settle(self) -> None:
-        """Makes up what stands for each value met so far."""
+        """Makes up what stands for each value met so far. It takes the place of what was found, to save the room."""
+        self._numbers.settle()
+        self._codes.settle()
         found = self._found
-        absolutes = (numbers.number(text.removeprefix("-")) for text in found[ValueKind.NUMBER])
-        self._numbers = numbers.made_up_numbers(value for value in absolutes if value is not None)
-        known = (moments.moment(text) for text in found[ValueKind.MOMENT])
-        self._moments = moments.made_up_moments(each for each in known if each is not None)
-        times = (moments.time_of_day(text) for text in found[ValueKind.TIME])
-        self._times = moments.made_up_times(each for each in times if each is not None)
-        lengths = {text: moments.interval_seconds(text) or 0 for text in found[ValueKind.INTERVAL]}
-        seconds = numbers.made_up_numbers(Decimal(each) for each in lengths.values())
-        self._made = {
-            ValueKind.UUID: opaque.uuids(found[ValueKind.UUID]),
-            ValueKind.BYTES: opaque.byte_strings(found[ValueKind.BYTES]),
-            ValueKind.ADDRESS: opaque.addresses(found[ValueKind.ADDRESS]),
-            ValueKind.INTERVAL: {text: f"{seconds[Decimal(each)]} seconds" for text, each in lengths.items()},
-        }
-        coded = [*found[ValueKind.TEXT], *found[ValueKind.OPAQUE], *found[ValueKind.JSON]]
-        self._codes = opaque.codes((*coded, *(text for chain in self._chains for text in chain)), self._chains)
+        known = moments.made_up_moments(found[ValueKind.MOMENT].values())
+        _put(found[ValueKind.MOMENT], lambda text, moment: moments.spelled_like(text, known[moment]))
+        times = moments.made_up_times(found[ValueKind.TIME].values())
+        _put(found[ValueKind.TIME], lambda text, micros: moments.time_like(text, times[micros]))
+        seconds = numbers.Numbers()
+        for length in found[ValueKind.INTERVAL].values():
+            seconds.note(str(length))
+        seconds.settle()
+        _put(found[ValueKind.INTERVAL], lambda _, length: f"{seconds.whole(length)} seconds")
+        uuids = opaque.uuids(found[ValueKind.UUID])
+        _put(found[ValueKind.UUID], lambda text, _: uuids[text.lower()])
+        found[ValueKind.BYTES] = opaque.byte_strings(found[ValueKind.BYTES])
+        found[ValueKind.ADDRESS] = opaque.addresses(found[ValueKind.ADDRESS])
         self._settled = True
 
     def _replacement(self, kind: ValueKind, text: str) -> str:
-        match kind:
-            case ValueKind.NUMBER:
-                value = numbers.number(text.removeprefix("-"))
-                sign = "-" if text.startswith("-") else ""
-                return sign + ("0" if value is None else self._numbers.get(value, "0"))
-            case ValueKind.MOMENT:
-                found = moments.moment(text)
-                return "epoch" if found is None else moments.spelled_like(text, self._moments[found])
-            case ValueKind.TIME:
-                return moments.time_like(text, self._times[moments.time_of_day(text) or 0])
-            case ValueKind.UUID:
-                return self._made[kind][text.lower()]
-            case ValueKind.TEXT | ValueKind.OPAQUE:
-                return self._codes[text]
-            case ValueKind.JSON:
-                return f'{{"{opaque.LETTER}": "{self._codes[text].rstrip(opaque.FILLING)}"}}'
-        return self._made[kind][text]
+        if kind in self._made:
+            made = self._made[kind].get(text)
+            return self._codes.of(text) if made is None else made
+        if kind is ValueKind.NUMBER:
+            made = self._numbers.made(text.removeprefix("-"))
+            if made is not None:
+                return "-" + made if text.startswith("-") else made
+        elif kind is ValueKind.JSON:
+            return f'{{"{opaque.LETTER}": "{self._codes.of(text).rstrip(opaque.FILLING)}"}}'
+        return self._codes.of(text)
+
+
+def _put(found: dict[str, Any], make: Callable[[str, Any], str]) -> None:
+    for text, meaning in found.items():
+        found[text] = make(text, meaning)

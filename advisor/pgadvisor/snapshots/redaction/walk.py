@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import enum
+import operator
 import re
+import typing
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -37,6 +41,14 @@ _SQL_LANGUAGES = frozenset(("sql", "plpgsql"))
 M = TypeVar("M", bound=Model)
 
 
+class Phase(enum.Enum):
+    """What is done on one way through a snapshot."""
+
+    NAMING = "names are noted"
+    NOTING = "values are noted, and names that stand in texts alone"
+    REPLACING = "values and names are replaced"
+
+
 class Walk:
     """One snapshot on its way to a redacted one: first its values and names are noted, then they are replaced."""
 
@@ -52,8 +64,7 @@ class Walk:
         }
         self.texts = Texts(self._values, self._names, {name: kind for name, kind in kinds.items() if kind}, labels)
         self._columns = ColumnValues(snapshot, self.texts)
-        self._naming = True
-        self._settled = False
+        self._phase = Phase.NAMING
         self._known_names = _known_names(snapshot)
         self._extensions = _WITH_SETTINGS | {extension.name for extension in snapshot.server.extensions}
         self._snapshot = snapshot
@@ -66,39 +77,34 @@ class Walk:
         for extended in self._snapshot.catalog.extended_statistics:
             self._columns.extended(extended)
         self._values.note_columns()
-        self._naming = False
+        self._phase = Phase.NOTING
         self._model(self._snapshot)
         self._values.settle()
         self._names.settle()
-        self._settled = True
+        self._phase = Phase.REPLACING
         return self._model(self._snapshot)
 
     def _model(self, model: M) -> M:
-        treatments = fields.TREATMENTS.get(type(model), {})
         changed: dict[str, Any] = {}
-        for field in model.__struct_fields__:
-            value = getattr(model, field)
-            new = self._field(value, treatments.get(field))
+        for name, treatment in _plan(type(model), self._phase):
+            value = getattr(model, name)
+            new = self._field(value, treatment)
             if new is not value:
-                changed[field] = new
+                changed[name] = new
         made = msgspec.structs.replace(model, **changed) if changed else model
-        return made if self._naming else cast("M", self._special(made, model))
+        return made if self._phase is Phase.NAMING else cast("M", self._special(made, model))
 
     def _field(self, value: object, treatment: str | None) -> object:
-        if isinstance(value, Model):
-            return self._model(value)
+        if type(value) is str:
+            return value if treatment is None else self._text(value, treatment)
         if isinstance(value, tuple):
-            made = tuple(self._field(each, treatment) for each in value)
-            return value if all(new is old for new, old in zip(made, value, strict=True)) else made
-        if type(value) is not str or treatment is None:
-            return value
-        return self._text(value, treatment)
+            made = tuple([self._field(each, treatment) for each in value])
+            return value if all(map(operator.is_, made, value)) else made
+        return self._model(value) if isinstance(value, Model) else value
 
     def _text(self, text: str, treatment: str) -> str:
         if treatment.startswith(fields.NAME):
             return self._names.of(treatment.removeprefix(fields.NAME), text)
-        if self._naming or treatment in (fields.KEPT, fields.SPECIAL):
-            return text
         match treatment:
             case fields.SQL:
                 return self.texts.sql(text)
@@ -117,7 +123,7 @@ class Walk:
         """What takes more than a look at one text."""
         replace = msgspec.structs.replace
         match model:
-            case PgStats() | ExtendedStatistics() if not self._settled:
+            case PgStats() | ExtendedStatistics() if self._phase is Phase.NOTING:
                 return made  # their values were noted first of all
             case PgStats():
                 return self._columns.statistics(model)
@@ -170,6 +176,44 @@ class Walk:
         inner = match[0][1:-1]
         known = all(part.strip('"') in self._known_names for part in inner.split("."))
         return match[0] if known else f"{match[0][0]}{MASK}{match[0][0]}"
+
+
+@cache
+def _plan(model: type[Model], phase: Phase) -> tuple[tuple[str, str | None], ...]:
+    """The fields of a model that a phase has to look at, with what is made of a text there."""
+    treatments = fields.TREATMENTS.get(model, {})
+    plan = []
+    for field, kind in typing.get_type_hints(model).items():
+        if field not in model.__struct_fields__:
+            continue
+        treatment = treatments.get(field)
+        if treatment in (fields.KEPT, fields.SPECIAL) or (treatment and not _has_part(treatment, phase)):
+            treatment = None
+        if treatment is not None or any(_is_looked_at(each, phase) for each in _models_within(kind)):
+            plan.append((field, treatment))
+    return tuple(plan)
+
+
+def _has_part(treatment: str, phase: Phase) -> bool:
+    """Whether texts of a treatment are looked at in a phase."""
+    match phase:
+        case Phase.NAMING:
+            return treatment.startswith(fields.NAME)
+        case Phase.NOTING:
+            return treatment == fields.SQL
+    return True
+
+
+def _is_looked_at(model: type[Model], phase: Phase) -> bool:
+    special = fields.SPECIAL in fields.TREATMENTS.get(model, {}).values()
+    return (special and phase is not Phase.NAMING) or bool(_plan(model, phase))
+
+
+def _models_within(kind: object) -> list[type[Model]]:
+    """The models that a value of an annotated type may be made of, at first hand."""
+    if isinstance(kind, type) and issubclass(kind, Model):
+        return [kind]
+    return [model for part in typing.get_args(kind) for model in _models_within(part)]
 
 
 def _base_kind(type_name: str | None) -> ValueKind | None:
