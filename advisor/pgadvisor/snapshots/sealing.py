@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from pgadvisor.masking import MASK
+from pgadvisor.model.activity import SessionState, StandbyState
 from pgadvisor.model.base import Model
 from pgadvisor.model.objects import Function
 from pgadvisor.model.plans import ObservedPlan
@@ -22,7 +23,7 @@ from pgadvisor.workload.secrets import is_secret_setting, without_secrets
 
 M = TypeVar("M", bound=Model)
 
-_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function)
+_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, StandbyState)
 
 
 def sealed(snapshot: Snapshot) -> Snapshot:
@@ -87,6 +88,9 @@ def _special(model: Model) -> dict[str, Any]:
         return {"plan": _plan(model.plan)}
     if isinstance(model, Function):
         return {"configuration": tuple(map(_assignment, model.configuration))}
+    # Some clients put their command line there.
+    if isinstance(model, SessionState | StandbyState) and is_secret_setting("", model.application or ""):
+        return {"application": MASK}
     return {}
 
 
