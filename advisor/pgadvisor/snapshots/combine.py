@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
+from pgadvisor.model.coverage import Fact, Gap
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.snapshots.delta import between
 from pgadvisor.snapshots.merge import merge
@@ -76,7 +77,22 @@ def _combined(group: Sequence[Snapshot]) -> Snapshot:
             f"Some of the snapshots are of an interval and {look(first)} is not, so they cannot be added up. "
             "Take two looks at each server."
         )
-    return merge([looks[-1] for looks in nodes])
+    return _with_left_aside(merge([looks[-1] for looks in nodes]), [each for looks in nodes for each in looks[:-1]])
+
+
+def _with_left_aside(merged: Snapshot, left: Sequence[Snapshot]) -> Snapshot:
+    """Says which looks are not in it, for there was no earlier one at every server."""
+    if not left:
+        return merged
+    gap = Gap(
+        fact=Fact.TABLE_COUNTERS,
+        scope="earlier looks",
+        reason=f"Left aside was {', '.join(map(look, left))}, since not every server was looked at before: all is "
+        "counted since the last reset",
+        remedy="Take two looks at each server.",
+    )
+    coverage = msgspec.structs.replace(merged.coverage, gaps=(*merged.coverage.gaps, gap))
+    return msgspec.structs.replace(merged, coverage=coverage)
 
 
 def _grouped_by_node(group: Sequence[Snapshot]) -> list[list[Snapshot]]:

@@ -76,6 +76,8 @@ def test_two_looks_at_one_of_two_servers_give_the_totals_of_both() -> None:
     (made,) = combine([look(orders(5)), look(orders(6), 60), standby(20, 1)])
     assert scans(made) == 26
     assert made.change is None
+    (gap,) = (gap for gap in made.coverage.gaps if gap.scope == "earlier looks")
+    assert "the one of shop on db1.example.org:5432 at 2026-03-01 00:00:00 UTC" in gap.reason
 
 
 def test_other_databases_and_clusters_stay_by_themselves() -> None:
