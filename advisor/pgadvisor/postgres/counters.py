@@ -21,7 +21,7 @@ from pgadvisor.model.counters import (
     Window,
 )
 from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
-from pgadvisor.postgres.batches import Batches, Target
+from pgadvisor.postgres.batches import Batches, Misses, Target
 from pgadvisor.postgres.reader import Reader, convert
 
 _RESETS = (
@@ -107,20 +107,45 @@ def read_sizes(reader: Reader) -> None:
     if counters is None:
         return
     reader.present(Fact.SIZES, Presence.ABSENT)
-    batches = Batches(reader, Fact.SIZES, "sizes", "sizes")
+    misses = Misses()
+    batches = Batches(reader, Fact.SIZES, "sizes", "sizes", misses=misses)
     targets = _with_storage(reader.into.catalog)
-    batches.ask(targets)
+    try:
+        batches.collect(targets)
+        rows = _with_indexes(batches, reader.into.catalog)
+    finally:
+        reader.into.gaps += misses.gaps(Fact.SIZES)
     database = reader.rows(
         Fact.SIZES, "database_size", "the size of the database", remedy="GRANT pg_read_all_stats to the role."
     )
     reader.into.counters = msgspec.structs.replace(
         counters,
-        sizes=tuple(sorted(convert(batches.rows, RelationSize), key=lambda size: size.oid)),
+        sizes=tuple(sorted(convert(rows, RelationSize), key=lambda size: size.oid)),
         database_size_bytes=database[0]["database_size_bytes"] if database else None,
     )
     if len(batches.missing) == len(targets) and (targets or reader.into.presence[Fact.CATALOG] is Presence.ABSENT):
         return
     reader.present(Fact.SIZES, Presence.PARTIAL if batches.missing or not database else Presence.PRESENT)
+
+
+def _with_indexes(batches: Batches, catalog: Catalog) -> list[dict[str, Any]]:
+    """The sizes with those of indexes added to their tables'; a table of which one is missing is missing as well."""
+    rows = {row["oid"]: row for row in batches.rows}
+    of_indexes = {index.oid: rows[index.oid]["total_bytes"] for index in catalog.indexes if index.oid in rows}
+    names = {relation.oid: qualified(relation.schema, relation.name) for relation in catalog.relations}
+    for index in catalog.indexes:
+        table = rows.get(index.table_oid)
+        if table is None:
+            continue
+        if index.oid not in batches.missing:
+            # One that was dropped in the meantime has no size.
+            table["total_bytes"] += of_indexes.get(index.oid, 0)
+            continue
+        del rows[index.table_oid]
+        batches.missing.add(index.table_oid)
+        reason = "The size of one of its indexes could not be read, and so not its own"
+        batches.misses.add([names[index.table_oid]], reason, "", GapKind.OTHER)
+    return list(rows.values())
 
 
 def _with_storage(catalog: Catalog) -> list[Target]:
@@ -130,7 +155,7 @@ def _with_storage(catalog: Catalog) -> list[Target]:
         if relation.kind in (RelationKind.TABLE, RelationKind.MATERIALIZED_VIEW)
     }
     indexes = [index for index in catalog.indexes if index.table_oid in tables]
-    # A table's total opens its indexes as well.
+    # A table's total needs those of its indexes.
     opened = {oid: {oid} for oid in tables}
     for index in indexes:
         opened[index.table_oid].add(index.oid)
