@@ -9,7 +9,8 @@ from __future__ import annotations
 import calendar
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from pgadvisor.snapshots.redaction.numbers import spread
@@ -36,16 +37,32 @@ class Moment(NamedTuple):
     micros: int
 
 
+class MadeUpDay(NamedTuple):
+    """What stands for a day: another date, and for its times of day in microseconds other ones."""
+
+    date: str
+    times: dict[int, int]
+
+
 def moment(text: str) -> Moment | None:
     """A date or timestamp in ISO style, its zone aside; None for other texts."""
     match = _MOMENT.fullmatch(text)
     if match is None:
         return None
-    year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
-    if not (year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+    date = _date(text[:10])
+    if date is None:
         return None
     micros = _micros(match) if match["time"] else 0
-    return None if micros is None else Moment(year, month, day, micros)
+    return None if micros is None else Moment(*date, micros)
+
+
+@lru_cache(maxsize=65_536)
+def _date(text: str) -> tuple[int, int, int] | None:
+    """Year, month and day of an ISO date; None for a day that there is not."""
+    year, month, day = map(int, text.split("-"))
+    if year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
+        return year, month, day
+    return None
 
 
 def time_of_day(text: str) -> int | None:
@@ -71,27 +88,28 @@ def interval_seconds(text: str) -> int | None:
 
 
 def _micros(match: re.Match[str]) -> int | None:
-    hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
+    hours, minutes, seconds, fractions = match.group("hour", "minute", "second", "fraction")
+    hour, minute, second = int(hours), int(minutes), int(seconds or 0)
     if hour > 24 or minute > 59 or second > 60:
         return None
-    fraction = int((match["fraction"] or "").ljust(6, "0") or 0)
+    fraction = int(fractions.ljust(6, "0")) if fractions else 0
     return min((hour * 3600 + minute * 60 + second) * _MICRO + fraction, _DAY_S * _MICRO - 1)
 
 
-def made_up_moments(moments: Iterable[Moment]) -> dict[Moment, Moment]:
-    """For each moment another one of its month, ascending; midnight stays midnight."""
-    days: dict[tuple[int, int], set[int]] = defaultdict(set)
+def made_up_moments(moments: Iterable[Moment]) -> dict[tuple[int, int, int], MadeUpDay]:
+    """For each day another one of its month, ascending, with its times; midnight stays midnight."""
     times: dict[tuple[int, int, int], set[int]] = defaultdict(set)
-    for found in moments:
-        days[found.year, found.month].add(found.day)
-        times[found[:3]].add(found.micros)
+    for year, month, day, micros in moments:
+        times[year, month, day].add(micros)
+    days: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for year, month, day in sorted(times):
+        days[year, month].append(day)
     made = {}
     for (year, month), members in days.items():
-        places = spread(len(members), 1, calendar.monthrange(year, month)[1] + 1, sorted(members))
-        for day, new_day in zip(sorted(members), places, strict=True):
+        places = spread(len(members), 1, calendar.monthrange(year, month)[1] + 1, members)
+        for day, new_day in zip(members, places, strict=True):
             new_times = made_up_times(times[year, month, day])
-            for micros, new_micros in new_times.items():
-                made[Moment(year, month, day, micros)] = Moment(year, month, new_day, new_micros)
+            made[year, month, day] = MadeUpDay(f"{year:04d}-{month:02d}-{new_day:02d}", new_times)
     return made
 
 
@@ -104,13 +122,14 @@ def made_up_times(times: Iterable[int]) -> dict[int, int]:
     return {0: 0, **{micros: place * unit for micros, place in zip(found, places, strict=True)}}
 
 
-def spelled_like(text: str, made: Moment) -> str:
-    """A moment in the style of the text it replaces: with a time or without, with the same zone."""
+def spelled_like(text: str, found: Moment, made: Mapping[tuple[int, int, int], MadeUpDay]) -> str:
+    """What stands for a moment, in the style of its text: with a time or without, with the same zone."""
+    date, times = made[found[:3]]
+    if len(text) == len(date):
+        return date
     match = _MOMENT.fullmatch(text)
-    date = f"{made.year:04d}-{made.month:02d}-{made.day:02d}"
-    if match is None or not match["time"]:
-        return date + ((match and match["zone"]) or "")
-    return f"{date}{match['time'][0]}{clock(made.micros)}{match['zone'] or ''}"
+    time, zone = ("", "") if match is None else match.group("time", "zone")
+    return f"{date}{time[0]}{clock(times[found.micros])}{zone or ''}" if time else date + (zone or "")
 
 
 def time_like(text: str, micros: int) -> str:

@@ -7,11 +7,14 @@ nothing, and a text must keep its meaning.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from functools import cache
 from importlib import resources
 
 _NUMBERED = re.compile(r"(.+)(_\d+)")
 _IN_QUOTES = re.compile(r"\"((?:[^\"]|\"\")*)\"|'([^']*)'|([^\W\d][\w$]*)")
+# Texts so long are remembered with what became of them.
+_SHORT = 100
 _PLAIN = re.compile(r"[^\W\d][\w$]*")
 # Words of plans, sentences and EXTRACT that are no keywords, and names that every database has.
 _COMMON = frozenset(
@@ -103,14 +106,16 @@ class Names:
         self._settled = False
         self._made: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-        # Names that are no plain words, the longest first.
-        self._odd: re.Pattern[str] | None = None
+        # How long the names are that are no plain words, by their first letters.
+        self._odd: dict[str, set[int]] = defaultdict(set)
+        self._within: dict[str, str] = {}
 
     def settle(self) -> None:
         """Replaces names from here on."""
         self._settled = True
-        odd = sorted((name for name in self._made if not _PLAIN.fullmatch(name)), key=lambda name: (-len(name), name))
-        self._odd = re.compile("|".join(map(re.escape, odd))) if odd else None
+        for name in self._made:
+            if not _PLAIN.fullmatch(name):
+                self._odd[name[0]].add(len(name))
 
     def of(self, kind: str, name: str) -> str:
         """What stands for a name."""
@@ -146,7 +151,14 @@ class Names:
         """SQL in which names that are known stand, quoted where they must be, such as a qualified name or a type."""
         if not self.enabled or not self._settled:
             return text
-        return _IN_QUOTES.sub(self._known, text)
+        return self._within.get(text) or self._noted_within(text)
+
+    def _noted_within(self, text: str) -> str:
+        """Remembers what became of a text if it is short, as types are, of which there are few."""
+        made = _IN_QUOTES.sub(self._known, text)
+        if len(text) <= _SHORT:
+            self._within[text] = made
+        return made
 
     def within_prose(self, text: str) -> str:
         """A sentence in which names that are known stand, quoted or not."""
@@ -155,7 +167,22 @@ class Names:
         if text in self._made:
             return self._made[text]
         text = _IN_QUOTES.sub(self._known, text)
-        return text if self._odd is None else self._odd.sub(lambda match: self._made[match[0]], text)
+        return self._without_odd(text) if self._odd else text
+
+    def _without_odd(self, text: str) -> str:
+        """A text in which the longest names that are no plain words are replaced, wherever they begin."""
+        pieces: list[str] = []
+        done = at = 0
+        while at < len(text):
+            lengths = sorted(self._odd.get(text[at], ()), reverse=True)
+            starts = (text[at : at + length] for length in lengths)
+            name = next((start for start in starts if start in self._made and not _PLAIN.fullmatch(start)), None)
+            if name is None:
+                at += 1
+                continue
+            pieces += (text[done:at], self._made[name])
+            at = done = at + len(name)
+        return "".join((*pieces, text[done:]))
 
     def _known(self, match: re.Match[str]) -> str:
         """What stands for a name in double quotes, a plain one, or what single quotes hold of such."""

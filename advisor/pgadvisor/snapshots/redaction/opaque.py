@@ -10,7 +10,7 @@ import ipaddress
 import itertools
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pgadvisor.snapshots.redaction.numbers import spread
 
@@ -120,27 +120,25 @@ def byte_strings(texts: Iterable[str]) -> dict[str, str]:
     }
 
 
-def addresses(texts: Iterable[str]) -> dict[str, str]:
-    """For each inet another one of its family, ascending, with the same length of the network's part."""
-    found = sorted({text for text in texts if address(text) is not None}, key=_address_key)
+def addresses(found: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """For each inet, given with what `address` says of it, another one of its family, ascending.
+
+    The length of the network's part stays.
+    """
     made = {}
     for version, low, high in ((4, 10 << 24, 11 << 24), (6, 0x2001_0DB8 << 96, 0x2001_0DB9 << 96)):
-        members = [text for text in found if _address_key(text)[0] == version]
-        for text, place in zip(members, spread(len(members), low, high), strict=True):
+        members = sorted((number, text) for text, (family, number) in found.items() if family == version)
+        for (_, text), place in zip(members, spread(len(members), low, high), strict=True):
             new = ipaddress.IPv4Address(place) if version == 4 else ipaddress.IPv6Address(place)
             _, slash, length = text.partition("/")
             made[text] = f"{new}{slash}{length}"
     return made
 
 
-def address(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
-    """An inet; None for other texts."""
+def address(text: str) -> tuple[int, int] | None:
+    """The version and the number of an inet; None for other texts."""
     try:
-        return ipaddress.ip_interface(text)
+        found = ipaddress.ip_interface(text)
     except ValueError:
         return None
-
-
-def _address_key(text: str) -> tuple[int, int, str]:
-    found = ipaddress.ip_interface(text)
-    return found.version, int(found.ip), text
+    return found.version, int(found.ip)

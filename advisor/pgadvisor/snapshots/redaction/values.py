@@ -72,7 +72,7 @@ _READERS: Mapping[ValueKind, Callable[[str], object]] = {
     ValueKind.INTERVAL: moments.interval_seconds,
     ValueKind.UUID: lambda text: True if _UUID.fullmatch(text) else None,
     ValueKind.BYTES: lambda text: True if text.startswith("\\x") else None,
-    ValueKind.ADDRESS: lambda text: True if opaque.address(text) is not None else None,
+    ValueKind.ADDRESS: opaque.address,
 }
 _KEPT_WORDS = frozenset(("", "infinity", "-infinity", "NaN", "Infinity", "-Infinity", "empty", "{}"))
 _TRUTHS = frozenset(("t", "f", "true", "false"))
@@ -236,7 +236,7 @@ class Values:
         self._codes.settle()
         found = self._found
         known = moments.made_up_moments(found[ValueKind.MOMENT].values())
-        _put(found[ValueKind.MOMENT], lambda text, moment: moments.spelled_like(text, known[moment]))
+        _put(found[ValueKind.MOMENT], lambda text, moment: moments.spelled_like(text, moment, known))
         times = moments.made_up_times(found[ValueKind.TIME].values())
         _put(found[ValueKind.TIME], lambda text, micros: moments.time_like(text, times[micros]))
         seconds = numbers.Numbers()
