@@ -10,11 +10,20 @@ import click
 from pgadvisor.gate import ExitCode
 
 
+def plain(text: str) -> str:
+    """The text with nothing in it that steers a terminal: sentences quote names of other people's databases.
+
+    >>> plain("a\\x1b[31mb")
+    'a�[31mb'
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 class Failure(click.ClickException):
     """Ends the run with a sentence and an exit code."""
 
     def __init__(self, message: str, code: ExitCode) -> None:
-        super().__init__(message)
+        super().__init__(plain(message))
         self.exit_code = code  # type: ignore[misc]  # click reads it off the instance
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from pgadvisor.cli._errors import Failure
+from pgadvisor.cli._errors import Failure, plain
 from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, write
 from pgadvisor.gate import ExitCode, gate, unseen
 from pgadvisor.registry import load_rules, load_terminal
@@ -129,7 +129,7 @@ def told(report: Report, config: Config, files: Files) -> ExitCode:
                 click.echo(f"Written: {path}", err=True)
     code = ExitCode.INTERRUPTED if report.trust.interrupted else gate(report, config.gate)
     if code is not ExitCode.CLEAN:
-        click.echo(_why(code, report, config), err=True)
+        click.echo(plain(_why(code, report, config)), err=True)
     return code
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pgadvisor.cli._durations import Duration
-from pgadvisor.cli._errors import explained
+from pgadvisor.cli._errors import explained, plain
 from pgadvisor.cli._options import FILE, configuration, of_collection, of_every_run
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, collected, incomplete, saved
@@ -84,10 +84,10 @@ def collect(
         size_bytes = saved(output, snapshots)
     if not quiet:
         for line in _summary(output, size_bytes, snapshots):
-            click.echo(line, err=True)
+            click.echo(plain(line), err=True)
     code, why = _outcome(snapshots, config.gate)
     if why:
-        click.echo(why, err=True)
+        click.echo(plain(why), err=True)
     raise SystemExit(code)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from pgadvisor.snapshots.file import write_snapshots
 from support.audits import audit, pgadvisor
 from support.databases import Database
+from support.snapshots import snapshot
 
 pytestmark = pytest.mark.server
 
@@ -162,3 +165,18 @@ def test_a_mistyped_connection_string_shows_no_part_of_a_password(dsn: str) -> N
     ran = audit(dsn)
     assert ran.code == 4
     assert "s3cret" not in said(ran.err)
+
+
+def test_what_a_file_of_somebody_s_holds_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    steering = "\x1b]0;title\x07\u202e"
+    gap = {"fact": "pg_stat_statements", "reason": f"not seen {steering}"}
+    made = snapshot({"gaps": [gap], "partial": ["pg_stat_statements"]})
+    server = msgspec.structs.replace(made.server, database=f"shop{steering}")
+    path = tmp_path / "shop.json.gz"
+    write_snapshots(path, [msgspec.structs.replace(made, server=server)])
+    alone = pgadvisor("analyze", path, "--quiet", "--fail-on", "never")
+    twice = pgadvisor("analyze", path, path)
+    assert "not seen" in alone.err
+    assert "shop" in twice.err
+    for character in steering:
+        assert character.isprintable() or character not in alone.err + twice.err
