@@ -66,6 +66,7 @@ class Reader:
     progress: Progress
     queries: Queries = field(default_factory=lambda: Queries((), {}))
     extensions: tuple[Extension, ...] = ()
+    unprobed: Gap | None = None
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -75,12 +76,17 @@ class Reader:
     def probe(self) -> None:
         """Finds out which variants of the questions this server takes.
 
-        Where even that is refused the plainest variants are used.
+        Where even that is refused the plainest variants are used; unprobed says why then.
         """
+        gaps_before = len(self.into.gaps)
         self.extensions = convert(self.rows(Fact.SERVER, "extensions", "the list of extensions") or (), Extension)
         found = self.rows(
-            Fact.SERVER, "probe_columns", "the catalogs' columns", parameters={"relations": needed_relations()}
+            Fact.SERVER,
+            "probe_columns",
+            "which columns this version has (only those of every version were asked for)",
+            parameters={"relations": needed_relations()},
         )
+        self.unprobed = next(iter(self.into.gaps[gaps_before:]), None)
         schema = self.extension_schema(STATEMENTS_EXTENSION)
         self.queries = Queries(
             (row["column_name"] for row in found or ()), {} if schema is None else {"statements_schema": schema}

@@ -19,6 +19,7 @@ def read_server(reader: Reader) -> None:
     for fact in (Fact.SERVER, Fact.SETTINGS, Fact.SETTING_OVERRIDES):
         reader.present(fact, Presence.ABSENT)
     reader.progress("Reading the server's settings")
+    gaps_before = len(reader.into.gaps)
     rows = reader.rows(Fact.SERVER, "server", "the server's identity")
     if not rows:
         return
@@ -36,14 +37,15 @@ def read_server(reader: Reader) -> None:
         memberships=tuple(row["name"] for row in memberships or ()),
         host=info.host or None,
         port=info.port,
-        system_identifier=_optional(reader, "system_identifier"),
-        timeline=_optional(reader, "timeline"),
+        system_identifier=_optional(reader, "system_identifier", "the server's system identifier"),
+        timeline=_optional(reader, "timeline", "the server's timeline"),
         service=service_of((row["kind"], row["name"]) for row in signs or ()),
         overrides=convert(overrides or (), SettingOverride),
         settings=convert(settings or (), Setting),
         extensions=reader.extensions,
     )
-    reader.present(Fact.SERVER, Presence.PARTIAL if memberships is None or signs is None else Presence.PRESENT)
+    missed = [gap for gap in reader.into.gaps[gaps_before:] if gap.fact is Fact.SERVER]
+    reader.present(Fact.SERVER, Presence.PARTIAL if missed or reader.unprobed is not None else Presence.PRESENT)
     for fact, answer in ((Fact.SETTINGS, settings), (Fact.SETTING_OVERRIDES, overrides)):
         if answer is not None:
             reader.present(fact)
@@ -59,12 +61,14 @@ def _search_path(reader: Reader) -> tuple[str, ...]:
         return ()
 
 
-def _optional(reader: Reader, question: str) -> Any:  # noqa: ANN401  as the column of that name
-    """The only value of an answer; None where the role may not know it, which nothing depends on."""
+def _optional(reader: Reader, question: str, what: str) -> Any:  # noqa: ANN401  as the column of that name
+    """The only value of an answer; None where the role may not know it, which is no gap: few may, and few need it."""
     try:
         with reader.session.transaction() as transaction:
             return transaction.row(reader.queries[question])[question]
+    except psycopg.errors.QueryCanceled as error:
+        reader.failed(error, Fact.SERVER, what)
     except psycopg.Error as error:
         if is_lost(reader.session, error):
             raise
-        return None
+    return None

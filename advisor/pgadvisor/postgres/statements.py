@@ -85,6 +85,11 @@ def _go_on(reader: Reader, shared: ServerStatements) -> None:
 def _read_server(reader: Reader, shared: ServerStatements, settings: dict[str, Any]) -> None:
     """Reads the statements of all databases wanted, or notes why not."""
     schema = reader.extension_schema(STATEMENTS_EXTENSION)
+    if reader.unprobed is not None:
+        # Whether it is installed, and in which version, is not known: to say that it is not would be made up.
+        unknown = reader.unprobed
+        _gap(reader, f"It was not looked for. {unknown.reason}", unknown.remedy, unknown.kind)
+        return
     if schema is None:
         _not_installed(reader, settings)
         return
