@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -55,6 +56,6 @@ def write(report: Report, renderer: str, path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> Failure:
     """What is said of a file that cannot be written."""
-    return Failure(
-        f"Cannot write {path}: {error.strerror}. Name a file in a folder you may write to.", ExitCode.CANNOT_WRITE
-    )
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "Make room, or name a file elsewhere" if is_full else "Name a file in a folder you may write to"
+    return Failure(f"Cannot write {path}: {error.strerror}. {remedy}.", ExitCode.CANNOT_WRITE)
