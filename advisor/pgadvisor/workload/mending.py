@@ -18,11 +18,10 @@ MEMBERS_KEPT = 1_000
 _LONG_CHARS = 10_000
 
 _ROW = r"\(\s*+\$\d++(?:\s*+,\s*+\$\d++)*+\s*+\)"
+# A whole list at a time, of whichever length: were short ones refused, each of their members would be tried anew.
+_LIST = re.compile(rf"{_ROW}(?:\s*+,\s*+{_ROW})++|\$\d++(?:\s*+,\s*+\$\d++)++")
 # With so many parameters it is no quoted name, which has 63 bytes.
-_LONG_LIST = re.compile(
-    rf"((?:\$\d++\s*+,\s*+){{{MEMBERS_KEPT}}}\$\d++)(?:\s*+,\s*+\$\d++)++"
-    rf"|((?:{_ROW}\s*+,\s*+){{{MEMBERS_KEPT}}}{_ROW})(?:\s*+,\s*+{_ROW})++"
-)
+_LIST_KEPT = re.compile(rf"(?:{_ROW}\s*+,\s*+){{{MEMBERS_KEPT}}}{_ROW}|(?:\$\d++\s*+,\s*+){{{MEMBERS_KEPT}}}\$\d++")
 
 # `$1,$2` is read by sqlglot as the start of a dollar-quoted string, `date $1` as a column with an alias.
 _TYPES_BEFORE_LITERALS = words(
@@ -54,7 +53,12 @@ def shortened(text: str) -> str:
     """
     if len(text) < _LONG_CHARS or not hides_nothing(text):
         return text
-    return _LONG_LIST.sub(lambda found: found[1] or found[2], text)
+    return _LIST.sub(_beginning, text)
+
+
+def _beginning(found: re.Match[str]) -> str:
+    kept = _LIST_KEPT.match(found[0])
+    return found[0] if kept is None else kept[0]
 
 
 def mend(lexed: Lexed) -> str:

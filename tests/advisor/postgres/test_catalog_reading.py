@@ -144,6 +144,10 @@ def test_relations_of_all_kinds_and_their_partitions(any_database: Database) -> 
     assert seen.indexes["leaf_at_idx"].parent_oid == seen.indexes["parted_at"].oid
     assert "leaf_at_idx" in seen.sizes and "parted_at" not in seen.sizes
     assert seen.sizes["plain"] == relations["plain"].pages * 8192
+    assert seen.collected.counters is not None
+    totals = {size.oid: size.total_bytes for size in seen.collected.counters.sizes}
+    rows = any_database.execute("SELECT o, pg_total_relation_size(o) FROM unnest(%s::oid[]) o", [list(totals)])
+    assert dict(rows) == totals
 
 
 def test_columns(any_database: Database) -> None:

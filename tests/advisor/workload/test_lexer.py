@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgadvisor.workload.lexer import MAX_TOKENS, Kind, lex
+from pgadvisor.workload import lexer
+from pgadvisor.workload.lexer import MAX_TOKENS, Kind, first_keyword, has_literal, hides_nothing, lex
 
 PIECES = [
     *("select", "Straße", "a$1", "$1", "$22", "'it''s'", "e'\\''", "$$x$1$$", "$q$ $$ $q$", '"a""b"', 'U&"\\0061"'),
@@ -97,7 +98,19 @@ def test_commands_are_counted(text: str, commands: int) -> None:
     ],
 )
 def test_first_keyword(text: str, keyword: str) -> None:
-    assert lex(text).first_keyword == keyword
+    assert lex(text).first_keyword == first_keyword(text) == keyword
+
+
+@given(texts, st.sampled_from((1, 3, 9)))
+def test_what_is_seen_without_splitting_is_what_tokens_show(text: str, beginning: int) -> None:
+    lexed = lex(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lexer, "_BEGINNING", beginning)
+        assert first_keyword(text) == lexed.first_keyword
+    assert has_literal(text) == any(token.kind in (Kind.STRING, Kind.NUMBER) for token in lexed.tokens)
+    if hides_nothing(text):
+        assert not any(token.kind is Kind.STRING for token in lexed.tokens)
+        assert lexed.unterminated in ("", "a quoted name")
 
 
 @pytest.mark.parametrize(

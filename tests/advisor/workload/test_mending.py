@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgadvisor.workload.lexer import Kind, lex
-from pgadvisor.workload.mending import LITERAL_KEPT, MEMBERS_KEPT, mend
+from pgadvisor.workload.mending import LITERAL_KEPT, MEMBERS_KEPT, mend, shortened
 
 UNCHANGED = [
     *("select", "a", "t.b", "$1", "$22", "'it''s'", "e'\\''", '"a""$1"', "1.5", "::", "(", ")", ",", "=", "->>", "and"),
@@ -91,6 +93,33 @@ def test_long_lists_keep_their_beginning() -> None:
     copy = split(mended(f"a in ({','.join(f'${n}' for n in range(1, 5_001))}) and b"))
     assert [token for token in copy if token.startswith("$")] == [f"${n}" for n in range(1, MEMBERS_KEPT + 1)]
     assert copy[-3:] == [")", "and", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"SELECT 1 FROM t WHERE a IN ({', '.join(f'${n}' for n in range(1, 60_000))}) AND b = $60001",
+        f'INSERT INTO "t" VALUES {",".join(f"(${n}, ${n + 1})" for n in range(1, 60_000))} RETURNING "a"',
+        f"SELECT * FROM t WHERE (a, b) IN ({', '.join(f'(${n},${n + 1})' for n in range(1, 60_000))}) LIMIT $1",
+    ],
+    ids=lambda text: text[:8],
+)
+def test_long_lists_are_shortened_before_they_are_split(text: str) -> None:
+    short = shortened(text)
+    assert len(short) < 25_000 and short[-6:] == text[-6:]
+    assert mended(short)[-6:] == mended(text)[-6:]
+    if "(a, b)" not in text:
+        assert split(mended(short)) == split(mended(text))
+    for hiding in ("'a'", "-- a\n", "/* a */", "$a$"):
+        assert shortened(hiding + text) == hiding + text
+
+
+@pytest.mark.parametrize("list_", [",".join(["$1"] * 900), ",".join(["($1,$2)"] * 900), "($1,$2,", "(" + " " * 500])
+def test_no_list_takes_long(list_: str) -> None:
+    started = time.perf_counter()
+    text = " x ".join([list_] * (1_000_000 // len(list_)))
+    assert shortened(text) == text
+    assert time.perf_counter() - started < 3
 
 
 def test_one_row_of_many_is_kept_unless_it_reads() -> None:

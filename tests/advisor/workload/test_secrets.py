@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgadvisor.workload import secrets
 from pgadvisor.workload.lexer import lex
 from pgadvisor.workload.secrets import HIDDEN, without_secrets
 
@@ -133,6 +134,12 @@ def test_comments_that_tell_are_left_out() -> None:
 )
 def test_other_texts_stay_as_they_are(text: str) -> None:
     assert without_secrets(text) == text
+
+
+@given(st.lists(st.sampled_from([*secrets._NEEDLES, *"abcdefghiklmnoprstuvwxyz_ .:\\/", "set x.", "s\u017f"])))
+def test_no_suspicious_word_is_passed_over(pieces: list[str]) -> None:
+    for text in ("".join(pieces), "".join(pieces).upper()):
+        assert secrets._is_suspicious(text) == (secrets._SUSPICIOUS.search(text) is not None)
 
 
 @given(st.text())
