@@ -22,6 +22,7 @@ _STEPS = 64
 _NUMBER = re.compile(r"\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d+)?|\.\d[\d_]*(?:[eE][+-]?\d+)?")
 # So many digits are a whole number without further ado.
 PLAIN_DIGITS = 18
+_PLAIN_FRACTION = re.compile(r"(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")
 _LIMITS = (32_768, 2_147_483_648, 9_223_372_036_854_775_808)
 
 
@@ -71,12 +72,18 @@ class Numbers:
         # Below what each class ends, and from what to what it reaches, with its members in their order.
         self._ends: list[int] = []
         self._classes: list[tuple[int, int, Sequence[int]]] = []
-        self._fractions: dict[Decimal, str] = {}
+        # The digits behind the point as first spelt, and then what stands for the number, by its shortest spelling.
+        self._fractions: dict[str, str] = {}
 
     def note(self, text: str) -> bool:
         """Remembers a number; False where the text is none."""
         if text.isdecimal() and len(text) <= PLAIN_DIGITS:
             self._wholes.add(int(text))
+            return True
+        if _is_plain_fraction(text):
+            whole, _, part = text.partition(".")
+            self._wholes.add(int(whole))
+            self._fractions.setdefault(text, part)
             return True
         value = number(text)
         if value is not None:
@@ -99,7 +106,8 @@ class Numbers:
         whole = int(value)
         self._wholes.add(whole)
         if value != whole:
-            self._fractions.setdefault(value, "")
+            part = f"{value - whole:f}"[2:]
+            self._fractions.setdefault(_shortest(whole, part), part)
 
     def settle(self) -> None:
         """Makes up the numbers; none is noted after."""
@@ -113,19 +121,21 @@ class Numbers:
             self._ends.append(high)
             self._classes.append((low, high, array("q", members) if high <= _LIMITS[-1] else members))
             start = end
-        by_whole: dict[int, set[Decimal]] = defaultdict(set)
-        for value in self._fractions:
-            by_whole[int(value)].add(value - int(value))
+        by_whole: dict[str, list[str]] = defaultdict(list)
+        for shortest in self._fractions:
+            whole, _, part = shortest.partition(".")
+            by_whole[whole].append(part)
         for whole, parts in by_whole.items():
             self._settle_fractions(whole, sorted(parts))
 
-    def _settle_fractions(self, whole: int, parts: list[Decimal]) -> None:
-        digits = max(len(f"{part:f}") - 2 for part in parts)
-        own = [int(part.scaleb(digits)) for part in parts]
-        places = spread(len(own), 1, 10**digits, own)
-        before = self.whole(whole)
-        for part, place in zip(parts, places, strict=True):
-            self._fractions[whole + part] = f"{before}.{place:0{digits}d}"
+    def _settle_fractions(self, whole: str, parts: list[str]) -> None:
+        shortest = [f"{whole}.{part}" for part in parts]
+        digits = max([len(self._fractions[each]) for each in shortest])
+        own = [int(part.ljust(digits, "0")) for part in parts]
+        before = self.whole(int(whole))
+        for rank, each in enumerate(shortest):
+            place = place_of(rank, len(own), 1, 10**digits, own)
+            self._fractions[each] = f"{before}.{place:0{digits}d}"
 
     def whole(self, value: int) -> str:
         """What stands for a whole number; 0 for one that was not noted."""
@@ -144,13 +154,28 @@ class Numbers:
         """What stands for a number; None for a text that is none."""
         if text.isdecimal() and len(text) <= PLAIN_DIGITS:
             return self.whole(int(text))
+        if text in self._fractions:
+            return self._fractions[text]
         value = number(text)
         return None if value is None else self.of(value)
 
     def of(self, value: Decimal) -> str:
         """What stands for a number."""
         whole = int(value)
-        return self.whole(whole) if value == whole else self._fractions.get(value) or "0"
+        return (
+            self.whole(whole)
+            if value == whole
+            else self._fractions.get(_shortest(whole, f"{value - whole:f}"[2:]), "0")
+        )
+
+
+def _is_plain_fraction(text: str) -> bool:
+    """Whether a text is a number with a point, none of whose digits could be left out, and not a long one."""
+    return len(text) <= PLAIN_DIGITS and _PLAIN_FRACTION.fullmatch(text) is not None
+
+
+def _shortest(whole: int, part: str) -> str:
+    return f"{whole}.{part.rstrip('0')}"
 
 
 def _class(value: int) -> tuple[int, int]:
