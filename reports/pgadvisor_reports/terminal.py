@@ -78,6 +78,8 @@ class _Writer:
         self._line(f"as role {name(source.role)}{superuser}, {formatting.moment(source.collected_at).text}", "dim")
         if trust.partial_reason is not None:
             self._line(f"PARTIAL REPORT: {prose(trust.partial_reason)}", "bold yellow")
+        if redacted := words.redaction(self.report):
+            self._line(redacted, "bold yellow")
         self.console.print()
         for label, window in (("Use of objects", trust.counters_window), ("Statements", trust.statements_window)):
             text = formatting.window_length(window)

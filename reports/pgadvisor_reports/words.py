@@ -91,6 +91,15 @@ def looks(report: Report) -> str:
     return f"{'two looks' if two else 'one look'} at {subject(report)}{where}{', the last' if two else ''}"
 
 
+def redaction(report: Report) -> str:
+    """What of it is made up, where the snapshot was redacted; "" where nothing is."""
+    contents = report.trust.contents
+    if not contents.redacted:
+        return ""
+    what = "Values of rows and names" if contents.names_redacted else "Values of rows"
+    return f"{what} were replaced by made-up ones before this report was made: SQL that holds any is not to be run."
+
+
 def host(seen: Host) -> str:
     """A server with what it is."""
     return f"{seen.name} ({'standby' if seen.in_recovery else 'primary'})"

@@ -36,6 +36,7 @@ from pgadvisor.model.report import (
     Trust,
 )
 from pgadvisor.model.shape import NotUnderstood
+from pgadvisor.model.snapshot import Contents
 
 if TYPE_CHECKING:
     from pgadvisor.config import Config
@@ -150,6 +151,7 @@ def _source(facts: Facts) -> Source:
 
 def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: bool) -> Trust:
     coverage = facts.coverage
+    contents = facts.snapshot.contents
     cut = [gap for gap in coverage.gaps if gap.fact is Fact.CONNECTION]
     return Trust(
         counters_window=facts.counters_window,
@@ -163,6 +165,7 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         partial_reason=cut[0].reason if cut else None,
         interrupted=coverage.interrupted,
         change=facts.snapshot.change,
+        contents=contents if contents.redacted else Contents(),
     )
 
 

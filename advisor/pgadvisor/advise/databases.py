@@ -26,7 +26,7 @@ from pgadvisor.model.report import (
     TableView,
     Trust,
 )
-from pgadvisor.model.snapshot import Change
+from pgadvisor.model.snapshot import Change, Contents
 
 if TYPE_CHECKING:
     from pgadvisor.config import ReportConfig
@@ -214,7 +214,10 @@ def _trust(reports: Sequence[Report]) -> Trust:
         partial_reason=None if partial is None else f"{partial.source.database}: {partial.trust.partial_reason}",
         interrupted=any(trust.interrupted for trust in trusts),
         change=_change(reports),
-        contents=trusts[0].contents,
+        contents=Contents(
+            redacted=any(trust.contents.redacted for trust in trusts),
+            names_redacted=any(trust.contents.names_redacted for trust in trusts),
+        ),
     )
 
 

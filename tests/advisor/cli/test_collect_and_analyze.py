@@ -272,3 +272,7 @@ def test_redacted_files(database: Database, tmp_path: Path) -> None:
     assert (snapshot.contents.redacted, snapshot.contents.names_redacted) == (True, True)
     report = run(WITHOUT_A_SERVER, "analyze", tmp_path / "s", "--json", STANDARD).report
     assert {"duplicate_index"} <= {finding["rule"] for finding in report["findings"]}
+    assert report["trust"]["contents"]["names_redacted"] is True
+    told = run(WITHOUT_A_SERVER, "analyze", tmp_path / "s", "--html", tmp_path / "h")
+    assert "Values of rows and names were replaced by made-up ones" in " ".join(told.out.split())
+    assert "Values of rows and names were replaced by made-up ones" in (tmp_path / "h").read_text(encoding="utf-8")
