@@ -41,8 +41,8 @@ LONG_STATEMENTS = 10
 # As pg_stat_statements keeps them, with $n for each value, they are just below the 1 MiB that are read of a text.
 LONG_ROWS = 57_900
 ADDED = (
-    "seconds", "write_s", "load_s", "analyze_s", "server_ms", "temp_files", "temp_mb", "collect_mb", "load_mb",
-    "file_mb", "longest_transaction_ms", "peak_locks",
+    "seconds", "cpu_s", "write_s", "load_s", "analyze_s", "server_ms", "temp_files", "temp_mb", "collect_mb", "load_mb",
+    "analyze_mb", "file_mb", "longest_transaction_ms", "peak_locks",
 )  # fmt: skip
 
 
@@ -150,10 +150,10 @@ def child(step: str, dsn: str, file: Path) -> dict[str, object]:
 
 
 def counters(dsn: str) -> tuple[float, int, int]:
-    """Time in statements as pg_stat_statements has it, temporary files and their bytes."""
+    """Time in statements as pg_stat_statements has it (asked without texts), temporary files and their bytes."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
-            "SELECT (SELECT sum(total_exec_time) FROM pg_stat_statements), temp_files, temp_bytes "
+            "SELECT (SELECT sum(total_exec_time) FROM pg_stat_statements(false)), temp_files, temp_bytes "
             "FROM pg_stat_database WHERE datname = current_database()"
         ).fetchone()
         assert row is not None
@@ -183,6 +183,7 @@ def collect_one(dsn: str, file: Path) -> dict[str, object]:
     footprint = snapshot.coverage.footprint
     return {
         "seconds": round(time.perf_counter() - started, 2),
+        "cpu_s": round(time.process_time(), 2),
         "write_s": round(time.perf_counter() - collected, 2),
         "collect_mb": peak_mb(),
         "steps": {name: round(seconds, 3) for name, seconds in steps.items()},

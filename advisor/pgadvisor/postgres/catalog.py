@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from pgadvisor.indexes.quoting import qualified
+from pgadvisor.memory import without_collector
 from pgadvisor.model.catalog import (
     Catalog,
     Column,
@@ -48,7 +49,8 @@ def read_catalog(reader: Reader) -> None:
     answers = _answers(reader)
     if answers is None:
         return
-    reader.into.catalog = _catalog(answers)
+    with without_collector():
+        reader.into.catalog = _catalog(answers)
     # From here on a cut costs texts only.
     reader.present(fact, Presence.PARTIAL)
     expressions = Batches(reader, fact, "index_expressions", "index expressions and predicates")
@@ -89,8 +91,9 @@ def _answers(reader: Reader) -> dict[str, Rows] | None:
                 answers[question] = transaction.ask(reader.queries[question], reader.parameters)
             reader.locks_held(transaction.row(reader.queries["own_locks"])["locks"])
         # CREATE INDEX CONCURRENTLY of others waits until this snapshot is given up, but not while its rows are read.
-        for question in _QUESTIONS:
-            rows[question] = answers.pop(question).rows()
+        with without_collector():
+            for question in _QUESTIONS:
+                rows[question] = answers.pop(question).rows()
     except psycopg.Error as error:
         reader.failed(error, Fact.CATALOG, f"the catalog ({question.replace('_', ' ')})")
         return None
