@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -38,18 +38,17 @@ UNSEEN = "Only the statements seen speak for this: a job that runs once a month 
 
 def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) -> tuple[Recommendation, ...]:
     """The decisions that stand, in rank order of the findings they serve."""
-    taken = {
-        *(index.name for index in facts.indexes.values()),
-        *(relation.name for relation in facts.relations.values()),
-        *(constraint.name for constraint in facts.constraints.values()),
-    }
+    taken = _taken(facts)
     recommendations: list[Recommendation] = []
     known: Counter[str] = Counter()
     masked = {finding.key for d in decisions if _shown(d.proposal, show_values) != d.proposal for finding in d.findings}
     for rank, decision in enumerate((d for d in decisions if d.reason is None), start=1):
         proposal = _shown(decision.proposal, show_values)
-        made = recipe(proposal, taken, _partitions(decision.proposal, facts))
-        taken.update(made.names)
+        partitions = _partitions(decision.proposal, facts)
+        schemas = {table_of(proposal)[0], *_schemas(partitions)}
+        made = recipe(proposal, frozenset[str]().union(*(taken[schema] for schema in schemas)), partitions)
+        for schema in schemas:
+            taken[schema].update(made.names)
         key = f"{_verb(proposal)}:{_identity(proposal)}"
         known[key] += 1
         if known[key] > 1:
@@ -58,6 +57,30 @@ def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) ->
             made = replace(made, steps=tuple(map(_commented, made.steps)))
         recommendations.append(_recommendation(rank, key, decision, proposal, made, facts))
     return tuple(recommendations)
+
+
+def _taken(facts: Facts) -> defaultdict[str, set[str]]:
+    """The names that a new index may not have, by schema: those of relations, which indexes share, and of constraints.
+
+    A schema for each tenant has the same names as the others, so that new ones are to be the same as well.
+    """
+    taken: defaultdict[str, set[str]] = defaultdict(set)
+    for index in facts.indexes.values():
+        taken[index.schema].add(index.name)
+    for relation in facts.relations.values():
+        taken[relation.schema].add(relation.name)
+    for sequence in facts.snapshot.catalog.sequences:
+        taken[sequence.schema].add(sequence.name)
+    for constraint in facts.constraints.values():
+        if table := facts.relations.get(constraint.table_oid):
+            taken[table.schema].add(constraint.name)
+    return taken
+
+
+def _schemas(partitions: Sequence[Partition]) -> Iterator[str]:
+    for partition in partitions:
+        yield partition.schema
+        yield from _schemas(partition.children)
 
 
 def reject(decisions: Sequence[Decision], show_values: bool) -> tuple[Rejection, ...]:

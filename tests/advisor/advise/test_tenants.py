@@ -61,6 +61,7 @@ def test_copies_of_a_table_are_one_subject() -> None:
     assert len(recommendation.copies) == 29
     created = [step.sql for step in recommendation.steps if "CREATE INDEX" in step.sql]
     assert len(created) == len(set(created)) == 20
+    assert all("idx_orders_customer_id ON" in sql for sql in created), "a schema has names of its own"
     assert any("20 of 30 schemas" in caveat for caveat in recommendation.caveats)
     written = [figure.value for figure in recommendation.price if figure.label.startswith("index entries written")]
     assert written == [6.0]
