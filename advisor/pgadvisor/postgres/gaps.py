@@ -8,6 +8,7 @@ import psycopg
 
 from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.postgres.bounds import SERVER_TIME_REMEDY, ServerTimeSpent, TransactionTooLong
+from pgadvisor.postgres.extension_code import StrangersCode
 from pgadvisor.postgres.session import Session
 
 GRANT_MONITOR = "GRANT pg_monitor to the role."
@@ -50,49 +51,34 @@ def gap_of(
 
     what: what it was to read; remedy: what helps where a privilege is missing; timeout_option: what gives it more time.
     """
+    reason, mend, kind = _why(error, what)
+    if kind is GapKind.HIDDEN:
+        mend = mend or remedy
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        mend = f"Raise {timeout_option}, or run when the server has less to do."
+    return Gap(fact=fact, scope=scope, reason=reason, remedy=mend, kind=kind)
+
+
+def _why(error: psycopg.Error, what: str) -> tuple[str, str, GapKind]:
+    """Reason, remedy and kind of a gap, as far as the error alone tells."""
+    cancelled = f"Reading {what} was cancelled: {server_message(error)}"
     match error:
+        case StrangersCode():
+            return f"Reading {what} was refused, for {error.reason}", error.remedy, GapKind.HIDDEN
         case psycopg.errors.InsufficientPrivilege():
-            return Gap(
-                fact=fact,
-                scope=scope,
-                reason=f"The role may not read {what}: {server_message(error)}",
-                remedy=remedy,
-                kind=GapKind.HIDDEN,
-            )
+            return f"The role may not read {what}: {server_message(error)}", "", GapKind.HIDDEN
         case psycopg.errors.LockNotAvailable():
-            return Gap(
-                fact=fact,
-                scope=scope,
-                reason=f"A lock kept {what} from being read within the lock timeout",
-                remedy="Run again when the session that holds or awaits the lock is done, or raise --lock-timeout.",
-                kind=GapKind.LOCKED,
-            )
+            reason = f"A lock kept {what} from being read within the lock timeout"
+            remedy = "Run again when the session that holds or awaits the lock is done, or raise --lock-timeout."
+            return reason, remedy, GapKind.LOCKED
         case ServerTimeSpent():
-            return Gap(
-                fact=fact,
-                scope=scope,
-                reason=f"{error.sentence} before {what} had been read",
-                remedy=SERVER_TIME_REMEDY,
-                kind=GapKind.LIMIT,
-            )
+            return f"{error.sentence} before {what} had been read", SERVER_TIME_REMEDY, GapKind.LIMIT
         case TransactionTooLong():
-            return Gap(
-                fact=fact,
-                scope=scope,
-                reason=f"Reading {what} was cancelled: {server_message(error)}",
-                remedy="Run when the server has less to do.",
-                kind=GapKind.TIMED_OUT,
-            )
+            return cancelled, "Run when the server has less to do.", GapKind.TIMED_OUT
         case psycopg.errors.QueryCanceled():
-            return Gap(
-                fact=fact,
-                scope=scope,
-                reason=f"Reading {what} was cancelled: {server_message(error)}",
-                remedy=f"Raise {timeout_option}, or run when the server has less to do.",
-                kind=GapKind.TIMED_OUT,
-            )
+            return cancelled, "", GapKind.TIMED_OUT
         case _:
-            return Gap(fact=fact, scope=scope, reason=f"Reading {what} failed: {server_message(error)}")
+            return f"Reading {what} failed: {server_message(error)}", "", GapKind.OTHER
 
 
 MAX_SINGLE_GAPS = 20

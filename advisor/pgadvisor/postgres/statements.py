@@ -13,6 +13,7 @@ from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.statements import StatementRow, Statements
+from pgadvisor.postgres.extension_code import genuine
 from pgadvisor.postgres.gaps import GRANT_MONITOR, is_lost
 from pgadvisor.postgres.reader import STATEMENTS_EXTENSION, Reader, convert
 from pgadvisor.postgres.session import Session
@@ -98,7 +99,7 @@ def _read_server(reader: Reader, shared: ServerStatements, settings: dict[str, A
     if rows is None:
         return
     before = len(reader.into.gaps)
-    sums = reader.rows(Fact.STATEMENTS, "statement_sums", "the sums of other entries")
+    sums = _sums(reader, schema)
     window, evicted = _window(reader, schema, settings)
     _note_age(reader)
     common = tuple(reader.into.gaps[before:])
@@ -157,8 +158,9 @@ def _not_installed(reader: Reader, settings: dict[str, Any]) -> None:
 
 def _ask(reader: Reader, schema: str, databases: Sequence[int]) -> list[dict[str, Any]] | None:
     try:
-        with reader.session.transaction() as transaction:
-            return transaction.rows(reader.queries["statements"], {"databases": databases})
+        query = reader.queries["statements"]
+        with genuine(reader.session, STATEMENTS_EXTENSION, schema, ["pg_stat_statements"]) as transaction:
+            return transaction.rows(query, {"databases": databases})
     except psycopg.errors.ObjectNotInPrerequisiteState:
         _gap(
             reader,
@@ -178,6 +180,15 @@ def _ask(reader: Reader, schema: str, databases: Sequence[int]) -> list[dict[str
             GapKind.NOT_OFFERED,
         )
     return None
+
+
+def _sums(reader: Reader, schema: str) -> list[dict[str, Any]] | None:
+    try:
+        with genuine(reader.session, STATEMENTS_EXTENSION, schema, ["pg_stat_statements"]) as transaction:
+            return transaction.rows(reader.queries["statement_sums"], reader.parameters)
+    except psycopg.Error as error:
+        reader.failed(error, Fact.STATEMENTS, "the sums of other entries")
+        return None
 
 
 def _grants(reader: Reader, schema: str, function: str) -> str:
@@ -208,8 +219,11 @@ def _window(reader: Reader, schema: str, settings: dict[str, Any]) -> tuple[Wind
     row: dict[str, Any] = {"since": None, "evicted": None}
     what = "when pg_stat_statements was last reset"
     try:
-        with reader.session.transaction() as transaction:
-            row = transaction.row(reader.queries["statements_window"], reader.parameters)
+        query = reader.queries["statements_window"]
+        if reader.queries.choose("statements_window").needs:
+            functions = ["pg_stat_statements_info"]
+            with genuine(reader.session, STATEMENTS_EXTENSION, schema, functions) as transaction:
+                row = transaction.row(query, reader.parameters)
     except psycopg.errors.InsufficientPrivilege as error:
         reader.failed(error, Fact.STATEMENTS, what, remedy=_grants(reader, schema, "pg_stat_statements_info()"))
     except psycopg.Error as error:

@@ -10,6 +10,7 @@ import psycopg
 
 from pgadvisor.model.coverage import Fact, Gap
 from pgadvisor.model.statements import StatementText
+from pgadvisor.postgres.extension_code import genuine
 from pgadvisor.postgres.gaps import gap_of, is_lost
 from pgadvisor.postgres.session import MARKER, Session
 from pgadvisor.postgres.sqlfiles import Queries
@@ -73,7 +74,7 @@ def read_texts(
     }
     query = Queries((), {"statements_schema": schema})["statement_texts"]
     try:
-        with session.transaction() as transaction:
+        with genuine(session, "pg_stat_statements", schema, ["pg_stat_statements"]) as transaction:
             transaction.set_local(work_mem=WORK_MEM)
             rows = transaction.rows(query, parameters)
     except psycopg.Error as error:
