@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -212,6 +213,8 @@ def _lex(text: str) -> Lexed:
         group, end = match.lastgroup or "", match.end()
         if group in _WHOLE_MATCHES:
             tokens.append(Token(_WHOLE_MATCHES[group], position, end))
+        elif group == "operator":
+            tokens += _operators(match[0], position)
         elif group == "comment" and match[0] == "/*":
             end, closed = _end_of_comment(text, end)
             unterminated = unterminated if closed else "a comment"
@@ -234,9 +237,7 @@ def _classify(text: str, match: re.Match[str], group: str) -> tuple[Kind, int, s
         return (Kind.STRING, len(text), "a string") if close < 0 else (Kind.STRING, close + len(tag), "")
     if group in ("string", "escaped"):
         return Kind.STRING, end, "" if _closed(match[0], "'", escapes=group == "escaped") else "a string"
-    if group == "quoted":
-        return Kind.QUOTED, end, "" if _closed(match[0], '"', escapes=False) else "a quoted name"
-    return Kind.OPERATOR, match.start() + _operator_length(match[0]), ""
+    return Kind.QUOTED, end, "" if _closed(match[0], '"', escapes=False) else "a quoted name"
 
 
 def _closed(token: str, quote: str, *, escapes: bool) -> bool:
@@ -250,12 +251,15 @@ def _closed(token: str, quote: str, *, escapes: bool) -> bool:
     return run % 2 == 1
 
 
-def _operator_length(run: str) -> int:
-    """A run of operator characters is one operator, but does not end in a sign unless a special one is in it."""
-    length = len(run)
-    while length > 1 and run[length - 1] in "+-" and not _OPERATOR_MAY_END_IN_SIGN & set(run[: length - 1]):
-        length -= 1
-    return length
+def _operators(run: str, start: int) -> Iterator[Token]:
+    """A run of operator characters is one operator, but does not end in a sign unless a special one is in it.
+
+    The signs at the end are then operators of their own.
+    """
+    length = len(run) if _OPERATOR_MAY_END_IN_SIGN.intersection(run) else len(run.rstrip("+-")) or 1
+    yield Token(Kind.OPERATOR, start, start + length)
+    for sign in range(start + length, start + len(run)):
+        yield Token(Kind.OPERATOR, sign, sign + 1)
 
 
 def _end_of_comment(text: str, position: int) -> tuple[int, bool]:

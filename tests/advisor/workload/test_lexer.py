@@ -161,3 +161,11 @@ def test_a_token_read_alone_is_the_same_token(text: str) -> None:
     for token in lexed.tokens:
         if not lexed.unterminated:
             assert split(lexed.of(token)) == [lexed.of(token)]
+
+
+def test_signs_in_a_row_take_linear_time() -> None:
+    signs = 100_000
+    lexed = lex("SELECT " + "+" * signs + "1")
+    assert len(lexed.tokens) == signs + 2
+    assert [lex("a <+-@- b").of(t) for t in lex("a <+-@- b").tokens] == ["a", "<+-@-", "b"]
+    assert [lex("b <+- c").of(t) for t in lex("b <+- c").tokens] == ["b", "<", "+", "-", "c"]
