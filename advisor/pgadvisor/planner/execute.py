@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from pgadvisor.workload.lexer import Kind, first_keyword, lex
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
+    from pgadvisor.model.catalog import Index
     from pgadvisor.postgres.session import Session
 
 _PLAIN = "VERBOSE, SETTINGS, FORMAT JSON"
@@ -28,6 +30,9 @@ _READING = frozenset(("select", "with", "values", "table"))
 # A plan with one of these locks or writes rows, or asks another server.
 _ACTING_NODES = frozenset(("LockRows", "ModifyTable", "Foreign Scan"))
 _LOCK_TIMEOUT_MS = 100
+# So many rows, or such a share of those that were ever read through an index, do not change what its counters tell.
+_FEW_ROWS = 1_000
+_COUNTED_SHARE = 0.05
 # The protocol's limit.
 _MAX_PARAMETERS = 65_535
 _NAMED = 5
@@ -76,6 +81,9 @@ class Executor:
         self._facts = facts
         self._config = config
         self._observation = observation
+        self._indexes: dict[str, list[Index]] = defaultdict(list)
+        for index in facts.indexes.values():
+            self._indexes[index.name].append(index)
 
     @property
     def left_ms(self) -> float:
@@ -100,6 +108,7 @@ class Executor:
             plan = explain_with(self._session, explain_command(_PLAIN, opened.text), texts)
             try:
                 self._check_plan(plan)
+                self._check_counters(plan)
                 executed = self._execute(opened, texts)
             except NotDone as refusal:
                 return Trial(plan, PlanMethod.VALUES, values, refusal)
@@ -127,6 +136,20 @@ class Executor:
                 f"With typical values the planner puts its cost over the limit of {limit:g}",
                 "Raise collect.execute_max_cost.",
             )
+
+    def _check_counters(self, plan: dict[str, Any]) -> None:
+        """Raises NotDone where what an index has counted would afterwards speak of us rather than of the workload.
+
+        Rules go by how many rows a scan of an index reads on average, and typical values are not those of every query.
+        """
+        for node in nodes(plan):
+            for index in self._indexes.get(node.get("Index Name", ""), ()):
+                read = sum(counters.rows_read for counters in self._facts.index_counters(index))
+                if node["Plan Rows"] > max(_FEW_ROWS, _COUNTED_SHARE * read):
+                    raise NotDone(
+                        f"It would read a large part of all that was ever read through the index {index.schema}."
+                        f"{index.name}, whose counters would then tell of it"
+                    )
 
     def _execute(self, opened: Opened, texts: list[str | None]) -> dict[str, Any]:
         # Times are to be those of the role, JIT and all. No plan depends on it, and even an EXPLAIN that executes

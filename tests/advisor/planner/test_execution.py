@@ -101,6 +101,24 @@ def test_only_what_is_executed_loads_the_compiler(orders: Database) -> None:
 
 
 @pytest.mark.server
+def test_what_an_index_has_counted_stays_the_workload_s(orders: Database) -> None:
+    """A rule would call an index useless whose only wide scan was ours."""
+    orders.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    for _ in range(3):
+        orders.execute("SELECT count(*) FROM orders WHERE status = 'it''s \"failed\"'")
+    orders.settle()
+    rare = "SELECT count(*) FROM orders WHERE status = $1"
+    role = orders.role(attributes="SUPERUSER")
+    orders.execute(
+        f'ALTER ROLE "{role.name}" SET enable_seqscan = off; ALTER ROLE "{role.name}" SET enable_bitmapscan = off'
+    )
+    seen = observe_texts(role.dsn, (rare, BY_KEY))
+    assert parse_plan(seen.plan(rare, PlanMethod.VALUES).plan).actual_rows is None
+    assert "public.by_status" in seen.gap(rare, Fact.EXECUTED_PLANS).reason
+    assert seen.plans(BY_KEY, PlanMethod.EXECUTED)
+
+
+@pytest.mark.server
 def test_it_is_announced_before(database: Database) -> None:
     make_orders(database)
     seen = observe_texts(database.dsn, (BY_KEY, COUNT))
