@@ -10,7 +10,7 @@ from rich.text import Text
 from pgadvisor.model.base import Severity
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.findings import OutcomeStatus
-from pgadvisor.model.report import Recommendation, Report, ReportFinding
+from pgadvisor.model.report import Recommendation, Report, ReportFinding, Step
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports.page import Page
 from pgadvisor_reports.text import clip, is_fit, one_line, visible
@@ -57,6 +57,7 @@ class _Writer:
         self.console = console
         self.page = page
         self.report = page.report
+        self._prepared: Step | None = None
         self._texts = {(view.database, view.query_id): view.text for view in page.report.statements}
 
     def write(self) -> None:
@@ -124,6 +125,7 @@ class _Writer:
             self.console.print()
             self._line("In the session that runs any of the commands below, first:", "dim")
             self._sql(self.page.preparation.sql)
+            self._prepared = self.page.preparation
         shown = self.report.findings[:MAX_FINDINGS]
         told: set[str] = set()
         for finding in shown:
@@ -169,13 +171,30 @@ class _Writer:
         if action.values_masked:
             self._line("Holds values of rows, masked here: run again with --show-values for SQL to run.", indent=5)
         for step in self.page.steps(action):
-            self._sql(step.sql)
+            self._step(step)
+        if action.copies:
+            others = words.plural(len(action.copies), "other schema")
+            self._line(f"and the same in {others}: their SQL is in the HTML and JSON reports", "dim", indent=5)
         facts = [f"{one_line(item.label)}: {formatting.evidence(item).text}" for item in action.price]
-        undo = action.steps[-1].undo if action.steps else ""
-        if undo:
-            facts.append("undo: " + ("in the reports" if "\n" in undo else one_line(undo)))
+        undo = [step.undo for step in action.steps if step.undo]
+        is_short = len(undo) == 1 and "\n" not in undo[0]
+        if undo and not is_short:
+            facts.append("undo: in the reports")
         if facts:
             self._line("; ".join(facts), "dim", indent=5)
+        if is_short:
+            self._line("undo:", "dim", indent=5)
+            self._sql(undo[0])
+
+    def _step(self, step: Step) -> None:
+        """A command; what prepares the session only where it is not so prepared by what stands above."""
+        if step.prepares:
+            if step == self._prepared:
+                return
+            if self._prepared is None:
+                self._line("In the session that runs this and what follows, first:", "dim", indent=5)
+            self._prepared = step
+        self._sql(step.sql)
 
     def _outcomes(self) -> None:
         for status, outcomes in self.page.outcomes_by_status.items():

@@ -10,7 +10,7 @@ import pytest
 
 from pgadvisor.model.base import Severity
 from pgadvisor.model.findings import Evidence, OutcomeStatus, Unit
-from pgadvisor.model.report import Left, Report
+from pgadvisor.model.report import Left, Report, Step
 from pgadvisor_reports.html import MAX_TEXT, render
 from support.hostile_reports import HOSTILE, hostile_report
 from support.reports import healthy_report, interval_report, large_report, partial_report, sample_report
@@ -251,6 +251,17 @@ def test_five_findings_stand_above_the_fold() -> None:
     text = render(large_report()).decode()
     top = text[text.index('class="toplist"') : text.index("</ol>", text.index('class="toplist"'))]
     assert top.count("<li ") == 5
+
+
+def test_the_same_for_other_schemas_stands_apart() -> None:
+    report = sample_report()
+    steps = tuple(Step(sql=f"CREATE INDEX i ON {x}.t;", undo=f"DROP INDEX {x}.i;", lock="SHARE") for x in "bc")
+    made = msgspec.structs.replace(report.recommendations[0], copies=("b", "c"), copy_steps=steps)
+    page = render(msgspec.structs.replace(report, recommendations=(made, *report.recommendations[1:]))).decode()
+    assert page.count("The same for 2 other schemas") == 1
+    assert page.count('aria-label="SQL to run for other schemas"') == 2
+    assert page.count('aria-label="SQL to undo for other schemas"') == 2
+    assert "The same for" not in render(report).decode()
 
 
 def test_masking_is_said() -> None:

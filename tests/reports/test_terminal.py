@@ -19,7 +19,8 @@ from support.reports import healthy_report, interval_report, large_report, parti
 @pytest.mark.parametrize("make", [sample_report, healthy_report, partial_report, large_report, hostile_report])
 def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], Report], width: int) -> None:
     report = make()
-    sql = [step.sql for action in report.recommendations for step in action.steps]
+    steps = [step for action in report.recommendations for step in action.steps]
+    sql = [text for step in steps for text in (step.sql, step.undo)]
     starts = {line.split()[0] for text in sql for line in text.split("\n") if line.split()}
     for line in render(report, width, False).split("\n"):
         assert cell_len(line) <= width or line.split()[0] in starts
@@ -103,6 +104,29 @@ def test_what_several_recommendations_start_with_is_told_once() -> None:
     assert text.index(first.sql) < text.index(report.findings[0].sentence[:40])
     for action in report.recommendations:
         assert action.steps[0].sql in text
+
+
+def test_undo_is_there_to_be_copied_where_it_is_one_line() -> None:
+    report = sample_report()
+    action = report.recommendations[1]
+    undo = "DROP INDEX CONCURRENTLY IF EXISTS public." + "x" * 63 + ";"
+    for undone, lines in (((undo,), ["undo:", undo]), ((f"{undo}\n{undo}",), []), ((undo, undo), [])):
+        steps = tuple(Step(sql=f"SELECT {number};", undo=each, lock="") for number, each in enumerate(undone))
+        made = msgspec.structs.replace(action, steps=steps)
+        text = render(msgspec.structs.replace(report, recommendations=(made,)), 60, False)
+        shown = [line.strip() for line in text.split("\n")]
+        assert [line for line in shown if line in ("undo:", undo)] == lines
+        assert ("undo: in the reports" in " ".join(text.split())) == (not lines)
+
+
+def test_copies_in_other_schemas_are_counted_and_their_sql_is_elsewhere() -> None:
+    report = sample_report()
+    others = Step(sql="SELECT 'of the others';", undo="", lock="")
+    made = msgspec.structs.replace(report.recommendations[1], copies=("b", "c"), copy_steps=(others,))
+    text = render(msgspec.structs.replace(report, recommendations=(made,)), 100, False)
+    assert "and the same in 2 other schemas: their SQL is in the HTML and JSON reports" in text
+    assert others.sql not in text
+    assert "other schema" not in render(report, 100, False)
 
 
 def test_severity_is_a_word() -> None:

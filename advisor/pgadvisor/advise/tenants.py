@@ -12,12 +12,12 @@ from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.recommend import table_of
 from pgadvisor.facts import Facts
 from pgadvisor.model.findings import Evidence, Finding, Impact, Outcome, Unit
-from pgadvisor.model.report import Recommendation
+from pgadvisor.model.report import Recommendation, Step
 
 # From so many schemas on that hold a table of the same name and columns, these are copies of one.
 MIN_SCHEMAS = 3
-# The SQL of so many copies is written out.
-MAX_WRITTEN_OUT = 20
+# The SQL of so many schemas is written out.
+MAX_WRITTEN_OUT = 200
 MAX_STATEMENTS = 20
 _ANY = "*"
 
@@ -64,8 +64,8 @@ def _as_one(findings: Sequence[Finding]) -> Finding:
     return msgspec.structs.replace(
         first,
         identity=without_schema(first.identity, schema),
-        sentence=f"{first.sentence} The same holds in {len(others)} other {word} with the same table; the figures "
-        f"below are those of schema {schema}.",
+        sentence=f"{first.sentence} The same holds in {len(others)} other {word} with the same table; the "
+        f"evidence below is that of schema {schema}, the impact that of all {len(findings)}.",
         severity=min((finding.severity for finding in findings), key=lambda severity: severity.rank),
         evidence=(
             Evidence(label="schemas with this table and problem", value=len(findings), unit=Unit.COUNT),
@@ -112,10 +112,11 @@ def without_schema(text: str, schema: str) -> str:
 def folded_recommendations(
     recommendations: Sequence[Recommendation],
 ) -> tuple[Recommendation, ...]:
-    """The recommendations, with those for copies of one table as one that holds the SQL of the first of them.
+    """The recommendations, with those for copies of one table as one whose SQL is that of the first of them.
 
-    Only what serves the same findings is put together. Where tables of one name are copies of several, as when half
-    of the tenants have a new column, the keys of the others are numbered, as those of findings are.
+    The SQL of the others stands by itself, in `copy_steps`. Only what serves the same findings is put together. Where
+    tables of one name are copies of several, as when half of the tenants have a new column, the keys of the others are
+    numbered, as those of findings are.
     """
     groups: dict[tuple[tuple[str, ...], str], list[Recommendation]] = {}
     for item in recommendations:
@@ -139,8 +140,12 @@ def _without_its_schema(item: Recommendation) -> str:
 def _one_for_all(items: Sequence[Recommendation], key: str) -> Recommendation:
     first, written = items[0], items[:MAX_WRITTEN_OUT]
     others = [table_of(item.proposal)[0] for item in items[1:]]
-    steps = [*first.steps, *(step for item in written[1:] for step in item.steps if step not in first.steps[:1])]
     caveats = list(first.caveats)
+    if first.checks:
+        caveats.append(
+            f"The checks are those of schema {table_of(first.proposal)[0]}: put another name in its place before "
+            "and after the SQL for that one."
+        )
     if len(items) > len(written):
         caveats.append(
             f"The SQL is that for {len(written)} of {len(items)} schemas; --schema NAME shows that for any of them."
@@ -150,14 +155,26 @@ def _one_for_all(items: Sequence[Recommendation], key: str) -> Recommendation:
         key=key,
         anchor=anchor(f"do:{key}"),
         title=f"{first.title}, and so in {len(others)} other schema{'s' if len(others) > 1 else ''}",
-        steps=tuple(steps),
-        checks=tuple(dict.fromkeys(check for item in written for check in item.checks)),
         caveats=tuple(caveats),
         gain=_added([item.gain for item in items]),
         price=_added([item.price for item in items]),
         severity=min((item.severity for item in items), key=lambda severity: severity.rank),
         copies=tuple(others),
+        copy_steps=_in_one_session([step for item in written[1:] for step in item.steps]),
     )
+
+
+def _in_one_session(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps of several copies one after the other: what prepares the session is said where it changes."""
+    kept: list[Step] = []
+    prepared: Step | None = None
+    for step in steps:
+        if step.prepares:
+            if step == prepared:
+                continue
+            prepared = step
+        kept.append(step)
+    return tuple(kept)
 
 
 def _added(figures: Sequence[Sequence[Evidence]]) -> tuple[Evidence, ...]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pgadvisor.indexes.quoting import regclass
-from pgadvisor.model.report import Step
+from pgadvisor.model.report import SETS_SESSION, Step
 
 READS_ONLY = "None: it reads catalogs and activity."
 
@@ -73,7 +73,7 @@ def no_timeouts() -> Step:
             "WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout');"
         ),
         undo="",
-        lock="None: it sets this session alone, until it ends.",
+        lock=SETS_SESSION,
     )
 
 
@@ -82,7 +82,7 @@ def short_lock_timeout() -> Step:
     return Step(
         sql="SET lock_timeout = '2s';",
         undo="",
-        lock="None: it sets this session alone, until it ends.",
+        lock=SETS_SESSION,
     )
 
 

@@ -14,6 +14,8 @@ from pgadvisor.model.proposals import Proposal
 from pgadvisor.model.snapshot import Change, Contents, Host
 
 REPORT_FORMAT = 1
+# The lock of a step that only sets what holds for its session.
+SETS_SESSION = "None: it sets this session alone, until it ends."
 
 
 class Tool(Model, frozen=True, kw_only=True):
@@ -131,12 +133,18 @@ class Step(Model, frozen=True, kw_only=True):
     lock: str
     outside_transaction: bool = False
 
+    @property
+    def prepares(self) -> bool:
+        """Whether it only sets the session for the steps that follow, until another sets it otherwise."""
+        return self.lock == SETS_SESSION and not self.undo
+
 
 class Recommendation(Model, frozen=True, kw_only=True):
     """What to do, what it gains, what it costs and how to undo it.
 
     proof says how far it is proved and by what. gain and price are figures over stated windows. values_masked: its SQL
-    holds values of rows that this report masks, so that it cannot be run as it stands.
+    holds values of rows that this report masks, so that it cannot be run as it stands. copies are the other schemas
+    whose tables are to be changed alike, copy_steps the steps for as many of them as are written out, in one session.
     """
 
     key: str
@@ -156,6 +164,7 @@ class Recommendation(Model, frozen=True, kw_only=True):
     values_masked: bool = False
     database: str = ""
     copies: tuple[str, ...] = ()
+    copy_steps: tuple[Step, ...] = ()
 
 
 class Rejection(Model, frozen=True, kw_only=True):

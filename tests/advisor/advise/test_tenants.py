@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pgadvisor.advise.tenants import MAX_WRITTEN_OUT
 from pgadvisor.analyze import analyze
 from pgadvisor.config import Config
 from pgadvisor.model.report import Report
@@ -51,7 +52,9 @@ def test_copies_of_a_table_are_one_subject() -> None:
     (finding,) = made.findings
     assert finding.key == "unindexed_foreign_key:*.orders(customer_id) -> *.customers"
     assert len(finding.copies) == 29
+    schema = finding.subject.schema
     assert "The same holds in 29 other schemas" in finding.sentence
+    assert f"the evidence below is that of schema {schema}, the impact that of all 30." in finding.sentence
     assert finding.evidence[0].value == 30
     assert made.outcomes[[o.rule for o in made.outcomes].index("unindexed_foreign_key")].findings == 1
     (recommendation,) = made.recommendations
@@ -59,12 +62,42 @@ def test_copies_of_a_table_are_one_subject() -> None:
     assert recommendation.findings == (finding.key,)
     assert recommendation.title.endswith("and so in 29 other schemas")
     assert len(recommendation.copies) == 29
-    created = [step.sql for step in recommendation.steps if "CREATE INDEX" in step.sql]
-    assert len(created) == len(set(created)) == 20
-    assert all("idx_orders_customer_id ON" in sql for sql in created), "a schema has names of its own"
-    assert any("20 of 30 schemas" in caveat for caveat in recommendation.caveats)
+    own, copies = recommendation.steps, recommendation.copy_steps
+    assert [step.sql for step in own[1:]] == [
+        f"CREATE INDEX CONCURRENTLY idx_orders_customer_id ON {schema}.orders (customer_id);"
+    ]
+    assert copies[0] == own[0], "the session is prepared once"
+    created = [step.sql for step in copies[1:]]
+    assert len(created) == len(set(created)) == 29
+    assert all(f"_customer_id ON {s}.orders" in sql for s, sql in zip(recommendation.copies, created, strict=True))
+    assert all(schema in step.sql for step in recommendation.checks[1:])
+    assert any(f"The checks are those of schema {schema}" in caveat for caveat in recommendation.caveats)
+    assert not any("of 30 schemas" in caveat for caveat in recommendation.caveats)
     written = [figure.value for figure in recommendation.price if figure.label.startswith("index entries written")]
     assert written == [6.0]
+
+
+def test_evidence_is_of_one_and_impact_of_all() -> None:
+    each = [tables(f"t{number}") for number in range(3)]
+    for number, some in enumerate(each):
+        names = f"c{number}", f"d{number}"
+        some[f"t{number}.orders"]["indexes"] = dict.fromkeys(names, "btree (customer_id)")
+        some[f"t{number}.orders"]["index_bytes"] = dict.fromkeys(names, 2_000_000)
+    finding, one = (
+        next(finding for finding in made.findings if finding.rule == "duplicate_index")
+        for made in (report(*each), report(each[0]))
+    )
+    assert finding.evidence[1:] == one.evidence
+    assert (finding.impact.bytes, one.impact.bytes) == (6_000_000, 2_000_000)
+
+
+def test_no_more_than_some_are_written_out() -> None:
+    made = report(*(tables(f"t{number}") for number in range(MAX_WRITTEN_OUT + 5)))
+    (recommendation,) = made.recommendations
+    assert len(recommendation.copies) == MAX_WRITTEN_OUT + 4
+    assert len(recommendation.copy_steps) == 1 + MAX_WRITTEN_OUT - 1
+    caveat = f"The SQL is that for {MAX_WRITTEN_OUT} of {MAX_WRITTEN_OUT + 5} schemas"
+    assert any(caveat in each for each in recommendation.caveats)
 
 
 def test_the_key_stays_when_tenants_come_and_go() -> None:
@@ -86,7 +119,7 @@ def test_a_tenant_that_has_the_index_is_not_among_them() -> None:
     made = report(tables("a"), tables("b"), tables("c"), mended)
     (finding,) = made.findings
     assert sorted((finding.subject.schema, *finding.copies)) == ["a", "b", "c"]
-    assert all("mended" not in step.sql for r in made.recommendations for step in r.steps)
+    assert all("mended" not in step.sql for r in made.recommendations for step in (*r.steps, *r.copy_steps))
 
 
 @pytest.mark.parametrize("schema", HOSTILE)
