@@ -47,12 +47,14 @@ _STATUSES = (
 def merged(reports: Sequence[Report], config: ReportConfig) -> Report:
     """Findings of all databases in one ranking, each with its database; one report is returned as it is.
 
-    Keys begin with the database, so that a baseline made from one report on several knows them again.
+    Keys begin with the database, so that a baseline made from one report on several knows them again. The databases
+    stand in the order of their worst findings.
     """
     if len(reports) == 1:
         return reports[0]
-    first = reports[0]
     findings = _ranked_findings(reports)
+    reports = _worst_first(reports, findings)
+    first = reports[0]
     recommendations = _ranked_recommendations(reports, {finding.key: finding.rank for finding in findings})
     shown = findings[: config.max_findings]
     named = {(finding.database, query_id) for finding in shown for query_id in finding.query_ids}
@@ -110,6 +112,12 @@ def _ranked_findings(reports: Sequence[Report]) -> tuple[ReportFinding, ...]:
     found = [_finding(finding, report.source.database, total_ms) for report in reports for finding in report.findings]
     found.sort(key=_weight)
     return tuple(msgspec.structs.replace(finding, rank=rank) for rank, finding in enumerate(found, start=1))
+
+
+def _worst_first(reports: Sequence[Report], findings: Sequence[ReportFinding]) -> list[Report]:
+    """In the order of the worst finding in each; those without any stay in theirs, at the end."""
+    ranks = {finding.database: finding.rank for finding in reversed(findings)}
+    return sorted(reports, key=lambda report: ranks.get(report.source.database, len(findings) + 1))
 
 
 def _weight(finding: ReportFinding) -> tuple[object, ...]:

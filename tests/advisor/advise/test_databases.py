@@ -58,7 +58,7 @@ def test_findings_stand_in_one_ranking_each_with_its_database() -> None:
     keys = {r.key for r in both.recommendations}
     assert len(keys) == 2 and keys == set(both.action_plan)
     assert all(set(f.recommendations) <= keys for f in both.findings)
-    assert [s.database for s in both.databases] == list(NAMES)
+    assert [s.database for s in both.databases] == [NAMES[1], NAMES[0]]
     assert [(s.database, s.share, s.query_id) for s in both.statements] == [
         (NAMES[1], 0.75, "1"),
         (NAMES[0], 0.25, "1"),
@@ -67,6 +67,15 @@ def test_findings_stand_in_one_ranking_each_with_its_database() -> None:
     (outcome,) = (o for o in both.outcomes if o.rule == "unindexed_foreign_key")
     assert outcome.findings == 2
     assert {t.database for t in both.tables} == set(NAMES)
+
+
+def test_databases_with_findings_are_named_first() -> None:
+    reports = [report(name, 100, 10.0) for name in ("a", "b")] + [report("c", 500_000, 10.0), report("d", 900_000, 9.0)]
+    assert not reports[0].findings and reports[3].findings
+    both = merged(reports, ReportConfig())
+    worst = both.findings[0].database
+    assert [source.database for source in both.databases] == [worst, {"c": "d", "d": "c"}[worst], "a", "b"]
+    assert both.source == both.databases[0]
 
 
 def test_one_report_stays_as_it_is_and_caps_hold_over_all() -> None:
@@ -93,8 +102,12 @@ def test_what_is_missing_in_one_is_missing_in_part() -> None:
 def test_it_can_be_shown() -> None:
     both = merged([report(name, 500_000, 10.0) for name in NAMES], ReportConfig())
     page = load_renderer("html")(both).decode()
-    assert "2 databases: shop, &lt;/script&gt;" in page
+    title = page[page.index("<h1>") : page.index("</h1>")]
+    assert "2 databases: " in title and "shop" in title and "&lt;/script&gt;" in title
+    cards = page[page.index('<ol class="toplist">') : page.index('<figure class="where">')]
+    assert "in database <bdi>shop</bdi>" in cards and "in database <bdi>&lt;/script&gt;&#34;o&#39;s</bdi>" in cards
+    assert "in database <bdi>" not in load_renderer("html")(report("shop", 500_000, 10.0)).decode()
     assert page.count("In database shop:") >= 1
     text = load_terminal()(both, 80, False)
-    assert "2 databases: shop" in text
+    assert "2 databases: " in text
     assert "shop: public.orders" in text
