@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from pgadvisor.progress import Progress
 
 LOG_EVERY_S = 5.0
-# Steps that are said whatever they take: whoever reads the log is to know that statements were executed, and what a
-# run that seems to do nothing waits for.
-ANNOUNCED = ("Executing", "Waiting")
+# Steps that are said whatever they take: whoever reads the log is to know that statements were executed.
+ANNOUNCED = "Executing"
+# Said at once as well, that a run that seems to do nothing is known to wait; each time in other words, so then seldom.
+WAITING = "Waiting"
+WAITING_EVERY_S = 60.0
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def _moving() -> Iterator[Progress]:
 
 
 class _Logged:
-    """Says a step once it takes long, so that short runs stay silent in logs; executions at once."""
+    """Says a step once it takes long, so that short runs stay silent in logs; executions and a wait at once."""
 
     def __init__(self) -> None:
         self._said = time.monotonic()
@@ -54,9 +56,11 @@ class _Logged:
 
     def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
         now = time.monotonic()
-        is_new = step.startswith(ANNOUNCED) and step not in self._announced
-        if is_new or now - self._said >= LOG_EVERY_S:
-            self._announced.add(step)
+        waits = step.startswith(WAITING)
+        kind = WAITING if waits else step
+        is_new = (waits or step.startswith(ANNOUNCED)) and kind not in self._announced
+        if is_new or now - self._said >= (WAITING_EVERY_S if waits else LOG_EVERY_S):
+            self._announced.add(kind)
             self._said = now
             print(_line(step, done, total), file=sys.stderr, flush=True)  # noqa: T201
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pgadvisor.collecting.workload import Workload
     from pgadvisor.progress import Progress
 
-# However long the wait, a log gets no more lines than this about it.
+# However long the wait, no more is told about it than this.
 _TOLD_TIMES = 60
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from pgadvisor.cli._progress import shown
+from pgadvisor.collecting import watch
 
 EXECUTING = "Executing up to 3 statements, read-only"
 
@@ -22,3 +23,22 @@ def test_executions_are_announced_once_unless_quiet(monkeypatch: pytest.MonkeyPa
             progress(EXECUTING, done, 3)
         progress("Finding problems")
     assert log.getvalue() == ("" if quiet else f"{EXECUTING} (0 of 3)\n")
+
+
+def test_a_wait_is_told_at_its_start_and_then_once_a_minute_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, clock = io.StringIO(), [1000.0]
+    monkeypatch.setattr(sys, "stderr", log)
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    with shown(quiet=False) as progress:
+        watch.wait(30.0, progress, sleep)
+        assert log.getvalue() == "Waiting 30 s for the second look; Ctrl-C takes it now\n"
+    log.truncate(0)
+    with shown(quiet=False) as progress:
+        watch.wait(300.0, progress, sleep)
+    told = log.getvalue().strip("\0").splitlines()
+    left = ["5 min", "4 min", "3 min", "2 min", "60 s"]
+    assert told == [f"Waiting {each} for the second look; Ctrl-C takes it now" for each in left]
