@@ -25,10 +25,17 @@ def hints(snapshot: Snapshot) -> tuple[str, ...]:
             f"pg_stat_statements has pushed out {evicted} entries for want of room; raise pg_stat_statements.max above "
             f"{statements.capacity}."
         )
-    for what, window in (
-        ("the use of tables and indexes has", None if counters is None else counters.window),
-        ("statements have", None if statements is None else statements.window),
-    ):
-        if window is not None and window.seconds is not None and window.seconds < SECONDS_PER_DAY:
-            found.append(f"{what} been counted for less than a day; look again when a typical week is covered.")
+    short = [
+        what
+        for what, window in (
+            ("statements", None if statements is None else statements.window),
+            ("the use of tables and indexes", None if counters is None else counters.window),
+        )
+        if window is not None and window.seconds is not None and window.seconds < SECONDS_PER_DAY
+    ]
+    if short:
+        verb = "has" if short == ["the use of tables and indexes"] else "have"
+        found.append(
+            f"{' and '.join(short)} {verb} been counted for less than a day; look again when a typical week is covered."
+        )
     return tuple(sentence[0].upper() + sentence[1:] for sentence in found)

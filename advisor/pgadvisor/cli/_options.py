@@ -14,6 +14,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
+_SCHEMAS = (
+    click.option("--schema", "schemas", multiple=True, metavar="NAME", help="Look at this schema only (repeatable)."),
+    click.option(
+        "--exclude-schema", "exclude", multiple=True, metavar="NAME", help="Leave out this schema (repeatable)."
+    ),
+)
+
 _COLLECTION = (
     click.option(
         "--all-databases", is_flag=True, default=None, help="Every database of the server that the role may connect to."
@@ -21,10 +28,7 @@ _COLLECTION = (
     click.option(
         "--statements", type=click.IntRange(0, 5000), metavar="N", help="How many statements to look into.  [100]"
     ),
-    click.option("--schema", "schemas", multiple=True, metavar="NAME", help="Look at this schema only (repeatable)."),
-    click.option(
-        "--exclude-schema", "exclude", multiple=True, metavar="NAME", help="Leave out this schema (repeatable)."
-    ),
+    *_SCHEMAS,
     click.option(
         "--execute", type=click.Choice([e.value for e in Execute]), help="What may run under EXPLAIN ANALYZE.  [safe]"
     ),
@@ -56,15 +60,24 @@ _REPORTS = (
     click.option("--json", "json_", type=FILE, metavar="FILE", help="Write the report as JSON; - for standard output."),
 )
 
+_CONFIG = click.option(
+    "--config", "config_file", type=FILE, metavar="FILE", help="Read this file, not ./pgadvisor.toml."
+)
+
 _EVERYWHERE = (
     click.option("--quiet", "-q", is_flag=True, help="Nothing in the terminal but errors."),
-    click.option("--config", "config_file", type=FILE, metavar="FILE", help="Read this file, not ./pgadvisor.toml."),
+    _CONFIG,
 )
 
 
 def of_collection(command: F) -> F:
     """What is collected, and within which limits."""
     return _with(command, _COLLECTION)
+
+
+def of_survey(command: F) -> F:
+    """What is looked at where nothing is kept, and the configuration."""
+    return _with(command, (*_SCHEMAS, _CONFIG))
 
 
 def of_judgement(command: F) -> F:

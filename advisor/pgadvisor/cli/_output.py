@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 STDOUT = Path("-")
 
 
+def coloured() -> bool:
+    """Whether standard output is a terminal that takes colours and whose user does (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def check_writable(path: Path) -> None:
     """Fails now rather than after the work where a file cannot be written."""
     if path == STDOUT:

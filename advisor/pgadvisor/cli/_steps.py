@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from pgadvisor.cli._connection import not_connected, refuse_file
 from pgadvisor.cli._errors import Failure, plain
-from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, write
+from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, coloured, write
 from pgadvisor.gate import ExitCode, gate, unseen
 from pgadvisor.registry import load_rules, load_terminal
 
@@ -65,12 +65,13 @@ def collected(
     from pgadvisor.collect import collect_all, collect_watched
     from pgadvisor.postgres.connect import ConnectError
 
+    refuse_file(dsn)
     try:
         if watch_s is not None:
             return collect_watched(dsn, config.collect, watch_s, progress)
         return collect_all(dsn, config.collect, progress)
     except ConnectError as error:
-        raise Failure(str(error), ExitCode.CANNOT_CONNECT) from error
+        raise not_connected(error) from error
 
 
 def saved(path: Path, snapshots: Sequence[Snapshot]) -> int:
@@ -121,7 +122,7 @@ def judged(snapshots: Sequence[Snapshot], config: Config, rules: Sequence[AnyRul
 def told(report: Report, config: Config, files: Files) -> ExitCode:
     """Shows the report, writes it where it was asked for, and says why the exit code is what it is."""
     if not files.quiet and files.leaves_stdout:
-        click.echo(load_terminal()(report, _width(), sys.stdout.isatty()), nl=False)
+        click.echo(load_terminal()(report, _width(), coloured()), nl=False)
     for renderer, path in (("html", files.html), ("json", files.json)):
         if path is not None:
             write(report, renderer, path)

@@ -73,6 +73,10 @@ class ConnectError(Exception):
         self.answered = answered
 
 
+class MalformedString(ConnectError):  # noqa: N818
+    """The connection string is none; no server was asked."""
+
+
 class UnsupportedServer(ConnectError):  # noqa: N818
     """The server is older than the oldest supported version."""
 
@@ -81,7 +85,7 @@ def connect(dsn: str | None, *, connect_timeout_s: int) -> psycopg.Connection[An
     """A connection in autocommit mode, without prepared statements, so that a pooler may stand between.
 
     dsn is a URI or key=value pairs; what it leaves out comes from PG* variables, service and password files. A timeout
-    in there counts before connect_timeout_s. Raises ConnectError.
+    in there counts before connect_timeout_s. Raises ConnectError, before any server is asked MalformedString.
     """
     given = _parsed(dsn or "")
     options: dict[str, Any] = {"client_encoding": "UTF8"}
@@ -117,7 +121,7 @@ def _parsed(dsn: str) -> dict[str, Any]:
     """The parameters of a connection string.
 
     Whatever is wrong with it, the message quotes nothing: libpq quotes the part that it stumbled over, and a URI with
-    an unencoded @ or : in its password has a part of that for its host or port.
+    an unencoded @ or : in its password has a part of that for its host or port. Raises MalformedString.
     """
     try:
         given = conninfo.conninfo_to_dict(dsn)
@@ -126,7 +130,7 @@ def _parsed(dsn: str) -> dict[str, Any]:
     except (psycopg.ProgrammingError, UnicodeEncodeError):
         readable = None
     if not readable:
-        raise ConnectError(
+        raise MalformedString(
             "The connection string is neither a URI (postgresql://user@host/database) nor key=value pairs "
             "(host=... dbname=...) that libpq understands; quote values with spaces and percent-encode special "
             "characters in a URI."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,23 @@ def test_it_says_before_any_audit_that_an_audit_would_be_incomplete(database: Da
     assert "CREATE EXTENSION pg_stat_statements" in " ".join(ran.out.split())
     assert ran.err == "Exit code 3: an audit would not see all of pg_stat_statements.\n"
     assert all(len(line) <= 80 for line in ran.out.splitlines())
+
+
+def test_schemas_and_configuration_are_those_of_an_audit(database: Database, tmp_path: Path) -> None:
+    database.execute("CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.t (i int); CREATE TABLE b.t (i int)")
+    role = database.role("reader")
+    hidden = "Column statistics"
+    assert rows(pgadvisor("check", role.dsn).out)[hidden] != "yes"
+    database.execute(f'GRANT USAGE ON SCHEMA a TO "{role.name}"; GRANT SELECT ON a.t TO "{role.name}"')
+    for chosen in (("--schema", "a"), ("--exclude-schema", "b", "--exclude-schema", "public")):
+        assert rows(pgadvisor("check", role.dsn, *chosen).out)[hidden] == "yes"
+    file = tmp_path / "only.toml"
+    file.write_text('[collect]\nschemas = ["a"]\n')
+    assert rows(pgadvisor("check", role.dsn, "--config", file).out)[hidden] == "yes"
+    file.write_text("[nonsense]\n")
+    ran = pgadvisor("check", role.dsn, "--config", file)
+    assert ran.code == 2
+    assert str(file) in ran.err
 
 
 def test_no_connection_is_one_sentence() -> None:

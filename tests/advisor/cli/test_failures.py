@@ -63,8 +63,21 @@ def test_no_such_database(database: Database) -> None:
 
 def test_a_dsn_that_is_none() -> None:
     ran = audit("postgresql://[broken")
-    assert ran.code in (2, 4)
+    assert ran.code == 2
     said(ran.err)
+
+
+@pytest.mark.parametrize("command", ["audit", "collect", "check"])
+def test_a_file_in_place_of_a_database(command: str, tmp_path: Path) -> None:
+    (tmp_path / "the shop.gz").write_bytes(b"")
+    more = ("-o", "out.json.gz") if command == "collect" else ()
+    ran = pgadvisor(command, "the shop.gz", *more, folder=tmp_path)
+    assert ran.code == 2
+    assert said(ran.err) == "Error: the shop.gz is a file: pgadvisor analyze 'the shop.gz' reads snapshots."
+    assert not (tmp_path / "out.json.gz").exists()
+    (tmp_path / "host=127.0.0.1 port=1").write_bytes(b"")
+    assert pgadvisor(command, "host=127.0.0.1 port=1", *more, folder=tmp_path).code == 4
+    assert pgadvisor(command, "no such file", *more, folder=tmp_path).code == 2
 
 
 def test_no_such_service() -> None:
@@ -163,7 +176,7 @@ def test_libpq_variables_name_the_database(database: Database) -> None:
 )
 def test_a_mistyped_connection_string_shows_no_part_of_a_password(dsn: str) -> None:
     ran = audit(dsn)
-    assert ran.code == 4
+    assert ran.code == 2, "bad usage: no server was asked"
     assert "s3cret" not in said(ran.err)
 
 
