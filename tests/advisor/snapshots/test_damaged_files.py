@@ -80,7 +80,7 @@ SHOP: Json = json.loads(
 
 
 def packed(content: Json) -> bytes:
-    return gzip.compress(json.dumps(content).encode(), 1)
+    return gzip.compress(json.dumps(content).encode(), 1, mtime=0)
 
 
 def refused(tmp_path: Path, content: bytes, **options: int) -> str:
@@ -130,13 +130,13 @@ def test_the_undamaged_one_is_read(tmp_path: Path) -> None:
         (GOOD + GOOD, "goes on after the end"),
         (GOOD[:-8] + bytes(4) + GOOD[-4:], "is damaged (incorrect data check)"),
         (GOOD[:3] + b"\xff" + GOOD[4:], "damaged"),
-        (gzip.compress(b"nonsense"), "does not hold JSON"),
-        (gzip.compress(b'{"format":1,"tool_version":"\xff"}'), "does not hold JSON"),
-        (gzip.compress(GOOD), "does not hold JSON"),
-        (gzip.compress(b""), "does not hold JSON"),
-        (gzip.compress(b"[" * 100_000 + b"]" * 100_000), "holds JSON, but not of a snapshot"),
+        (gzip.compress(b"nonsense", mtime=0), "does not hold JSON"),
+        (gzip.compress(b'{"format":1,"tool_version":"\xff"}', mtime=0), "does not hold JSON"),
+        (gzip.compress(GOOD, mtime=0), "does not hold JSON"),
+        (gzip.compress(b"", mtime=0), "does not hold JSON"),
+        (gzip.compress(b"[" * 100_000 + b"]" * 100_000, mtime=0), "holds JSON, but not of a snapshot"),
         (packed({}), "holds JSON, but not of a snapshot"),
-        (gzip.compress(b"[1]"), "holds JSON, but not of a snapshot"),
+        (gzip.compress(b"[1]", mtime=0), "holds JSON, but not of a snapshot"),
         (packed({"format": 1, "tool": {"name": "pgadvisor", "version": "0.1.0"}, "findings": []}), "holds a report"),
         (packed(SHOP | {"snapshots": []}), "holds no snapshot"),
         (packed(SHOP | {"format": 2, "tool_version": "9.1.0"}), "made by pgadvisor 9.1.0 in format 2; this version"),
