@@ -26,7 +26,8 @@ from pgadvisor.postgres.identity import IDENTITY_COLUMNS, ServerIdentity
 if TYPE_CHECKING:
     Query = str | sql.SQL | sql.Composed
 
-# What our own queries run under. UTC and ISO make text output the same everywhere; JIT never pays for catalogs.
+# What our own queries run under. UTC and ISO make text output the same everywhere, and so do strings whose backslashes
+# are no escapes: the server spells those in expressions by that setting. JIT never pays for catalogs.
 _SETTINGS = {
     "application_name": "pgadvisor",
     "datestyle": "ISO",
@@ -36,6 +37,7 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "jit": "off",
     "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
 }
 # New in 17. The server is asked, not the connection: behind a pooler it may be another one by now.

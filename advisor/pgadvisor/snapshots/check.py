@@ -11,6 +11,7 @@ from pgadvisor.model.plan_nodes import MAX_PLAN_DEPTH
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statistics import PgStats
 from pgadvisor.snapshots.numbers import number_out_of_range
+from pgadvisor.snapshots.sql_texts import no_sql
 
 # Partitions of partitions of ...: PostgreSQL has no limit, databases have three or four.
 MAX_GENERATIONS = 100
@@ -36,9 +37,10 @@ def problem(snapshot: Snapshot) -> str | None:
     """The first thing in a snapshot that does not hold together, in words; None where all does.
 
     Numbers beyond what PostgreSQL counts in, two objects of one oid, parts of relations that are not there, relations
-    that are their own ancestors, times that are no moments, arrays, plans and names that are none.
+    that are their own ancestors, times that are no moments, arrays, plans, names and expressions that are none.
     """
-    for check in (number_out_of_range, _duplicate, _orphan, _circle, _no_array, _no_plan, _no_definition, _no_name):
+    parts = (_duplicate, _orphan, _circle, _no_array, _no_plan, _no_definition, _no_name, no_sql)
+    for check in (number_out_of_range, *parts):
         found = check(snapshot)
         if found is not None:
             return found

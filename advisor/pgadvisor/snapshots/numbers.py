@@ -19,6 +19,20 @@ _MOST_INTEGER = 2**63 - 1
 _MOST_FLOAT = 3.5e38
 # Moments are compared, subtracted and shown in other zones, which those near the ends of the calendar do not survive.
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
+# What can be less than nothing: statistics below zero are shares, sequences go both ways, ages count from a moment or a
+# transaction that others have passed, typlen and targets have words below zero, and some counts are differences of two
+# that are not read at one instant. Everything else is counted, and only grows. Of the views of the server not even
+# the columns are known.
+_SIGNED = frozenset(
+    (
+        *("n_distinct", "correlation", "start", "minimum", "maximum", "increment", "last_value"),
+        *("replay_lag_s", "sent_lag_bytes", "replay_lag_bytes", "retained_bytes"),
+        *("transaction_s", "query_s", "state_s", "age_s", "longest_transaction_s"),
+        *("horizon_age", "catalog_horizon_age", "oldest_horizon_age", "frozen_xid_age", "multixact_age"),
+        *("length_bytes", "statistics_target", "toast_pages", "all_visible_pages", "all_frozen_pages"),
+        *("heap_blocks_read", "toast_blocks_read", "blocks_read", "self_ms", "done", "total", "values"),
+    )
+)
 _OID_LISTS = ("parents", "relation_oids", "strong_locks")
 
 
@@ -81,7 +95,8 @@ def _fields(struct: type[Model]) -> _Fields:
             (rows if is_several else parts).append(name)
         elif kind in (int, float, datetime):
             is_oid = kind is int and (name.endswith("_oid") or name in _OID_LISTS)
-            is_possible = _is_own_oid if name == "oid" else _is_oid if is_oid else _POSSIBLE[kind]
+            possible = _POSSIBLE if name in _SIGNED else _COUNTED
+            is_possible = _is_own_oid if name == "oid" else _is_oid if is_oid else possible[kind]
             (several if is_several else single).append((name, is_possible))
     return _Fields(tuple(single), tuple(several), tuple(parts), tuple(rows))
 
@@ -116,8 +131,17 @@ def _is_float(value: float) -> bool:
     return -_MOST_FLOAT <= value <= _MOST_FLOAT
 
 
+def _is_count(value: int) -> bool:
+    return 0 <= value <= _MOST_INTEGER
+
+
+def _is_amount(value: float) -> bool:
+    return 0 <= value <= _MOST_FLOAT
+
+
 def _is_moment(value: datetime) -> bool:
     return value.tzinfo is not None and _FIRST_YEAR <= value.year <= _LAST_YEAR
 
 
 _POSSIBLE: dict[Any, Callable[[Any], bool]] = {int: _is_integer, float: _is_float, datetime: _is_moment}
+_COUNTED = _POSSIBLE | {int: _is_count, float: _is_amount}

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from operator import is_
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 
 from pgadvisor.masking import MASK
 from pgadvisor.model.activity import SessionState, StandbyState
 from pgadvisor.model.base import Model
+from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.objects import Function
 from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.snapshots.contents import contents_of
 from pgadvisor.snapshots.redaction import fields
+from pgadvisor.snapshots.sql_texts import sealed_off
 from pgadvisor.workload.secrets import is_secret_setting, without_secrets
 
 M = TypeVar("M", bound=Model)
@@ -77,7 +79,10 @@ def _model(model: M) -> M:
                 changed[name] = new
     if places.itself:
         changed |= _special(model)
-    return msgspec.structs.replace(model, **changed) if changed else model
+    sealed_model = msgspec.structs.replace(model, **changed) if changed else model
+    if changed and isinstance(sealed_model, IndexDefinition):
+        return cast("M", sealed_off(sealed_model))
+    return sealed_model
 
 
 def _special(model: Model) -> dict[str, Any]:

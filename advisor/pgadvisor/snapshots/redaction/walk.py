@@ -13,7 +13,7 @@ import msgspec
 
 from pgadvisor.masking import MASK
 from pgadvisor.model.base import Model
-from pgadvisor.model.catalog import Column
+from pgadvisor.model.catalog import Column, IndexDefinition
 from pgadvisor.model.coverage import Footprint, Gap
 from pgadvisor.model.objects import ExtendedStatistics, Function, TypeKind
 from pgadvisor.model.plans import ObservedPlan, ParameterValue
@@ -26,6 +26,7 @@ from pgadvisor.snapshots.redaction.literals import Texts
 from pgadvisor.snapshots.redaction.names import Names
 from pgadvisor.snapshots.redaction.plans import redacted_plan
 from pgadvisor.snapshots.redaction.values import ValueKind, Values, kind_of_type
+from pgadvisor.snapshots.sql_texts import sealed_off
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NAMES_IN_SETTINGS = frozenset(
@@ -134,6 +135,8 @@ class Walk:
                     most_common_values=values.most_common_values,
                     expression_statistics=values.expression_statistics,
                 )
+            case IndexDefinition() if self._phase is Phase.REPLACING:
+                return sealed_off(cast("IndexDefinition", made))
             case Setting() | SettingOverride():
                 return replace(made, value=self._setting(model.name, model.value))
             case Function():
