@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from pgadvisor.indexes.algebra import alike, covers, serves_equality_on
+from pgadvisor.indexes.algebra import covers, likeness, serves_equality_on
+from pgadvisor.indexes.standing import Standing, first_columns
 from pgadvisor.rules_api import (
+    Constraint,
     ConstraintKind,
     DropIndex,
     Evidence,
@@ -22,6 +25,7 @@ from pgadvisor.rules_api import (
     SubjectKind,
     Unit,
 )
+from pgadvisor_rules._remember import per_facts
 
 INDEXED = (RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.MATERIALIZED_VIEW)
 
@@ -127,6 +131,7 @@ class Duplicates:
     spare: tuple[Index, ...]
 
 
+@per_facts
 def duplicates(facts: Facts, table: Relation) -> tuple[Duplicates, ...]:
     """All usable indexes of a table in groups of equals, most of them alone.
 
@@ -134,13 +139,22 @@ def duplicates(facts: Facts, table: Relation) -> tuple[Duplicates, ...]:
     """
     indexes = sorted((i for i in facts.indexes_of(table.oid) if usable(i)), key=lambda index: _rank(facts, index))
     groups: list[tuple[Index, list[Index]]] = []
+    # Of those alike, one group for each way to enforce: the others of that way can repeat no more than the first.
+    alike: dict[Hashable, dict[Hashable, tuple[Index, list[Index]]]] = defaultdict(dict)
     for index in indexes:
-        group = next((group for group in groups if _repeats(group[0], index)), None)
+        firsts = alike[likeness(index.definition)]
+        group = next((group for group in firsts.values() if stands_in(group[0], index)), None)
         if group is None or belongs_to_parent(index) or held_by(facts, index) is not None:
             groups.append((index, []))
+            firsts.setdefault(_enforced(index), groups[-1])
         else:
             group[1].append(index)
     return tuple(Duplicates(kept, tuple(spare)) for kept, spare in groups)
+
+
+def _enforced(index: Index) -> Hashable:
+    definition = index.definition
+    return definition.unique, definition.nulls_not_distinct, index.immediate, len(definition.keys)
 
 
 def _rank(facts: Facts, index: Index) -> tuple[bool, bool, bool, int, int]:
@@ -148,14 +162,22 @@ def _rank(facts: Facts, index: Index) -> tuple[bool, bool, bool, int, int]:
     return (not held, not index.immediate, not index.definition.unique, -(scans(facts, index) or 0), index.oid)
 
 
-def _repeats(kept: Index, other: Index) -> bool:
-    """Whether one is nothing but the other again (maybe read from its other end, or without the uniqueness)."""
-    return stands_in(kept, other) and alike(kept.definition, other.definition)
-
-
 def stands_in(wide: Index, narrow: Index) -> bool:
     """Whether one index can do all of the other's work; what is checked only at commit does not enforce the same."""
     return covers(wide.definition, narrow.definition) and (wide.immediate or not narrow.definition.unique)
+
+
+def stand_ins(standing: Standing[Index], narrow: Index) -> Iterator[Index]:
+    """The others among the standing indexes that can do all of an index's work."""
+    for wide in standing.covering(narrow.definition):
+        if wide.oid != narrow.oid and stands_in(wide, narrow):
+            yield wide
+
+
+@per_facts
+def usable_indexes(facts: Facts, table_oid: int) -> Standing[Index]:
+    """The usable indexes of a table, arranged by what they can do."""
+    return Standing((index, index.definition) for index in facts.indexes_of(table_oid) if usable(index))
 
 
 def only_server_of_foreign_key(facts: Facts, index: Index) -> bool:
@@ -175,20 +197,37 @@ def _tree(facts: Facts, index: Index) -> Iterator[Index]:
 
 
 def _only_server(facts: Facts, index: Index, *, part: bool) -> bool:
-    for key in facts.constraints_of(index.table_oid):
-        if key.kind is not ConstraintKind.FOREIGN_KEY or not serves_equality_on(index.definition, key.columns):
-            continue
-        if part and key.parent_oid in facts.constraints:
-            # Declared further up, where it is judged.
-            continue
-        servers = [
-            other
-            for other in facts.indexes_of(index.table_oid)
-            if usable(other) and serves_equality_on(other.definition, key.columns)
-        ]
-        if min(servers, key=lambda other: _rank(facts, other), default=index).oid == index.oid:
-            return True
-    return False
+    # What is declared further up is judged there.
+    declared = _declared_here(facts, index.table_oid) if part else None
+    servers = _first_servers(facts, index.table_oid)
+    return any(
+        servers[columns] in (None, index.oid) and serves_equality_on(index.definition, columns)
+        for columns in first_columns(index.definition)
+        if columns in servers and (declared is None or columns in declared)
+    )
+
+
+@per_facts
+def _first_servers(facts: Facts, table_oid: int) -> dict[frozenset[str], int | None]:
+    """By columns of a table's foreign keys: of the indexes that serve their check the one that goes last, if any."""
+    usable_ones = usable_indexes(facts, table_oid)
+    servers: dict[frozenset[str], int | None] = {}
+    for columns in {frozenset(key.columns) for key in _foreign_keys(facts, table_oid)}:
+        first = min(usable_ones.serving_equality(columns), key=lambda index: _rank(facts, index), default=None)
+        servers[columns] = None if first is None else first.oid
+    return servers
+
+
+@per_facts
+def _declared_here(facts: Facts, table_oid: int) -> frozenset[frozenset[str]]:
+    """The columns of a table's foreign keys that are not derived from those of the table it is a partition of."""
+    return frozenset(
+        frozenset(key.columns) for key in _foreign_keys(facts, table_oid) if key.parent_oid not in facts.constraints
+    )
+
+
+def _foreign_keys(facts: Facts, table_oid: int) -> Iterator[Constraint]:
+    return (key for key in facts.constraints_of(table_oid) if key.kind is ConstraintKind.FOREIGN_KEY)
 
 
 def scans(facts: Facts, index: Index) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pgadvisor.indexes.algebra import covers
 from pgadvisor.rules_api import (
     Confidence,
     DropIndex,
@@ -34,8 +33,9 @@ from pgadvisor_rules._indexes import (
     keys_of,
     name_of,
     subject_of,
-    usable,
+    usable_indexes,
 )
+from pgadvisor_rules._remember import per_facts
 
 # The names that REINDEX CONCURRENTLY gives (manual, "Rebuilding Indexes Concurrently").
 _LEFT_BY_REINDEX = re.compile(r"_cc(new|old)\d*$")
@@ -191,9 +191,8 @@ def _stand_in(facts: Facts, index: Index) -> Index | None:
     """A valid index that does what the invalid one was built for; a part of a parent's index cannot be dropped."""
     if not index.complete or belongs_to_parent(index):
         return None
-    fitting = (other for other in facts.indexes_of(index.table_oid) if usable(other))
     return min(
-        (other for other in fitting if covers(other.definition, index.definition)),
+        usable_indexes(facts, index.table_oid).covering(index.definition),
         key=lambda other: (len(other.definition.keys), other.oid),
         default=None,
     )
@@ -204,19 +203,25 @@ def _rebuilt_twin(facts: Facts, index: Index) -> Index | None:
     own = _keeping_order(facts, index)
     if not index.complete or not own[0]:
         return None
-    twins = (
-        other
-        for other in facts.indexes_of(index.table_oid)
-        if _failed(other)
-        and other.live
-        and other.complete
-        # A unique one that enforces no constraint is not rebuilt either.
-        and (not other.definition.unique or held_by(facts, other) is not None)
-        and not _LEFT_BY_REINDEX.search(other.name)
-        and _keeping_order(facts, other) < own
-        and facts.index_identity(other) == facts.index_identity(index)
-    )
-    return min(twins, key=lambda other: _keeping_order(facts, other), default=None)
+    twin = _first_rebuilt(facts, index.table_oid).get(facts.index_identity(index))
+    return twin if twin is not None and _keeping_order(facts, twin) < own else None
+
+
+@per_facts
+def _first_rebuilt(facts: Facts, table_oid: int) -> dict[str, Index]:
+    """Of the invalid indexes of a table that are rebuilt, the first of each definition."""
+    first: dict[str, Index] = {}
+    for index in sorted(facts.indexes_of(table_oid), key=lambda index: _keeping_order(facts, index)):
+        if (
+            _failed(index)
+            and index.live
+            and index.complete
+            # A unique one that enforces no constraint is not rebuilt either.
+            and (not index.definition.unique or held_by(facts, index) is not None)
+            and not _LEFT_BY_REINDEX.search(index.name)
+        ):
+            first.setdefault(facts.index_identity(index), index)
+    return first
 
 
 RULE = Rule(

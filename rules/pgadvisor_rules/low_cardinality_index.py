@@ -35,10 +35,11 @@ from pgadvisor_rules._indexes import (
     only_server_of_foreign_key,
     rows_per_scan,
     scans,
-    stands_in,
+    stand_ins,
     subject_of,
     unread,
     usable,
+    usable_indexes,
     weight,
 )
 from pgadvisor_rules._value_lookups import serves_common_values, wants_rare_value
@@ -125,18 +126,18 @@ def _candidates(facts: Facts, options: LowCardinalityIndexOptions) -> Iterator[t
         rows = facts.row_count(table.oid)
         if rows is None or rows < options.min_rows:
             continue
-        indexes = [index for index in facts.indexes_of(table.oid) if usable(index)]
-        for index in indexes:
+        for index in facts.indexes_of(table.oid):
             definition = index.definition
             if (
-                definition.access_method == "btree"
+                usable(index)
+                and definition.access_method == "btree"
                 and not definition.unique
                 and definition.predicate is None
                 and not definition.include
                 and None not in definition.key_columns
                 and not belongs_to_parent(index)
                 and held_by(facts, index) is None
-                and not any(other.oid != index.oid and stands_in(other, index) for other in indexes)
+                and not any(stand_ins(usable_indexes(facts, table.oid), index))
                 and not only_server_of_foreign_key(facts, index)
             ):
                 yield index, rows

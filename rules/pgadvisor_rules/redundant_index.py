@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 
+from pgadvisor.indexes.standing import Standing
 from pgadvisor.rules_api import (
     Confidence,
     Evidence,
@@ -30,7 +31,7 @@ from pgadvisor_rules._indexes import (
     keys_of,
     name_of,
     scans,
-    stands_in,
+    stand_ins,
     subject_of,
     unread,
     usage_evidence,
@@ -57,24 +58,24 @@ def check(facts: Facts, options: RedundantIndexOptions) -> Iterator[Finding | Ga
     yield from unread(facts)
     for table in indexed_tables(facts):
         indexes = [group.kept for group in duplicates(facts, table)]
+        standing = Standing((index, index.definition) for index in indexes)
+        redundant = {index.oid for index in indexes if any(stand_ins(standing, index))}
         for index in indexes:
-            if belongs_to_parent(index) or held_by(facts, index) is not None:
+            if index.oid not in redundant or belongs_to_parent(index) or held_by(facts, index) is not None:
                 continue
-            wide = _stand_in(facts, index, indexes)
+            wide = _stand_in(facts, index, standing, redundant)
             size = facts.size_bytes(index.oid)
             if wide is not None and (size is None or size >= options.min_size_bytes):
                 yield _finding(facts, table, index, wide, options)
 
 
-def _stand_in(facts: Facts, narrow: Index, indexes: Sequence[Index]) -> Index | None:
+def _stand_in(facts: Facts, narrow: Index, standing: Standing[Index], redundant: Collection[int]) -> Index | None:
     """The smallest of the covering indexes that no other makes redundant in turn."""
-    covering = [index for index in indexes if index.oid != narrow.oid and stands_in(index, narrow)]
-    staying = [
+    staying = (
         index
-        for index in covering
-        if held_by(facts, index) is not None
-        or not any(other.oid != index.oid and stands_in(other, index) for other in covering)
-    ]
+        for index in stand_ins(standing, narrow)
+        if index.oid not in redundant or held_by(facts, index) is not None
+    )
     return min(staying, key=lambda index: (facts.size_bytes(index.oid) or 0, index.oid), default=None)
 
 

@@ -3,28 +3,44 @@ what is not known to hold is answered with no."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable
+from functools import lru_cache
 
 from msgspec.structs import replace
 
-from pgadvisor.indexes.predicates import only_not_null, predicate_implies
+from pgadvisor.indexes.predicates import conditions, only_not_null, predicate_implies
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 
-__all__ = ["alike", "covers", "equal", "predicate_implies", "same_scan_direction", "serves_equality_on"]
+__all__ = [
+    "ANY_COLUMN_ALONE",
+    "KNOWN",
+    "alike",
+    "bare",
+    "covers",
+    "either_direction",
+    "equal",
+    "likeness",
+    "predicate_implies",
+    "readable",
+    "same_scan_direction",
+    "serves_equality_on",
+]
 
 # Their "=" is that of the type, though they are not its default (manual, "Operator Classes and Operator Families").
 _SAME_EQUALITY = frozenset({"text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops", "varchar_ops"})
 
 # Each column can be searched alone, whatever its place (manual, "Multicolumn Indexes").
-_ANY_COLUMN_ALONE = frozenset({"gin", "brin"})
-_KNOWN = frozenset({"btree", "hash", "gist", "spgist", "gin", "brin"})
+ANY_COLUMN_ALONE = frozenset({"gin", "brin"})
+KNOWN = frozenset({"btree", "hash", "gist", "spgist", "gin", "brin"})
+# Keys whose bare form is remembered, since each index is compared with many.
+_REMEMBERED = 16_384
 
 
 def equal(one: IndexDefinition, other: IndexDefinition) -> bool:
     """Whether two indexes are the same in all but name, storage parameters, tablespace and order of INCLUDE."""
     return (
         _same_place(one, other)
-        and _bare(one.keys) == _bare(other.keys)
+        and bare(one.keys) == bare(other.keys)
         and set(one.include) == set(other.include)
         and _same_predicate(one.predicate, other.predicate)
         and one.unique == other.unique
@@ -32,12 +48,12 @@ def equal(one: IndexDefinition, other: IndexDefinition) -> bool:
     )
 
 
-def same_scan_direction(one: Sequence[IndexKey], other: Sequence[IndexKey]) -> bool:
+def same_scan_direction(one: tuple[IndexKey, ...], other: tuple[IndexKey, ...]) -> bool:
     """Whether two B-tree keys yield the same orders: alike, or reversed in every column with its NULLs.
 
     A B-tree is read both ways, so (a, b DESC) and (a DESC, b) serve the same; (a) and (a DESC NULLS LAST) do not.
     """
-    return _bare(one) == _bare(other) or _bare(one) == _bare(_reversed(other))
+    return bare(one) in either_direction(other)
 
 
 def covers(wide: IndexDefinition, narrow: IndexDefinition) -> bool:
@@ -53,7 +69,23 @@ def covers(wide: IndexDefinition, narrow: IndexDefinition) -> bool:
 def alike(one: IndexDefinition, other: IndexDefinition) -> bool:
     """Whether two indexes serve the same scans whatever they enforce: equal ones, and those that are each other's
     reverse."""
-    return _same_place(one, other) and _serves_scans(one, other) and _serves_scans(other, one)
+    return likeness(one) == likeness(other)
+
+
+def likeness(definition: IndexDefinition) -> Hashable:
+    """What two indexes share if and only if they are alike: it finds them among many without comparing each pair."""
+    place = (definition.schema, definition.table, definition.access_method)
+    asked = conditions(definition.predicate)
+    if definition.access_method not in KNOWN:
+        kept = (definition.unique, definition.nulls_not_distinct, definition.options)
+        return place, asked, bare(definition.keys), frozenset(definition.include), kept
+    if definition.access_method == "btree":
+        more = frozenset(definition.include) - frozenset(definition.key_columns)
+        return place, asked, either_direction(definition.keys), more
+    of_any_order = definition.access_method in ANY_COLUMN_ALONE
+    keys = frozenset(bare(definition.keys)) if of_any_order else bare(definition.keys)
+    pages = _pages_per_range(definition) if definition.access_method == "brin" else ""
+    return place, asked, keys, frozenset(definition.include), pages
 
 
 def serves_equality_on(definition: IndexDefinition, columns: Collection[str]) -> bool:
@@ -79,11 +111,11 @@ def _same_place(one: IndexDefinition, other: IndexDefinition) -> bool:
 
 
 def _serves_scans(wide: IndexDefinition, narrow: IndexDefinition) -> bool:
-    if wide.access_method not in _KNOWN:
+    if wide.access_method not in KNOWN:
         return equal(wide, narrow) and wide.options == narrow.options
     return (
         _keys_fit(wide, narrow)
-        and set(narrow.include) <= _readable(wide)
+        and set(narrow.include) <= readable(wide)
         and _same_rows(wide, narrow)
         and (wide.access_method != "brin" or _pages_per_range(wide) == _pages_per_range(narrow))
     )
@@ -93,12 +125,12 @@ def _keys_fit(wide: IndexDefinition, narrow: IndexDefinition) -> bool:
     first = wide.keys[: len(narrow.keys)]
     if wide.access_method == "btree":
         return same_scan_direction(first, narrow.keys)
-    if wide.access_method in _ANY_COLUMN_ALONE:
-        return set(_bare(narrow.keys)) <= set(_bare(wide.keys))
-    return _bare(first) == _bare(narrow.keys)
+    if wide.access_method in ANY_COLUMN_ALONE:
+        return set(bare(narrow.keys)) <= set(bare(wide.keys))
+    return bare(first) == bare(narrow.keys)
 
 
-def _readable(definition: IndexDefinition) -> set[str]:
+def readable(definition: IndexDefinition) -> set[str]:
     """Columns that an index-only scan can return: of access methods other than B-tree only those included are sure."""
     keys = (key.column for key in definition.keys) if definition.access_method == "btree" else ()
     return {column for column in (*keys, *definition.include) if column is not None}
@@ -127,10 +159,11 @@ def _enforces(wide: IndexDefinition, narrow: IndexDefinition) -> bool:
 
 
 def _same_predicate(one: str | None, other: str | None) -> bool:
-    return one == other or (predicate_implies(one, other) and predicate_implies(other, one))
+    return one == other or conditions(one) == conditions(other)
 
 
-def _bare(keys: Sequence[IndexKey]) -> tuple[tuple[object, ...], ...]:
+@lru_cache(_REMEMBERED)
+def bare(keys: tuple[IndexKey, ...]) -> tuple[tuple[object, ...], ...]:
     """Keys to compare: a default stands for itself, since a proposal need not know what the default is called."""
     return tuple(
         (
@@ -146,7 +179,13 @@ def _bare(keys: Sequence[IndexKey]) -> tuple[tuple[object, ...], ...]:
     )
 
 
-def _reversed(keys: Sequence[IndexKey]) -> tuple[IndexKey, ...]:
+@lru_cache(_REMEMBERED)
+def either_direction(keys: tuple[IndexKey, ...]) -> frozenset[tuple[tuple[object, ...], ...]]:
+    """The bare keys of a B-tree as it is read forwards and backwards."""
+    return frozenset((bare(keys), bare(_reversed(keys))))
+
+
+def _reversed(keys: tuple[IndexKey, ...]) -> tuple[IndexKey, ...]:
     return tuple(replace(key, descending=not key.descending, nulls_first=not key.nulls_first) for key in keys)
 
 
