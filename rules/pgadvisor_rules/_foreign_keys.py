@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pgadvisor.indexes.algebra import serves_equality_on
 from pgadvisor.indexes.quoting import quote_identifier
+from pgadvisor.indexes.standing import Standing
 from pgadvisor.rules_api import (
+    ColumnRef,
     Constraint,
     Facts,
     Index,
     IndexDefinition,
     IndexKey,
+    Predicate,
     Relation,
     Statement,
     StatementKind,
+    StatementShape,
 )
 from pgadvisor_rules._common import statements_of
+from pgadvisor_rules._remember import per_facts
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,18 @@ def served(facts: Facts, key: Constraint) -> bool | None:
 
 
 def _served_on(facts: Facts, relation_oid: int, key: Constraint) -> bool | None:
-    fitting = [i for i in facts.indexes_of(relation_oid) if serves_equality_on(i.definition, key.columns)]
-    if any(_usable(index) and index.complete for index in fitting):
+    serving, unread = _serving(facts, relation_oid)
+    if any(serving.serving_equality(key.columns)):
         return True
-    return None if any(_usable(index) for index in facts.indexes_of(relation_oid) if not index.complete) else False
+    return None if unread else False
+
+
+@per_facts
+def _serving(facts: Facts, relation_oid: int) -> tuple[Standing[Index], bool]:
+    """The usable indexes of a relation that were read whole, and whether there are others."""
+    usable = [index for index in facts.indexes_of(relation_oid) if _usable(index)]
+    whole = Standing((index, index.definition) for index in usable if index.complete)
+    return whole, not all(index.complete for index in usable)
 
 
 def _usable(index: Index) -> bool:
@@ -70,19 +84,19 @@ def _usable(index: Index) -> bool:
 
 def checks(facts: Facts, key: Constraint) -> Checks:
     """Deletes from the parent by its counters, and updates of the referenced columns by the statements."""
-    parent = key.referenced_oid or 0
+    return _checks(facts, (key.referenced_oid or 0, key.referenced_columns))
+
+
+@per_facts
+def _checks(facts: Facts, referenced: tuple[int, tuple[str, ...]]) -> Checks:
+    parent, columns = referenced
     counters = facts.table_counters(parent)
     changing = []
     updated = 0
-    for shape in facts.statements_on(parent):
-        if not any(relation.written and _same(facts, relation.relation_oid, parent) for relation in shape.relations):
-            continue
+    for shape, written in _changes(facts, parent):
         if shape.kind is StatementKind.DELETE:
             changing.append(shape)
-        elif shape.kind is StatementKind.UPDATE and any(
-            _same(facts, written.relation_oid, parent) and written.column in key.referenced_columns
-            for written in shape.columns_written
-        ):
+        elif not written.isdisjoint(columns):
             changing.append(shape)
             updated += sum(statement.rows for statement in statements_of(facts, [shape]))
     known = bool(counters) and facts.counts_writes
@@ -93,39 +107,76 @@ def checks(facts: Facts, key: Constraint) -> Checks:
     )
 
 
+@per_facts
+def _changes(facts: Facts, parent_oid: int) -> tuple[tuple[StatementShape, frozenset[str]], ...]:
+    """Statements that delete from a table or update it, with the columns they update."""
+    return tuple(
+        (
+            shape,
+            frozenset(w.column for w in shape.columns_written if _same(facts, w.relation_oid, parent_oid)),
+        )
+        for shape in facts.statements_on(parent_oid)
+        if shape.kind in (StatementKind.DELETE, StatementKind.UPDATE)
+        and any(relation.written and _same(facts, relation.relation_oid, parent_oid) for relation in shape.relations)
+    )
+
+
 def use(facts: Facts, key: Constraint) -> Use:
     """Statements that look up the child by the key."""
+    return _use(facts, (key.table_oid, key.columns))
+
+
+@per_facts
+def _use(facts: Facts, referencing: tuple[int, tuple[str, ...]]) -> Use:
+    table_oid, names = referencing
     shapes = []
-    columns = dict.fromkeys(key.columns, 0)
-    for shape in facts.statements_on(key.table_oid):
-        found = {
-            side.column
-            for join in shape.joins
-            for side in (join.left, join.right)
-            if _same(facts, side.relation_oid, key.table_oid) and side.column in columns
-        } | {
-            predicate.column
-            for predicate in shape.predicates
-            if _same(facts, predicate.relation_oid, key.table_oid)
-            and predicate.column in columns
-            and predicate.operator in ("=", "in")
-            and predicate.indexable
-            and not predicate.in_or
-        }
-        if found:
-            for column in found:
-                columns[column] += 1
-            # A composite key is looked up where its most telling column is.
-            if len(found) == len(columns) or _telling(facts, key) in found:
-                shapes.append(shape)
+    columns = dict.fromkeys(names, 0)
+    looked_up = _lookups(facts, table_oid)
+    telling = _telling(facts, table_oid, names)
+    # Each in the order of the table's statements.
+    for number in sorted({number for column in columns for number in looked_up.by_column.get(column, ())}):
+        shape, searched = looked_up.shapes[number]
+        found = searched & columns.keys()
+        for column in found:
+            columns[column] += 1
+        # A composite key is looked up where its most telling column is.
+        if len(found) == len(columns) or telling in found:
+            shapes.append(shape)
     return Use(statements=statements_of(facts, shapes), columns=columns)
 
 
-def _telling(facts: Facts, key: Constraint) -> str | None:
-    known = {name: facts.distinct_values(key.table_oid, name) for name in key.columns}
+@dataclass(frozen=True)
+class _Lookups:
+    """Statements on a table with the columns that they search by equality, and their places by column."""
+
+    shapes: tuple[tuple[StatementShape, frozenset[str]], ...]
+    by_column: Mapping[str, Sequence[int]]
+
+
+@per_facts
+def _lookups(facts: Facts, table_oid: int) -> _Lookups:
+    shapes = []
+    by_column: dict[str, list[int]] = defaultdict(list)
+    for number, shape in enumerate(facts.statements_on(table_oid)):
+        joined = (side for join in shape.joins for side in (join.left, join.right))
+        compared = (
+            predicate
+            for predicate in shape.predicates
+            if predicate.operator in ("=", "in") and predicate.indexable and not predicate.in_or
+        )
+        sides: Iterable[ColumnRef | Predicate] = (*joined, *compared)
+        searched = frozenset(each.column for each in sides if _same(facts, each.relation_oid, table_oid))
+        shapes.append((shape, searched))
+        for column in searched:
+            by_column[column].append(number)
+    return _Lookups(tuple(shapes), by_column)
+
+
+def _telling(facts: Facts, table_oid: int, columns: Sequence[str]) -> str | None:
+    known = {name: facts.distinct_values(table_oid, name) for name in columns}
     if len(known) > 1 and None in known.values():
         return None
-    return max(key.columns, key=lambda name: known[name] or 0.0)
+    return max(columns, key=lambda name: known[name] or 0.0)
 
 
 def _same(facts: Facts, used_oid: int, table_oid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
@@ -65,10 +66,13 @@ def check(facts: Facts, options: UnindexedForeignKeyOptions) -> Iterator[Finding
             )
         elif not verdict:
             unserved.append((key, table, rows))
+    # Time in deletes of one parent is shared by all its unserved children, each by the rows it has to read.
+    siblings: dict[int | None, float] = defaultdict(float)
+    for key, _, rows in unserved:
+        siblings[key.referenced_oid] += rows or 0.0
     for key, table, rows in unserved:
-        # Time in deletes of one parent is shared by all its unserved children, each by the rows it has to read.
-        siblings = sum(other or 0.0 for each, _, other in unserved if each.referenced_oid == key.referenced_oid)
-        yield _finding(facts, key, table, rows, (rows or 0.0) / siblings if siblings else 0.0, options)
+        of_all = siblings[key.referenced_oid]
+        yield _finding(facts, key, table, rows, (rows or 0.0) / of_all if of_all else 0.0, options)
 
 
 def _finding(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -12,6 +14,7 @@ from pgadvisor_rules import (
     invalid_index,
     low_cardinality_index,
     redundant_index,
+    unindexed_foreign_key,
     unused_index,
 )
 from support.snapshots import facts
@@ -57,3 +60,38 @@ def test_what_thousands_of_indexes_make_redundant_is_found() -> None:
 def test_invalid_indexes_by_the_thousand_are_told_once_each() -> None:
     indexes = {f"x{number}": "invalid btree (a)" for number in range(MANY)}
     assert len(_findings(invalid_index, {"public.t": _table(indexes=indexes)})) == MANY
+
+
+def test_foreign_keys_by_the_thousand_know_their_indexes() -> None:
+    keys = {f"k{number}": "foreign key (a) references public.parent (id)" for number in range(MANY)}
+    indexes = {f"x{number}": f"btree (a, b{number % 10})" for number in range(MANY)}
+    parent = {"columns": ["id int not null"], "constraints": {"parent_pkey": "primary key (id)"}}
+    tables = {"public.parent": parent, "public.child": _table(constraints=keys, indexes=indexes)}
+    found = _findings(unused_index, tables)
+    # The oldest of those that serve the keys stays.
+    assert "x0" not in {finding.subject.name for finding in found}
+    assert len(found) == MANY - 1
+    assert _findings(unindexed_foreign_key, tables) == []
+
+
+def test_foreign_keys_by_the_thousand_that_nothing_serves_share_the_time_in_deletes() -> None:
+    keys = {f"k{number}": "foreign key (a) references public.parent (id)" for number in range(MANY)}
+    parent = _table(constraints={"parent_pkey": "primary key (id)"}, counters={"rows_deleted": 5})
+    parent["columns"] = ["id int not null"]
+    statements = [
+        {"id": str(number), "text": f"delete from parent where id = {number}", "total_ms": 8.0} for number in range(500)
+    ]
+    tables = {"public.parent": parent, "public.child": _table(constraints=keys)}
+    found = _findings(unindexed_foreign_key, tables, statements=statements)
+    assert len(found) == MANY
+    assert {round(finding.impact.time_ms or 0, 6) for finding in found} == {500 * 8.0 / MANY}
+
+
+def test_what_was_worked_out_goes_with_the_facts() -> None:
+    seen = facts({"tables": {"public.t": _table(indexes={"x": "btree (a)", "y": "btree (a, b1)"})}})
+    for module in (duplicate_index, redundant_index, unused_index, low_cardinality_index, unindexed_foreign_key):
+        list(module.RULE.check(seen, module.RULE.options()))
+    gone = ref(seen)
+    del seen
+    gc.collect()
+    assert gone() is None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pgadvisor.facts import Facts
-from pgadvisor.indexes.algebra import serves_equality_on
+from pgadvisor.indexes.standing import Standing
 from pgadvisor.model.catalog import Constraint, ConstraintKind, Index
 from pgadvisor.model.proposals import AddPrimaryKey, DropIndex
 
@@ -24,8 +24,7 @@ def decide_drops(drops: Sequence[DropIndex], keys: Iterable[AddPrimaryKey], fact
             rejected[drop] = "It is to become the primary key."
         elif drop.because_of is None and (other := served.get(f"{drop.schema}.{drop.name}")):
             rejected[drop] = f"It stands in for {other}, which is to be dropped; look again when that is done."
-    for key in sorted(_foreign_keys(facts), key=lambda constraint: constraint.oid):
-        _keep_served(key, drops, rejected, facts)
+    _keep_served(drops, rejected, facts)
     return rejected
 
 
@@ -40,21 +39,39 @@ def _stand_ins(drops: Sequence[DropIndex], facts: Facts) -> dict[str, str]:
     return served
 
 
-def _keep_served(key: Constraint, drops: Sequence[DropIndex], rejected: dict[DropIndex, str], facts: Facts) -> None:
+def _keep_served(drops: Sequence[DropIndex], rejected: dict[DropIndex, str], facts: Facts) -> None:
     """Rejects the last ranked of the drops that together would leave a foreign key without an index."""
+    rank = {drop: number for number, drop in enumerate(drops)}
     going = {(drop.schema, drop.name): drop for drop in drops if drop not in rejected}
-    lost = []
-    for index in facts.indexes_of(key.table_oid):
-        if not (index.valid and serves_equality_on(index.definition, key.columns)):
+    standing: dict[int, Standing[Index]] = {}
+    served: set[tuple[int, frozenset[str]]] = set()
+    for key in sorted(_foreign_keys(facts), key=lambda constraint: constraint.oid) if going else ():
+        check = (key.table_oid, frozenset(key.columns))
+        if check in served:
             continue
+        if key.table_oid not in standing:
+            valid = (index for index in facts.indexes_of(key.table_oid) if index.valid)
+            standing[key.table_oid] = Standing((index, index.definition) for index in valid)
+        lost = _lost(standing[key.table_oid].serving_equality(key.columns), going, facts)
+        if not lost:
+            # What serves it now stays, so that it serves the other foreign keys on these columns as well.
+            served.add(check)
+            continue
+        # One with a stand-in goes before one without: what stands in for it serves the key too.
+        last = max(lost, key=lambda drop: (drop.because_of is None, rank[drop]))
+        rejected[last] = f"With the others it would leave the foreign key {key.name} without an index."
+        del going[last.schema, last.name]
+
+
+def _lost(servers: Iterable[Index], going: Mapping[tuple[str, str], DropIndex], facts: Facts) -> list[DropIndex]:
+    """The drops that the servers of a foreign key go by; none where one stays, or where there is none."""
+    lost = []
+    for index in servers:
         gone = [going[name] for each in _with_parents(index, facts) if (name := (each.schema, each.name)) in going]
         if not gone:
-            return
+            return []
         lost += gone
-    if lost:
-        # One with a stand-in goes before one without: what stands in for it serves the key too.
-        last = max(lost, key=lambda drop: (drop.because_of is None, drops.index(drop)))
-        rejected[last] = f"With the others it would leave the foreign key {key.name} without an index."
+    return lost
 
 
 def _foreign_keys(facts: Facts) -> Iterator[Constraint]:
