@@ -14,6 +14,7 @@ from pgadvisor.model.coverage import Fact, Presence
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.snapshots.arithmetic import Row, difference, went_back
 from pgadvisor.snapshots.nodes import same_cluster
+from pgadvisor.snapshots.sameness import same_indexes
 
 TWO_SNAPSHOTS = "two snapshots"
 # Not a counter: how many bytes an operation has (pg_stat_io before 18).
@@ -177,7 +178,10 @@ def _of_indexes(
     earlier = {f"{index.schema}.{index.name}": index.oid for index in old.catalog.indexes}
     counted = {row.index_oid for row in before.indexes}
     still = {row.index_oid for row in after.indexes}
-    oids = {oid: oid for oid in counted}
+    # An index that is another one now has not counted what the old one did, whatever oid they share.
+    known = {index.oid for index in old.catalog.indexes} & {index.oid for index in new.catalog.indexes}
+    other = known - same_indexes(old, new, renamed=True)
+    oids = {oid: oid for oid in counted if oid not in other}
     for oid in still - counted:
         rebuilt = earlier.get(names.get(oid, ""))
         if rebuilt in counted and rebuilt not in still:

@@ -14,6 +14,7 @@ from pgadvisor.model.statements import StatementRow, Statements, StatementText
 from pgadvisor.snapshots.arithmetic import Row, added, fields
 from pgadvisor.snapshots.delta import COUNTED, both, worst
 from pgadvisor.snapshots.nodes import host_name
+from pgadvisor.snapshots.sameness import different, same_indexes
 from pgadvisor.snapshots.statement_delta import together
 
 # What a server counts of its own reads. Writes, VACUUM and ANALYZE happen on the primary alone; a standby replays them
@@ -158,17 +159,30 @@ def _uneven(fact: Fact, windows: Sequence[Window]) -> Iterable[Gap]:
 
 def _counters(base: Snapshot, others: Sequence[Snapshot], names: dict[int, str], gaps: list[Gap]) -> Counters | None:
     mine = base.counters
-    theirs = [(names[id(other)], other.counters) for other in others if other.counters is not None]
+    theirs = [(other, other.counters) for other in others if other.counters is not None]
     if mine is None or not theirs:
         return mine
-    counted = [counters for _, counters in theirs]
+    windows = [mine.window, *(counters.window for _, counters in theirs)]
+    alike = [_alike(counters, different(base, other)) for other, counters in theirs]
     return msgspec.structs.replace(
         mine,
-        window=_shortest([mine.window, *(counters.window for counters in counted)]),
-        tables=_sums(mine.tables, [c.tables for c in counted], lambda row: row.relation_oid, _NOT_READS),
-        indexes=_indexes(mine, theirs, gaps),
-        sequences=_sums(mine.sequences, [c.sequences for c in counted], lambda row: row.sequence_oid),
-        functions=_sums(mine.functions, [c.functions for c in counted], lambda row: row.function_oid),
+        window=_shortest(windows),
+        tables=_sums(mine.tables, [c.tables for c in alike], lambda row: row.relation_oid, _NOT_READS),
+        indexes=_indexes(mine, [_OfIndexes(names[id(o)], c, same_indexes(base, o)) for o, c in theirs], gaps),
+        sequences=_sums(mine.sequences, [c.sequences for c in alike], lambda row: row.sequence_oid),
+        functions=_sums(mine.functions, [c.functions for c in alike], lambda row: row.function_oid),
+    )
+
+
+def _alike(counters: Counters, besides: frozenset[int]) -> Counters:
+    """The counters without those of other objects that have an oid of ours."""
+    if not besides:
+        return counters
+    return msgspec.structs.replace(
+        counters,
+        tables=tuple(row for row in counters.tables if row.relation_oid not in besides),
+        sequences=tuple(row for row in counters.sequences if row.sequence_oid not in besides),
+        functions=tuple(row for row in counters.functions if row.function_oid not in besides),
     )
 
 
@@ -184,23 +198,34 @@ def _sums(
     )
 
 
-def _indexes(mine: Counters, theirs: Sequence[tuple[str, Counters]], gaps: list[Gap]) -> tuple[IndexCounters, ...]:
+class _OfIndexes:
+    """What one of the other servers counted of indexes that are the same there; counted are all it counted."""
+
+    def __init__(self, name: str, counters: Counters, same: frozenset[int]) -> None:
+        self.name = name
+        self.counted = frozenset(row.index_oid for row in counters.indexes)
+        self.rows = tuple(row for row in counters.indexes if row.index_oid in same)
+        self.known = frozenset(row.index_oid for row in self.rows)
+
+
+def _indexes(mine: Counters, theirs: Sequence[_OfIndexes], gaps: list[Gap]) -> tuple[IndexCounters, ...]:
     """Scans of all servers together; an index that one of them did not count is not said to be unused."""
-    known = [(name, {row.index_oid for row in counters.indexes}) for name, counters in theirs]
-    for name, oids in known:
-        missing = sum(1 for row in mine.indexes if row.index_oid not in oids and not row.scans)
+    for each in theirs:
+        missing = [row.index_oid for row in mine.indexes if row.index_oid not in each.known and not row.scans]
         if missing:
-            indexes = "1 index is" if missing == 1 else f"{missing} indexes are"
+            indexes = "1 index is" if len(missing) == 1 else f"{len(missing)} indexes are"
+            otherwise = "" if each.counted.isdisjoint(missing) else ", or of another name or definition there"
             gaps.append(
                 Gap(
                     fact=Fact.INDEX_COUNTERS,
-                    scope=name,
-                    reason=f"{indexes} missing in this server's snapshot, so that their use there is not known",
+                    scope=each.name,
+                    reason=f"{indexes} missing in this server's snapshot{otherwise}, so that their use there is not "
+                    "known",
                     remedy="Take the snapshots at about the same time, with the same --schema.",
                 )
             )
-    rows = tuple(row for row in mine.indexes if row.scans or all(row.index_oid in oids for _, oids in known))
-    return _sums(rows, [counters.indexes for _, counters in theirs], lambda row: row.index_oid)
+    rows = tuple(row for row in mine.indexes if row.scans or all(row.index_oid in each.known for each in theirs))
+    return _sums(rows, [each.rows for each in theirs], lambda row: row.index_oid)
 
 
 def _statements(base: Snapshot, others: Sequence[Snapshot]) -> Statements | None:

@@ -9,11 +9,14 @@ import msgspec
 from pgadvisor.analyze import analyze
 from pgadvisor.config import Config
 from pgadvisor.model.activity import Activity, Replication, ReplicationSlot, StandbyState
+from pgadvisor.model.catalog import IndexKey
 from pgadvisor.model.coverage import Coverage, Fact, Gap, Presence
 from pgadvisor.model.report import RateUnit, Report
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.registry import load_rules
+from pgadvisor.snapshots.delta import between
 from pgadvisor.snapshots.merge import merge
+from pgadvisor.snapshots.redaction import redacted
 from support.looks import at, entries, entry, index, look, table
 
 
@@ -181,3 +184,63 @@ def test_plans_say_where_they_were_made() -> None:
         "PostgreSQL 18, on db1.example.org:5432",
         "PostgreSQL 18, on db2:5432",
     ]
+
+
+def _altered(made: Snapshot, **changed: Any) -> Snapshot:
+    """The snapshot with fields of its only index, or of that one's definition, replaced."""
+    replace, (one,) = msgspec.structs.replace, made.catalog.indexes
+    of_definition = {name: value for name, value in changed.items() if name in one.definition.__struct_fields__}
+    of_index = {name: value for name, value in changed.items() if name not in of_definition}
+    one = replace(one, definition=replace(one.definition, **of_definition), **of_index)
+    return replace(made, catalog=replace(made.catalog, indexes=(one,)))
+
+
+def test_an_index_is_the_same_by_its_name_and_definition() -> None:
+    """Another one of its oid on a standby says nothing of its use there, neither that nor that it has none."""
+    primary, key = look(orders(standbys=1)), IndexKey(column="id")
+    assert unused(merge([primary, standby()]))[0], "unused on both"
+    for changed in ({"name": "b"}, {"keys": (key,)}, {"predicate": "(id > 0)"}, {"unique": True}, {"table_oid": 1}):
+        for scans in (0, 9):
+            made = merge([primary, _altered(standby(scans), **changed)])
+            assert index(made, "a") is None
+            assert unused(made)[0] == []
+            (gap,) = [gap for gap in made.coverage.gaps if gap.scope == "db2:5432"]
+            assert gap.reason == (
+                "1 index is missing in this server's snapshot, or of another name or definition there, so that their "
+                "use there is not known"
+            )
+        used = index(merge([look(orders(3)), _altered(standby(9), **changed)]), "a")
+        assert used is not None
+        assert used.scans == 3
+    same = index(merge([primary, _altered(standby(9), options=("fillfactor=70",), tablespace="fast")]), "a")
+    assert same is not None
+    assert same.scans == 9
+
+
+def test_redacted_snapshots_of_two_servers_are_added_up() -> None:
+    primary = _altered(look(orders(standbys=1)), predicate="(note = 'x'::text)")
+    other = _altered(standby(9), predicate="(note = 'x'::text)")
+    for names in (False, True):
+        used = index(merge([primary, redacted(other, names=names)]), "a")
+        assert used is not None
+        assert used.scans == 9
+
+
+def test_an_object_of_another_name_is_not_added() -> None:
+    (relation,) = (other := standby(9)).catalog.relations
+    catalog = msgspec.structs.replace(other.catalog, relations=(msgspec.structs.replace(relation, name="another"),))
+    primary = look(orders())
+    assert table(merge([primary, msgspec.structs.replace(other, catalog=catalog)]), "orders") == table(
+        primary, "orders"
+    )
+
+
+def test_another_index_of_the_same_oid_has_no_interval() -> None:
+    """Renamed it stays the same; what was defined otherwise began to count in between, and is not called unused."""
+    old, new = look(orders(4)), look(orders(4), minutes=60 * 24 * 60)
+    assert index(between(old, _altered(new, name="a", include=("id",))), "a").scans == 4  # type: ignore[union-attr]
+    zero = _altered(look(orders(), minutes=60), keys=(IndexKey(column="id"),))
+    assert index(between(look(orders()), zero), "a") is None
+    renamed = index(between(_altered(old, name="was"), new), "a")
+    assert renamed is not None
+    assert renamed.scans == 0
