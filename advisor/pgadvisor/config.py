@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
 
@@ -25,6 +26,18 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+
+
+# Types of TOML, as msgspec names them, in words; and what limits a number.
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "object": "a table",
+    "array": "a list",
+}
+_BOUNDS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}
 
 
 class ConfigError(Exception):
@@ -134,7 +147,7 @@ def load(path: Path | None) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {_sentence(error, Config)}") from error
 
 
 def override(config: Config, overrides: Mapping[str, Mapping[str, object]], disable: tuple[str, ...] = ()) -> Config:
@@ -151,7 +164,7 @@ def override(config: Config, overrides: Mapping[str, Mapping[str, object]], disa
     try:
         return msgspec.convert(changed, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(_sentence(error, Config)) from error
 
 
 def set_rule_options(config: Config, assignments: Iterable[str]) -> Config:
@@ -175,7 +188,7 @@ def set_rule_options(config: Config, assignments: Iterable[str]) -> Config:
 def rule_options(config: Config, rules: Iterable[AnyRule]) -> dict[str, Options]:
     """Options of each rule, filled from `[rules.<name>]`.
 
-    Raises ConfigError for an unknown rule, an unknown option or a value of the wrong type.
+    Raises ConfigError for an unknown rule, an unknown option or a value that the option cannot have.
     """
     known = {rule.name: rule for rule in rules}
     for name in (*config.rules, *config.disable):
@@ -186,5 +199,32 @@ def rule_options(config: Config, rules: Iterable[AnyRule]) -> dict[str, Options]
         try:
             options[name] = msgspec.convert(config.rules.get(name, {}), rule.options)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"[rules.{name}]: {error}") from error
+            raise ConfigError(_sentence(error, rule.options, f"rules.{name}")) from error
     return options
+
+
+def _sentence(error: msgspec.ValidationError, kind: type[msgspec.Struct], name: str = "") -> str:
+    """What msgspec found wrong with values of this struct, which has that name in the file."""
+    text, _, place = str(error).partition(" - at `$")
+    path = place.rstrip("`").lstrip(".")
+    key = ".".join(part for part in (name, path) if part)
+    if found := re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL):
+        keys = ", ".join(sorted(field.name for field in msgspec.structs.fields(_kind(kind, path))))
+        unknown = ".".join(part for part in (key, found[1]) if part)
+        return f"there is no key {unknown}; known {f'in {key} ' if key else ''}are: {keys}"
+    if found := re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL):
+        values = ", ".join(member.value for member in _kind(kind, path))
+        return f"{key} cannot be {found[1]}; it is one of: {values}"
+    if found := re.fullmatch(r"Expected `(\w+)`(?: (>=|<=|>|<) (\S+))?(?:, got `(\w+)`)?", text):
+        bound = f" {_BOUNDS[found[2]]} {found[3]}" if found[2] else ""
+        instead = f", not {_KINDS.get(found[4], found[4])}" if found[4] else ""
+        return f"{key or 'the file'} is to be {_KINDS.get(found[1], found[1])}{bound}{instead}"
+    return f"{key}: {text}" if key else text
+
+
+def _kind(kind: Any, path: str) -> Any:  # noqa: ANN401
+    """The type of a value in a struct, or of each value where there are several; path: collect.schemas[1]."""
+    for name in re.findall(r"\w+", re.sub(r"\[[^]]*\]", "", path)):
+        kind = next(field.type for field in msgspec.structs.fields(kind) if field.name == name)
+        kind = next(iter(get_args(kind)), kind)
+    return kind

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +35,7 @@ from pgadvisor.model.statistics import ColumnStatistics
 
 __all__ = [
     "AddPrimaryKey",
+    "Amount",
     "AnalyzeTable",
     "Column",
     "ColumnRef",
@@ -43,6 +44,7 @@ __all__ = [
     "Confidence",
     "Constraint",
     "ConstraintKind",
+    "Count",
     "CreateIndex",
     "DropIndex",
     "Evidence",
@@ -80,8 +82,16 @@ __all__ = [
 ]
 
 
+# Numbers of options: what is counted, and what is measured, is never less than nothing.
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of a rule's options: every field has a default, and a unit in its name where it has one."""
+    """Base of a rule's options: every field has a default, and a unit in its name where it has one.
+
+    A number is a `Count` or an `Amount`, so that one below nought is refused.
+    """
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

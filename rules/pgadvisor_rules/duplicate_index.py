@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
     Confidence,
+    Count,
     Evidence,
     Fact,
     Facts,
@@ -40,8 +41,8 @@ class DuplicateIndexOptions(Options, frozen=True, kw_only=True, forbid_unknown_f
     a finding is a warning; below it is for information.
     """
 
-    warning_bytes: int = 1_048_576
-    warning_writes: int = 100_000
+    warning_bytes: Count = 1_048_576
+    warning_writes: Count = 100_000
 
 
 def check(facts: Facts, options: DuplicateIndexOptions) -> Iterator[Finding | Gap]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgadvisor.rules_api import (
+    Amount,
     Confidence,
+    Count,
     CreateIndex,
     Evidence,
     Fact,
@@ -58,15 +60,15 @@ class LowCardinalityIndexOptions(Options, frozen=True, kw_only=True, forbid_unkn
     warning_bytes saved on, or from warning_writes entries written over the counters' window, a finding is a warning.
     """
 
-    min_rows: int = 10_000
-    max_distinct: int = 50
-    common_fraction: float = 0.1
-    min_common_fraction: float = 0.9
-    selective_fraction: float = 0.05
-    in_order: float = 0.5
-    min_window_days: float = 7.0
-    warning_bytes: int = 10_485_760
-    warning_writes: int = 1_000_000
+    min_rows: Count = 10_000
+    max_distinct: Count = 50
+    common_fraction: Amount = 0.1
+    min_common_fraction: Amount = 0.9
+    selective_fraction: Amount = 0.05
+    in_order: Amount = 0.5
+    min_window_days: Amount = 7.0
+    warning_bytes: Count = 10_485_760
+    warning_writes: Count = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pgadvisor.rules_api import (
     Confidence,
     Constraint,
     ConstraintKind,
+    Count,
     Evidence,
     Fact,
     Facts,
@@ -33,8 +34,8 @@ class MissingPrimaryKeyOptions(Options, frozen=True, kw_only=True, forbid_unknow
     counters' window the finding is a warning.
     """
 
-    min_rows: int = 1_000
-    min_changed_rows: int = 10_000
+    min_rows: Count = 1_000
+    min_changed_rows: Count = 10_000
 
 
 def check(facts: Facts, options: MissingPrimaryKeyOptions) -> Iterator[Finding | Gap]:

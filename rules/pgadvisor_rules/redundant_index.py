@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator
 
 from pgadvisor.indexes.standing import Standing
 from pgadvisor.rules_api import (
+    Amount,
     Confidence,
+    Count,
     Evidence,
     Fact,
     Facts,
@@ -46,10 +48,10 @@ class RedundantIndexOptions(Options, frozen=True, kw_only=True, forbid_unknown_f
     much more.
     """
 
-    min_size_bytes: int = 1_048_576
-    warning_bytes: int = 10_485_760
-    warning_writes: int = 1_000_000
-    max_size_ratio: float = 10.0
+    min_size_bytes: Count = 1_048_576
+    warning_bytes: Count = 10_485_760
+    warning_writes: Count = 1_000_000
+    max_size_ratio: Amount = 10.0
 
 
 def check(facts: Facts, options: RedundantIndexOptions) -> Iterator[Finding | Gap]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
+    Amount,
     Confidence,
+    Count,
     CreateIndex,
     Evidence,
     Fact,
@@ -36,11 +38,11 @@ class SequentialScanWithFilterOptions(Options, frozen=True, kw_only=True, forbid
     window, and such a share of all the time spent. critical_share: from this share on a measured finding is critical.
     """
 
-    min_rows: int = 10_000
-    max_fraction: float = 0.1
-    min_total_ms: float = 500.0
-    min_share: float = 0.005
-    critical_share: float = 0.25
+    min_rows: Count = 10_000
+    max_fraction: Amount = 0.1
+    min_total_ms: Amount = 500.0
+    min_share: Amount = 0.005
+    critical_share: Amount = 0.25
 
 
 def check(facts: Facts, options: SequentialScanWithFilterOptions) -> Iterator[Finding | Gap]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
+    Amount,
     AnalyzeTable,
     Confidence,
+    Count,
     Evidence,
     Fact,
     Facts,
@@ -31,10 +33,10 @@ class StaleStatisticsOptions(Options, frozen=True, kw_only=True, forbid_unknown_
     autovacuum_naptime) are left to it to come by itself. max_leaves: up to so many partitions are analyzed one by one.
     """
 
-    min_rows: int = 1_000
-    factor: float = 2.0
-    patience_rounds: int = 60
-    max_leaves: int = 3
+    min_rows: Count = 1_000
+    factor: Amount = 2.0
+    patience_rounds: Count = 60
+    max_leaves: Count = 3
 
 
 def check(facts: Facts, options: StaleStatisticsOptions) -> Iterator[Finding | Gap]:

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
+    Amount,
     Confidence,
     Constraint,
+    Count,
     CreateIndex,
     Evidence,
     Fact,
@@ -35,11 +37,11 @@ class UnindexedForeignKeyOptions(Options, frozen=True, kw_only=True, forbid_unkn
     leaves them out. min_window_days: over fewer days no deletes mean nothing.
     """
 
-    min_rows: int = 10_000
-    min_scanned_rows: int = 1_000_000
-    max_rows_per_key: int = 1_000
-    min_null_fraction: float = 0.5
-    min_window_days: float = 7.0
+    min_rows: Count = 10_000
+    min_scanned_rows: Count = 1_000_000
+    max_rows_per_key: Count = 1_000
+    min_null_fraction: Amount = 0.5
+    min_window_days: Amount = 7.0
 
 
 def check(facts: Facts, options: UnindexedForeignKeyOptions) -> Iterator[Finding | Gap]:

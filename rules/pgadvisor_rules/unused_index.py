@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
+    Amount,
     Confidence,
+    Count,
     Evidence,
     Fact,
     Facts,
@@ -45,11 +47,11 @@ class UnusedIndexOptions(Options, frozen=True, kw_only=True, forbid_unknown_fiel
     warning_bytes of size on, or from warning_writes entries written to it over the window, a finding is a warning.
     """
 
-    min_window_days: float = 30.0
-    max_scans: int = 0
-    min_size_bytes: int = 1_048_576
-    warning_bytes: int = 10_485_760
-    warning_writes: int = 1_000_000
+    min_window_days: Amount = 30.0
+    max_scans: Count = 0
+    min_size_bytes: Count = 1_048_576
+    warning_bytes: Count = 10_485_760
+    warning_writes: Count = 1_000_000
 
 
 def check(facts: Facts, options: UnusedIndexOptions) -> Iterator[Finding | Gap]:
@@ -143,9 +145,15 @@ def _held_back(facts: Facts, count: int, short: bool, options: UnusedIndexOption
 
 
 def _span(days: float) -> str:
+    """How long that is, in the largest unit of which there are two, or in minutes."""
+    minutes = round(days * 24 * 60)
     if days >= 2:
         return f"{days:.0f} days"
-    return f"{days * 24:.0f} hours" if days * 24 >= 2 else f"{days * 24 * 60:.0f} minutes"
+    if minutes >= 120:
+        return f"{days * 24:.0f} hours"
+    if minutes == 0:
+        return "less than a minute"
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _finding(facts: Facts, index: Index, options: UnusedIndexOptions) -> Finding:

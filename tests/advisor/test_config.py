@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pgadvisor.config import (
@@ -18,6 +19,7 @@ from pgadvisor.config import (
 )
 from pgadvisor.model.base import Severity
 from pgadvisor.registry import load_rules
+from pgadvisor.rules_api import AnyRule
 
 
 def test_a_file_replaces_defaults(tmp_path: Path) -> None:
@@ -70,6 +72,37 @@ def test_a_number_out_of_range_is_refused_by_key(tmp_path: Path, section: str, k
         override(Config(), {section: {key: float(value) if "." in value else int(value)}})
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("statements = 1", "there is no key statements; known are: collect, disable, gate, report, rules"),
+        ("[gate]\nfail = 1", "there is no key gate.fail; known in gate are: essential, fail_on"),
+        ("[collect]\nstatements = 'x'", "collect.statements is to be a whole number, not text"),
+        ("[collect]\nschemas = 'x'", "collect.schemas is to be a list, not text"),
+        ("[collect]\nschemas = ['a', 1]", "collect.schemas[1] is to be text, not a whole number"),
+        ("collect = true", "collect is to be a table, not true or false"),
+        ("[report]\nmax_tables = -1", "report.max_tables is to be a whole number of at least 0"),
+        ("[collect]\nlock_share = 2.5", "collect.lock_share is to be a number of at most 1.0"),
+        ("[collect]\nlock_share = 0", "collect.lock_share is to be a number above 0.0"),
+        ("[gate]\nfail_on = 'now'", "gate.fail_on cannot be 'now'; it is one of: critical, warning, info, never"),
+        ("[rules]\nunused_index = 3", "rules[...] is to be a table, not a whole number"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert str(caught.value) == f"{file}: {said}"
+
+
+def test_a_list_of_words_says_which_it_knows(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text("[gate]\nessential = ['moon']")
+    with pytest.raises(ConfigError, match=r"essential\[0\] cannot be 'moon'; it is one of: connection, "):
+        load(file)
+
+
 def test_a_count_may_be_nought() -> None:
     config = override(Config(), {"collect": {"max_explains": 0, "execute_total_ms": 0}, "report": {"max_tables": 0}})
     assert (config.collect.max_explains, config.collect.execute_total_ms, config.report.max_tables) == (0, 0, 0)
@@ -99,6 +132,28 @@ def test_options_of_rules_are_typed() -> None:
 def test_wrong_options_of_rules_are_refused(assignment: str) -> None:
     with pytest.raises(ConfigError):
         rule_options(set_rule_options(Config(), [assignment]), load_rules())
+
+
+@pytest.mark.parametrize("rule", load_rules(), ids=lambda rule: rule.name)
+def test_no_number_of_a_rule_is_below_nought(rule: AnyRule) -> None:
+    for name, value in msgspec.to_builtins(rule.options()).items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            with pytest.raises(ConfigError, match=rf"^rules\.{rule.name}\.{name} is to be a .* of at least 0"):
+                rule_options(set_rule_options(Config(), [f"{rule.name}.{name}=-1"]), [rule])
+            rule_options(set_rule_options(Config(), [f"{rule.name}.{name}=0"]), [rule])
+
+
+def test_a_wrong_option_is_a_sentence() -> None:
+    for assignment, said in (
+        (
+            "unused_index.nonsense=1",
+            "there is no key rules.unused_index.nonsense; known in rules.unused_index are: max_",
+        ),
+        ("unused_index.max_scans=few", "rules.unused_index.max_scans is to be a whole number, not text"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            rule_options(set_rule_options(Config(), [assignment]), load_rules())
+        assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize(
