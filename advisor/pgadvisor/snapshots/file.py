@@ -41,6 +41,9 @@ _READ_BYTES = 1 << 16
 # Structs that are written field by field, since they hold sections; all others are written at once.
 _SECTIONED = (Catalog, Counters, Statements)
 _AGAIN = "Collect it again, or copy it again from where it was made."
+# How reports and snapshots begin, however they are indented.
+_REPORT = re.compile(rb'\s*\{\s*"format"\s*:\s*\d+\s*,\s*"tool"\s*:')
+_UNPACKED = re.compile(rb'\s*\{\s*"format"\s*:\s*\d+\s*,\s*"tool_version"\s*:')
 _MADE_BY = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 
 
@@ -155,6 +158,10 @@ def _unpacked(file: IO[bytes], name: str, max_bytes: int) -> bytearray:
 def _no_gzip(start: bytes, name: str) -> str:
     if not start:
         return f"{name} is empty. {_AGAIN}"
+    if _REPORT.match(start):
+        return f"{name} is a report, not a snapshot. Name a file that pgadvisor collect has made."
+    if _UNPACKED.match(start):
+        return f"{name} is a snapshot that was unpacked, as zcat does. Pack it again with gzip."
     if start.lstrip().startswith(b"{"):
         return f"{name} is JSON, not a snapshot file. If it was made from one with zcat, pack it again with gzip."
     return f"{name} is not a snapshot file. Name a file that pgadvisor collect has made."

@@ -17,8 +17,11 @@ import msgspec
 import pytest
 
 from pgadvisor import __version__
+from pgadvisor.analyze import analyze
+from pgadvisor.config import Config
 from pgadvisor.model.snapshot import Snapshot, SnapshotFile
-from pgadvisor.snapshots.file import read_snapshots, write_snapshots
+from pgadvisor.registry import load_renderer, load_rules
+from pgadvisor.snapshots.file import SnapshotError, read_snapshots, write_snapshots
 from support.snapshots import snapshot
 
 SHOP = snapshot(
@@ -43,6 +46,21 @@ SHOP = snapshot(
 
 def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("indented", [False, True])
+def test_what_is_not_packed_is_told_apart(tmp_path: Path, indented: bool) -> None:
+    path = tmp_path / "s.json"
+    write_snapshots(path, (SHOP,))
+    report = load_renderer("json")(analyze(SHOP, Config(), load_rules()))
+    for data, said in (
+        (gzip.decompress(path.read_bytes()), "is a snapshot that was unpacked, as zcat does. Pack it again with gzip."),
+        (report, "is a report, not a snapshot. Name a file that pgadvisor collect has made."),
+    ):
+        path.write_bytes(msgspec.json.format(data, indent=2 if indented else 0))
+        with pytest.raises(SnapshotError) as caught:
+            read_snapshots(path)
+        assert str(caught.value) == f"{path} {said}"
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
