@@ -23,7 +23,7 @@ from pgadvisor.model.findings import OutcomeStatus
 from pgadvisor.model.snapshot import SnapshotFile
 from pgadvisor.registry import load_renderer, load_rules, load_terminal
 from pgadvisor.snapshots.combine import CombineError
-from pgadvisor.snapshots.file import SnapshotError, read_snapshots
+from pgadvisor.snapshots.file import MAX_RATIO, SnapshotError, read_snapshots, write_snapshots
 from support.snapshots import snapshot
 
 Json = dict[str, Any]
@@ -238,7 +238,21 @@ def test_a_bomb(tmp_path: Path) -> None:
     bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = b"".join(bomb.compress(b" " * 2**20) for _ in range(200)) + bomb.flush()
     assert len(zeros) < 300_000
-    assert "unpacks to more than 0.0977 GiB" in refused(tmp_path, zeros, max_bytes=100 * 2**20)
+    assert "unpacks to more than 0.0098 GiB" in refused(tmp_path, zeros, max_bytes=10_522_669)
+    assert "unpacks to more than 200 times its size" in refused(tmp_path, zeros)
+
+
+def test_a_bomb_of_structs(tmp_path: Path) -> None:
+    # What is refused once it is read took gigabytes by then.
+    keys = b'{"snapshots":[{"catalog":{"indexes":[{"definition":{"keys":[' + b"{}," * (8 * 2**20)
+    assert "unpacks to more than 200 times its size" in refused(tmp_path, gzip.compress(keys))
+
+
+def test_many_tables_that_are_all_alike_are_no_bomb(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json.gz"
+    table = {"rows": 1e5, "columns": [f"column_{number} int" for number in range(20)]}
+    size = write_snapshots(path, [snapshot({"tables": {f"public.table_{number}": table for number in range(500)}})])
+    assert len(gzip.decompress(path.read_bytes())) < MAX_RATIO / 2 * size
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

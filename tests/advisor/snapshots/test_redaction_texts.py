@@ -127,3 +127,12 @@ def test_arrays_are_read_as_they_are_written(texts: list[str]) -> None:
     made = mapped_array(literal, lambda _: next(letters))
     assert made is not None
     assert elements(made) == texts
+
+
+@pytest.mark.parametrize(
+    "literal", ['{"' + '\\"' * 200_000 + "}", '{"' + "\\" * 200_001 + "}", "{" + '"a' * 200_001 + "}"]
+)
+def test_quotes_that_are_not_closed_are_looked_for_once(literal: str) -> None:
+    # From each of them anew this would take hours; what there is of elements does not matter here.
+    assert mapped_array(literal, lambda text: text) is None or literal.count('"') > 200_000
+    assert flat_elements(literal) is None

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import cast
 
-_PART = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[{},])|(?P<plain>[^{},"]+)', re.DOTALL)
+# Nothing is tried twice: a quote that is not closed would else be looked for its end from each quote in it.
+_PART = re.compile(r'"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"|(?P<mark>[{},])|(?P<plain>[^{},"]++)', re.DOTALL)
 _NEEDS_QUOTES = re.compile(r'[{},"\\\s]|^$|^null$', re.IGNORECASE)
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FLAT = re.compile(rf'\{{(?:{_QUOTED}|[^{{}},"\s]++)(?:,(?:{_QUOTED}|[^{{}},"\s]++))*+\}}', re.DOTALL)
