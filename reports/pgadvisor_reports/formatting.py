@@ -147,23 +147,34 @@ def window_length(window: Window | None) -> str:
     return "length unknown" if window.seconds is None else span(window.seconds)
 
 
-def rate(value: Rate | None, window: Window | None) -> Shown:
-    """Time per day or hour, or in all over a window that is stated."""
+def rate(value: Rate | None, window: Window | None, several: bool = False) -> Shown:
+    """Time per day or hour, or in all over a window that is stated.
+
+    several: servers are added up, each of which has counted over a window of its own.
+    """
     if value is None:
         return Shown(UNKNOWN, UNKNOWN)
-    return _rate(duration(value.value).text, duration(value.total).full, value, window)
+    return _rate(duration(value.value).text, duration(value.total).full, value, _over(window, several))
 
 
-def count_rate(value: Rate | None, noun: str, window: Window | None) -> Shown:
-    """A number of things per day or hour, or in all over a window that is stated."""
+def count_rate(value: Rate | None, noun: str, window: Window | None, several: bool = False) -> Shown:
+    """A number of things per day or hour, or in all, as `rate` has it."""
     if value is None:
         return Shown(UNKNOWN, UNKNOWN)
-    return _rate(f"{count(value.value).text} {noun}", f"{count(value.total).full} {noun}", value, window)
+    return _rate(
+        f"{count(value.value).text} {noun}", f"{count(value.total).full} {noun}", value, _over(window, several)
+    )
 
 
-def _rate(amount: str, total: str, value: Rate, window: Window | None) -> Shown:
+def _over(window: Window | None, several: bool) -> str:
+    """In which time a total came about."""
+    if several:
+        return "in all, over the hosts' windows"
     seconds = None if window is None else window.seconds
-    over = "since an unknown time" if seconds is None else f"in {span(seconds)}"
+    return "since an unknown time" if seconds is None else f"in {span(seconds)}"
+
+
+def _rate(amount: str, total: str, value: Rate, over: str) -> Shown:
     if value.per is RateUnit.TOTAL:
         return Shown(f"{amount} {over}", f"{total} {over}")
     return Shown(f"{amount} {value.per.value}", f"{total} {over}")
@@ -195,11 +206,13 @@ def evidence(item: Evidence) -> Shown:
             return count(value)
 
 
-def impact(value: ReportImpact, statements: Window | None, counters: Window | None) -> list[Shown]:
-    """What a finding costs, time first; figures that are unknown or nought are left out."""
+def impact(
+    value: ReportImpact, statements: Window | None, counters: Window | None, several: bool = False
+) -> list[Shown]:
+    """What a finding costs, time first; figures that are unknown or nought are left out. several: as for `rate`."""
     shown = []
     if value.time is not None and value.time.total:
-        time = rate(value.time, statements)
+        time = rate(value.time, statements, several)
         if value.time_share is not None:
             time = Shown(f"{time.text} ({fraction(value.time_share).text} of the time)", time.full)
         shown.append(time)
@@ -207,5 +220,5 @@ def impact(value: ReportImpact, statements: Window | None, counters: Window | No
         disk = size(value.bytes)
         shown.append(Shown(f"{disk.text} on disk", disk.full))
     if value.writes is not None and value.writes.total:
-        shown.append(count_rate(value.writes, "writes", counters))
+        shown.append(count_rate(value.writes, "writes", counters, several))
     return shown

@@ -151,7 +151,9 @@ class _Writer:
         )
         self._line(head, hanging=5)
         self._line(prose(finding.sentence), indent=5)
-        figures = [f.text for f in formatting.impact(finding.impact, trust.statements_window, trust.counters_window)]
+        several = len(self.report.source.hosts) > 1
+        windows = trust.statements_window, trust.counters_window
+        figures = [figure.text for figure in formatting.impact(finding.impact, *windows, several)]
         known = f"{finding.confidence.value} · {name(finding.rule)}"
         self._line(Text.assemble((" · ".join([*figures, ""]), "bold"), (known, "dim")), indent=5)
         if finding.query_ids and (text := self._texts.get((finding.database, finding.query_ids[0]))):

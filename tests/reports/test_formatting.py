@@ -94,6 +94,16 @@ def test_rates_name_the_time_they_are_over(per: RateUnit, since: timedelta | Non
     assert formatting.rate(Rate(total=14_000.0, value=2_000.0, per=per), window).text == shown
 
 
+def test_a_total_of_several_servers_is_over_no_one_window() -> None:
+    window = Window(since=NOW - timedelta(seconds=43), until=NOW, source="reset")
+    total = Rate(total=6_780.0, value=6_780.0, per=RateUnit.TOTAL)
+    over = "in all, over the hosts' windows"
+    assert formatting.rate(total, window, True) == (f"6.78 s {over}", f"6\N{NARROW NO-BREAK SPACE}780 ms {over}")
+    assert formatting.rate(Rate(total=7.0, value=1.0, per=RateUnit.PER_DAY), window, True).text == "1 ms per day"
+    impact = formatting.impact(ReportImpact(time=total, writes=total), window, window, True)
+    assert [figure.text for figure in impact] == [f"6.78 s {over}", f"6\N{NARROW NO-BREAK SPACE}780 writes {over}"]
+
+
 def test_evidence_by_unit() -> None:
     def shown(value: float | int | str | None, unit: Unit) -> str:
         return formatting.evidence(Evidence(label="x", value=value, unit=unit)).text

@@ -9,7 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from pgadvisor.model.base import Severity
-from pgadvisor.model.report import Report, Step
+from pgadvisor.model.report import Rate, RateUnit, Report, ReportImpact, Step
+from pgadvisor.registry import load_renderer
 from pgadvisor_reports.terminal import render
 from support.hostile_reports import hostile_report
 from support.reports import healthy_report, interval_report, large_report, partial_report, sample_report
@@ -127,6 +128,21 @@ def test_copies_in_other_schemas_are_counted_and_their_sql_is_elsewhere() -> Non
     assert "and the same in 2 other schemas: their SQL is in the HTML and JSON reports" in text
     assert others.sql not in text
     assert "other schema" not in render(report, 100, False)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_totals_of_several_servers_are_over_no_one_window(several: bool) -> None:
+    report = interval_report()
+    if not several:
+        report = msgspec.structs.replace(report, source=msgspec.structs.replace(report.source, hosts=()))
+    total = Rate(total=6_780.0, value=6_780.0, per=RateUnit.TOTAL)
+    first = msgspec.structs.replace(report.findings[0], impact=ReportImpact(time=total))
+    views = tuple(msgspec.structs.replace(view, time=total) for view in report.statements)
+    report = msgspec.structs.replace(report, findings=(first, *report.findings[1:]), statements=views)
+    page, text = load_renderer("html")(report).decode(), " ".join(render(report, 100, False).split())
+    for shown in (page.replace("&#39;", "'"), text):
+        assert ("6.78 s in all, over the hosts' windows" in shown) is several
+        assert ("6.78 s in 6 h" in shown) is not several
 
 
 def test_severity_is_a_word() -> None:
