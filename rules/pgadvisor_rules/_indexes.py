@@ -83,15 +83,15 @@ def usable(index: Index) -> bool:
 
 
 def unread(facts: Facts) -> Iterator[Gap]:
-    """One gap for indexes whose expressions or predicate a lock kept from being read."""
+    """One gap for indexes whose expressions or predicate a lock kept from being read, or hold a secret."""
     names = sorted(name_of(index) for index in facts.indexes.values() if not index.complete)
     if names:
         rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield Gap(
             fact=Fact.CATALOG,
             scope=", ".join(names[:3]) + rest,
-            reason="The whole definition could not be read, so these indexes were not judged",
-            remedy="Run again when no lock is held on their tables.",
+            reason="The whole definition could not be read, or holds a secret, so these indexes were not judged",
+            remedy="Run again when no lock is held on their tables. What holds a secret stays hidden.",
         )
 
 

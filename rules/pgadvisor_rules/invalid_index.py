@@ -108,9 +108,10 @@ def _incomplete(facts: Facts, table: Relation, index: Index) -> Iterator[Finding
             Evidence(label="partitions that have it", value=len(parts) - len(broken)),
         ),
         causes=(cause_of(index),),
-        # A constraint is completed partition by partition with ALTER TABLE, which is no proposal of ours.
+        # A constraint is completed partition by partition with ALTER TABLE, which is no proposal of ours; what was not
+        # read whole, or lost a secret, cannot be built on partitions.
         proposals=()
-        if enforces
+        if enforces or not index.complete
         else (RebuildIndex(schema=index.schema, name=index.name, definition=index.definition, partitioned=True),),
     )
 

@@ -157,7 +157,8 @@ class IndexDefinition(Model, frozen=True, kw_only=True):
 class Index(Model, frozen=True, kw_only=True):
     """An index as it stands. constraint_oid is the constraint it enforces (primary key, unique, exclusion).
 
-    complete is False where a lock kept expressions or predicate from being read.
+    complete is False where a lock kept expressions or predicate from being read, or where they hold a secret, which is
+    hidden in them.
     """
 
     oid: int

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from operator import is_
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
@@ -13,25 +14,49 @@ import msgspec
 from pgadvisor.masking import MASK
 from pgadvisor.model.activity import SessionState, StandbyState
 from pgadvisor.model.base import Model
-from pgadvisor.model.catalog import IndexDefinition
-from pgadvisor.model.objects import Function
-from pgadvisor.model.plans import ObservedPlan
+from pgadvisor.model.catalog import Index, IndexDefinition, Relation
+from pgadvisor.model.objects import Function, Trigger, UserType
+from pgadvisor.model.plans import ObservedPlan, ParameterValue
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.snapshots.contents import contents_of
 from pgadvisor.snapshots.redaction import fields
+from pgadvisor.snapshots.secret_values import SecretValues
 from pgadvisor.snapshots.sql_texts import sealed_off
 from pgadvisor.workload.secrets import is_secret_setting, without_secrets
+from pgadvisor.workload.telling_names import holds_secrets, is_telling
+from pgadvisor.workload.telling_texts import names_secrets
 
 M = TypeVar("M", bound=Model)
 
-_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, StandbyState)
+_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, StandbyState, Index)
+# Objects whose own name says what the texts in them hold.
+_TELLING = (Function, Relation, Trigger, UserType)
+_OF_PARTITIONS = frozenset(("partition_key", "partition_bound"))
+# What in a plan is an expression, and not a name, a number or a setting.
+_EXPRESSIONS = re.compile(r"Cond|Filter|Output|Key|Function Call|Group|Expression|Clause|Parameters")
 
 
 def sealed(snapshot: Snapshot) -> Snapshot:
-    """The snapshot without passwords in statements, definitions, plans and settings, and with its contents in words."""
-    made = _model(snapshot)
+    """The snapshot without passwords in statements, definitions, plans, settings and values of columns that hold them,
+    and with its contents in words.
+
+    An index whose definition lost a literal is not complete any more: no SQL is made of it, and nothing compared.
+    """
+    made = _model(SecretValues(snapshot).snapshot(_plans(snapshot)))
     return msgspec.structs.replace(made, contents=contents_of(made))
+
+
+def _plans(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with plans of statements that name anything telling without their strings."""
+    texts = () if snapshot.statements is None else snapshot.statements.texts
+    planned = {plan.query_id for plan in snapshot.plans}
+    telling = {each.query_id for each in texts if each.query_id in planned and each.text and names_secrets(each.text)}
+    plans = tuple(
+        msgspec.structs.replace(plan, plan=_plan(plan.plan, telling=True)) if plan.query_id in telling else plan
+        for plan in snapshot.plans
+    )
+    return msgspec.structs.replace(snapshot, plans=plans)
 
 
 @dataclass(frozen=True)
@@ -71,14 +96,18 @@ def _models(hint: object) -> Iterator[type[Model]]:
 def _model(model: M) -> M:
     places = _places(type(model))
     changed: dict[str, Any] = {}
+    telling = isinstance(model, _TELLING) and is_telling(model.name)
     for names, made in ((places.sql, _sql), (places.models, _nested)):
         for name in names:
             value = getattr(model, name)
-            new = made(value)
+            # Not what partitions are called tells what bounds them.
+            new = _sql(value, telling=True) if telling and made is _sql and name not in _OF_PARTITIONS else made(value)
             if new is not value:
                 changed[name] = new
     if places.itself:
         changed |= _special(model)
+    if isinstance(model, Index) and "definition" in changed:
+        changed["complete"] = False
     sealed_model = msgspec.structs.replace(model, **changed) if changed else model
     if changed and isinstance(sealed_model, IndexDefinition):
         return cast("M", sealed_off(sealed_model))
@@ -90,7 +119,7 @@ def _special(model: Model) -> dict[str, Any]:
     if isinstance(model, Setting | SettingOverride) and is_secret_setting(model.name, model.value):
         return {"value": MASK}
     if isinstance(model, ObservedPlan):
-        return {"plan": _plan(model.plan)}
+        return _observed(model)
     if isinstance(model, Function):
         return {"configuration": tuple(map(_assignment, model.configuration))}
     # Some clients put their command line there.
@@ -99,10 +128,24 @@ def _special(model: Model) -> dict[str, Any]:
     return {}
 
 
-def _sql(value: object) -> object:
+def _observed(plan: ObservedPlan) -> dict[str, Any]:
+    parameters = tuple(map(_parameter, plan.parameters))
+    masked = parameters != plan.parameters
+    return {"parameters": parameters, "plan": _plan(plan.plan, telling=masked)}
+
+
+def _parameter(parameter: ParameterValue) -> ParameterValue:
+    """A value that was taken from the statistics of a column; its source ends in table and column."""
+    table, _, column = parameter.source.rpartition(".")
+    if parameter.value is None or not holds_secrets(table.rpartition(".")[2], column):
+        return parameter
+    return msgspec.structs.replace(parameter, value=MASK)
+
+
+def _sql(value: object, *, telling: bool = False) -> object:
     if isinstance(value, tuple):
-        return _each(value, _sql)
-    return without_secrets(value) if isinstance(value, str) else value
+        return _each(value, partial(_sql, telling=telling))
+    return without_secrets(value, telling=telling) if isinstance(value, str) else value
 
 
 def _nested(value: object) -> object:
@@ -116,12 +159,14 @@ def _each(values: tuple[object, ...], change: Callable[[object], object]) -> tup
     return values if all(map(is_, made, values)) else made
 
 
-def _plan(part: object) -> object:
+def _plan(part: object, *, telling: bool, field: str = "") -> object:
     if isinstance(part, dict):
-        return {key: _plan(each) for key, each in part.items()}
+        return {key: _plan(each, telling=telling, field=key) for key, each in part.items()}
     if isinstance(part, list):
-        return [_plan(each) for each in part]
-    return without_secrets(part) if isinstance(part, str) else part
+        return [_plan(each, telling=telling, field=field) for each in part]
+    if not isinstance(part, str):
+        return part
+    return without_secrets(part, telling=telling and _EXPRESSIONS.search(field) is not None)
 
 
 def _assignment(text: str) -> str:

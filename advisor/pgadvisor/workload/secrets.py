@@ -11,18 +11,21 @@ from collections.abc import Iterator
 from pgadvisor.masking import MASK
 from pgadvisor.workload.lexer import Kind, Lexed, lex
 from pgadvisor.workload.string_tokens import ends_in_doubt, string_value
+from pgadvisor.workload.telling_texts import is_empty, name_at, told
 
 HIDDEN = f"'{MASK}'"
 
 _TELLING = (
-    r"passw|passwd|passphrase|passfile|pwd|secret|credential|token|api_?key|access_?key|account_?key|private_?key"
+    r"passw|passwd|passphrase|passfile|pwd|secret(?!ar)|credential|token|api_?key|access_?key|account_?key|private_?key"
     r"|encrypt|decrypt|jwt|bearer|authorization|\bauth\b|conninfo|sas_"
 )
 _SECRET_NAME = re.compile(_TELLING, re.IGNORECASE)
 # What makes it worth a look at all. Backslashes can spell any of the words in another way.
 _SUSPICIOUS = re.compile(
     rf"{_TELLING}|://|\\|dblink|crypt|pgp_|hmac|digest|\baws_|azure_|connection|\boptions\b|\bprogram\b"
-    r"|subscription|set_config|_command\b|\bhttp_|\bset\s+\S*key|\bvault\b",
+    r"|\bset\s+(?:\w+\s+)?\"?\w+\"?\.|subscription|set_config|_command\b|\bhttp_|\bset\s+\S*key|\bvault\b|_key|passcode|passwort|trigger"
+    r"|(?<![a-z])(?:pass|pin|pins|pw|otp|totp|creds?)(?![a-z])|(?-i:[a-z](?:Pass|Pins?|Pw|Otp|Totp|Creds?|Key)(?![a-z]))"
+    r"|\b(?:do|notify|call|execute|comment|copy|load|label)\b",
     re.IGNORECASE,
 )
 # What every match of that holds. To look for these takes a hundredth of the time, which tells in a text of a megabyte.
@@ -53,10 +56,24 @@ _NEEDLES = [
     "options",
     "program",
     "subscription",
-    "set_config",
+    "set",
     "_command",
     "http_",
     "vault",
+    "pass",
+    "pin",
+    "pw",
+    "otp",
+    "cred",
+    "trigger",
+    "do",
+    "notify",
+    "call",
+    "execute",
+    "comment",
+    "copy",
+    "load",
+    "label",
 ]
 # What gives a string away as holding a secret: a word for one with something after it, a URI with a password, a call.
 # Anyone can write a text of a megabyte, so that nothing in it is looked through more than once: repetitions that can
@@ -64,7 +81,8 @@ _NEEDLES = [
 _REVEALING = re.compile(
     rf"(?:{_TELLING})(?:\w{{64}}|\w{{0,63}}(?:[\"'\]\s]{{64}}|[\"'\]\s]{{0,63}}(?:=|:|,|\s|\()(?:\s{{64}}|\s{{0,63}}\S)))"
     r"|://[^/\s@:]*:[^/\s]*@|\b(?:crypt|hmac|digest|pgp_\w{1,64})\s*\("
-    r"|\bdblink\w*\s*\(|\b(?:aws_|azure_)\w+",
+    r"|\bdblink\w*\s*\(|\b(?:aws_|azure_)\w+"
+    r"|(?:(?<![a-z])(?:pass|passcode|passwort|pin|pw|otp|totp|creds?)|[a-z0-9]_key)[\"'\]]{0,4}\s{0,8}[=:]",
     re.IGNORECASE,
 )
 # A name of a setting has fewer parts, dots among them.
@@ -75,22 +93,28 @@ _SECRET_FUNCTION = re.compile(
 _SECRET_SCHEMAS = re.compile(r"^(aws_\w+|azure_\w+|dblink|vault)$", re.IGNORECASE)
 _SECRET_SETTING = re.compile(rf"{_TELLING}|_command$|key", re.IGNORECASE)
 _MASKED_OBJECTS = frozenset(("role", "user", "group", "server", "subscription", "foreign", "mapping"))
+# Commands whose literals are nobody's but the server's: code, messages, files. No rule reads them.
+_HIDDEN_HEADS = frozenset(("do", "notify", "call", "execute", "comment", "copy", "load", "security"))
 _SETS = frozenset(("set", "alter", "create"))
+_MODULES = frozenset(("auto_explain", "pg_stat_statements", "plpgsql", "pg_hint_plan", "timescaledb", "citus"))
 _VALUE_MARKS = frozenset(("=", "=>", ":=", ":"))
 
 
-def without_secrets(text: str) -> str:
+def without_secrets(text: str, *, telling: bool = False, numbers: bool = False) -> str:
     """The text with every literal that is or may hold a secret replaced by an ellipsis in quotes.
 
-    Hidden are: the literals of commands on roles, foreign servers, user mappings and subscriptions; values of options,
-    settings and columns that sound secret; arguments of functions that connect or encrypt; commands of COPY ...
-    PROGRAM; and all literals of a command one of whose strings holds a password, such as a URI or a connection string.
-    Where anything is hidden, so are comments. The text of other statements is returned as it is.
+    Hidden are: the literals of commands on roles, foreign servers, user mappings and subscriptions, and of DO, NOTIFY,
+    CALL, EXECUTE, COMMENT and COPY; values of options and settings that sound secret; arguments of triggers and of
+    functions that connect or encrypt; all strings of a text that names anything telling (a column, function, argument,
+    alias ..., see `is_telling`), with the numbers that are compared with it; and all literals of a command one of whose
+    strings holds a password, such as a URI or a connection string. telling: what the text belongs to has such a name.
+    numbers: all its numbers are hidden. Where anything is hidden, so are comments. The text of other statements is
+    returned as it is.
 
     >>> without_secrets("ALTER ROLE ann PASSWORD 'hunter2'")
     "ALTER ROLE ann PASSWORD '…'"
     """
-    if not _is_suspicious(text):
+    if not telling and not numbers and not _is_suspicious(text):
         return text
     lexed = lex(text)
     doubtful = next(
@@ -99,10 +123,12 @@ def without_secrets(text: str) -> str:
     )
     if lexed.unterminated or lexed.cut or doubtful is not None:
         return _all_hidden(lexed, doubtful)
-    hidden = frozenset(index for first, end in _commands(lexed) for index in _secrets(lexed, first, end))
+    hidden = {index for first, end in _commands(lexed) for index in _secrets(lexed, first, end)}
+    hidden.update(told(lexed, telling=telling, numbers=numbers))
+    hidden -= {index for index in hidden if is_empty(lexed, index)}
     if not hidden and not _telling_comments(lexed):
         return text
-    return _spelled(lexed, hidden)
+    return _spelled(lexed, frozenset(hidden))
 
 
 def _is_suspicious(text: str) -> bool:
@@ -138,9 +164,10 @@ def _secrets(lexed: Lexed, first: int, end: int) -> Iterator[int]:
     if _hides_all(lexed, first, end, strings):
         yield from strings
     yield from _setting_values(lexed, first, end)
+    yield from _trigger_arguments(lexed, first, end, strings)
     closed = first
     for index in range(first, end):
-        name = _name(lexed, index)
+        name = name_at(lexed, index)
         if not name:
             continue
         if _SECRET_NAME.search(name):
@@ -157,7 +184,7 @@ def _hides_all(lexed: Lexed, first: int, end: int, strings: list[int]) -> bool:
     head = words[0] if words else ""
     if head in ("create", "alter", "drop", "import") and _MASKED_OBJECTS & set(words[1:5]):
         return True
-    if head == "copy" and any(lexed.word(index) == "program" for index in range(first, end)):
+    if head in _HIDDEN_HEADS:
         return True
     return any(_REVEALING.search(string_value(lexed.of(lexed.tokens[index]))) for index in strings)
 
@@ -173,11 +200,21 @@ def _setting_values(lexed: Lexed, first: int, end: int) -> Iterator[int]:
         at = index + 1
         last = min(end, index + _MAX_NAME_TOKENS)
         while at < last and not (lexed.word(at) == "to" or lexed.of(lexed.tokens[at]) == "="):
-            parts.append(_name(lexed, at))
+            parts.append(name_at(lexed, at))
             at += 1
-        if at < end and _SECRET_SETTING.search(".".join(parts)):
+        # app.stripe: what applications keep in settings of their own is often what nobody should see.
+        own = len(parts) == 3 and not parts[1] and parts[0].lower() not in _MODULES
+        if at < end and (own or _SECRET_SETTING.search(".".join(parts))):
             yield from range(at + 1, end)
             return
+
+
+def _trigger_arguments(lexed: Lexed, first: int, end: int, strings: list[int]) -> Iterator[int]:
+    """The arguments that CREATE TRIGGER gives to its function: addresses to call, keys to call them with."""
+    if lexed.word(first) != "create" or "trigger" not in [lexed.word(at) for at in range(first + 1, first + 5)]:
+        return
+    call = next((index for index in range(first, end) if lexed.word(index) == "execute"), end)
+    yield from (index for index in strings if index > call)
 
 
 def _strings_after(lexed: Lexed, index: int, end: int) -> Iterator[int]:
@@ -192,7 +229,7 @@ def _strings_after(lexed: Lexed, index: int, end: int) -> Iterator[int]:
 def _is_secret_call(lexed: Lexed, index: int, name: str) -> bool:
     if not lexed.is_mark(index + 1, "("):
         return False
-    in_schema = lexed.is_mark(index - 1, ".") and _SECRET_SCHEMAS.search(_name(lexed, index - 2)) is not None
+    in_schema = lexed.is_mark(index - 1, ".") and _SECRET_SCHEMAS.search(name_at(lexed, index - 2)) is not None
     return in_schema or _SECRET_FUNCTION.search(name) is not None
 
 
@@ -204,14 +241,6 @@ def _closing(lexed: Lexed, opening: int, end: int) -> int:
         if not depth:
             return index
     return end
-
-
-def _name(lexed: Lexed, index: int) -> str:
-    """A word or quoted name as text; "" for other tokens."""
-    if not 0 <= index < len(lexed.tokens):
-        return ""
-    token = lexed.tokens[index]
-    return lexed.of(token) if token.kind in (Kind.WORD, Kind.QUOTED) else ""
 
 
 def _telling_comments(lexed: Lexed) -> bool:

@@ -169,3 +169,85 @@ def test_long_words_and_gaps_hide_nothing() -> None:
     for between in ("x" * 500, " " * 500, f"{' ' * 200}={' ' * 200}", "' ]\"" * 100 + ": "):
         quoted = f"password{between}{SECRET}".replace("'", "''")
         assert SECRET not in without_secrets(f"COMMENT ON TABLE t IS '{quoted}'")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER TABLE t ALTER password SET DEFAULT {}",
+        "ALTER TABLE t ALTER COLUMN password SET DEFAULT ({}::text)",
+        "(password <> {}::text)",
+        "((password)::text = ANY ((ARRAY['a'::character varying, {}::character varying])::text[]))",
+        " SELECT {}::text AS \"apiKey\",\n    1 AS b",
+        "CREATE TABLE x AS SELECT concat({}) password",
+        "CREATE FUNCTION get_api_key() RETURNS text LANGUAGE sql RETURN {}",
+        "p_password character varying DEFAULT {}::character varying",
+        "SELECT * FROM users WHERE {} = password",
+        "SELECT * FROM users WHERE password LIKE {}",
+        "SELECT * FROM users WHERE password NOT IN ('a', {})",
+        "SELECT * FROM users WHERE password = ANY ({})",
+        "SELECT * FROM users WHERE password::text = {}",
+        "SELECT * FROM users WHERE lower(u.\"Password\") = lower({})",
+        "SELECT * FROM users WHERE data ->> 'password' = {}",
+        "SELECT * FROM users WHERE U&\"p\\0061ssword\" = {}",
+        "INSERT INTO users (name, password) VALUES ('bob', {})",
+        "UPDATE users SET (name, password) = ('bob', {})",
+        "UPDATE users SET user_pin = {}",
+        "SELECT stripe_key FROM t WHERE stripe_key = {}",
+        "SELECT \"crypt\"({})",
+        "CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW EXECUTE FUNCTION hook({})",
+        "NOTIFY ch, {}",
+        "DO {}",
+        "CALL login('bob', {})",
+        "EXECUTE login('bob', {})",
+        "COPY t FROM {}",
+        "ALTER DATABASE d SET app.stripe = {}",
+    ],
+)  # fmt: skip
+def test_what_something_telling_is_named_beside_is_hidden(text: str) -> None:
+    for literal in spellings(SECRET):
+        assert SECRET not in without_secrets(text.format(literal))
+
+
+def test_bodies_that_name_something_telling_and_messages_are_hidden() -> None:
+    body = "DECLARE k text := 'hunter2'; BEGIN PERFORM send(k, api_token); END"
+    for literal in spellings(body):
+        assert SECRET not in without_secrets(f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS {literal}")
+    assert SECRET not in without_secrets("SELECT pg_notify('c', '{\"pass\": \"hunter2\"}')")
+
+
+def test_numbers_are_hidden_where_they_are_compared_with_something_telling() -> None:
+    shown = {
+        "SELECT a FROM u WHERE pin = 1234 AND b = 3": f"SELECT a FROM u WHERE pin = {HIDDEN} AND b = 3",
+        "SELECT a FROM u WHERE 1234 = pin OR b = 3": f"SELECT a FROM u WHERE {HIDDEN} = pin OR b = 3",
+        "SELECT 1234 AS pin, 4": f"SELECT {HIDDEN} AS pin, 4",
+        "SELECT a FROM u WHERE pin BETWEEN 1234 AND 1235": f"SELECT a FROM u WHERE pin BETWEEN {HIDDEN} AND {HIDDEN}",
+        "INSERT INTO u (a, pin) VALUES ($1, 1234)": f"INSERT INTO u (a, pin) VALUES ($1, {HIDDEN})",
+    }
+    assert {text: without_secrets(text) for text in shown} == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT $1 FROM keyboard k WHERE k.monkey = 5 AND status = 'x' LIMIT 10",
+        "SELECT passengers, 3 FROM trips WHERE token_count > 5 AND state = 'a' AND shipping = 'b'",
+        "SELECT * FROM facts WHERE date_key = 20200101 AND sort_key = 'x' AND key = 'y' AND primary_key = 'z'",
+        "SELECT a FROM u WHERE secretary = 'ann' AND password_changed_at > '2026-01-01'",
+        "((status)::text = 'open'::text) AND (api_token IS NOT NULL)",
+        "(password <> ''::text)",
+        "nextval('user_tokens_id_seq'::regclass)",
+        "SELECT jsonb_build_object('key', value) FROM t",
+    ],
+)
+def test_names_that_only_sound_alike_hide_nothing(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "unit", ["password = 1, ", "x between pin and 2 or ", "a ->> 'pin' = 'x' and ", "insert pin ("]
+)
+def test_many_telling_names_take_no_long(unit: str) -> None:
+    started = time.perf_counter()
+    without_secrets(f"SELECT {unit * 20_000}")
+    assert time.perf_counter() - started < 5
