@@ -12,7 +12,7 @@ from psycopg import conninfo
 from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.postgres.connect import ConnectError
-from pgadvisor.postgres.gaps import is_lost, server_message
+from pgadvisor.postgres.gaps import server_message
 from pgadvisor.postgres.reader import STATEMENTS_EXTENSION
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.sqlfiles import Queries
@@ -35,13 +35,14 @@ def databases(session: Session) -> tuple[list[DatabaseName], list[Gap]]:
     """The databases of the server, the one connected to first, then by name; and gaps for those that stay closed.
 
     Templates, service databases of managed services and those that allow no connections are left out, but for the one
-    connected to. Raises ConnectError where the server does not tell.
+    connected to. Raises ConnectError where the server does not tell, or not over this connection.
     """
     try:
         with session.transaction() as transaction:
             rows = transaction.rows(Queries((), {})["databases"])
     except psycopg.Error as error:
-        raise ConnectError(f"The server does not list its databases: {server_message(error)}.") from error
+        reason = f"The server does not list its databases: {server_message(error)}."
+        raise ConnectError(reason, answered=True) from error
     rows.sort(key=lambda row: (not row["is_current"], row["name"]))
     allowed = [DatabaseName(oid=row["oid"], name=row["name"]) for row in rows if row["may_connect"]]
     closed = [
@@ -62,9 +63,8 @@ def has_statements(session: Session) -> bool:
     try:
         with session.transaction() as transaction:
             rows = transaction.rows(Queries((), {})["extensions"])
-    except psycopg.Error as error:
-        if is_lost(session, error):
-            raise
+    except psycopg.Error:
+        # A connection that is lost is told when the database is looked at.
         return False
     return any(row["name"] == STATEMENTS_EXTENSION for row in rows)
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 # What the run is said to be that the user ended: readers of a snapshot know it by this scope.
 INTERRUPTED = "interrupted"
+_LOST_AT_ONCE = (
+    "The server closed the connection before it could be asked anything. Look into its log for why; timeouts of the "
+    "database itself (ALTER DATABASE ... SET idle_session_timeout, transaction_timeout) end every session in it."
+)
 
 
 @contextmanager
@@ -94,7 +98,8 @@ class Look:
             if not connection.closed and not connection.broken:
                 raise
             if not self.is_of_use:
-                raise ConnectError("The server closed the connection before it could be asked anything.") from error
+                # It answered just now, and may do so for other databases: their settings can end every session.
+                raise ConnectError(_LOST_AT_ONCE, answered=True) from error
             self.cut_short(
                 Gap(
                     fact=Fact.CONNECTION,

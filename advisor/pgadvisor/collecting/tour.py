@@ -92,33 +92,37 @@ class Tour:
         """Lists the databases, and looks at the one connected to if statements can be read over it."""
         self._progress("Connecting")
         with ExitStack() as stack:
-            session = self._first_session(stack)
-            allowed, self._gaps = databases(session)
+            session, allowed, self._gaps = self._listed(stack)
             self._identity = session.identity
             self._order = [database.name for database in allowed]
             failed = {name for names in self._missed.values() for name in names}
             self._to_come = {database.name: database for database in allowed if database.name not in failed}
             self._workload.statements.databases = tuple(database.oid for database in self._to_come.values())
             if has_statements(session):
-                self._look(self._order[0], session)
+                try:
+                    self._look(self._order[0], session)
+                except ConnectError as error:
+                    self._missing(self._order[0], error)
                 return
             self._asked_before[self._order[0]] = (session,)
         self._find_statements()
 
-    def _first_session(self, stack: ExitStack) -> Session:
-        """On the database that the DSN leads to, else on the one that nearly every server has."""
+    def _listed(self, stack: ExitStack) -> tuple[Session, list[DatabaseName], list[Gap]]:
+        """The databases, over the one that the DSN leads to, else over the one that nearly every server has."""
         try:
-            return stack.enter_context(session_on(self._dsn, self._config))
+            session = stack.enter_context(session_on(self._dsn, self._config))
+            return session, *databases(session)
         except ConnectError as error:
             if not error.answered:
                 raise
             try:
                 session = stack.enter_context(session_on(dsn_of(self._dsn, MAINTENANCE_DATABASE), self._config))
+                allowed, gaps = databases(session)
             except ConnectError:
                 raise error from None
             if name := named_database(self._dsn):
                 self._missed[str(error), GapKind.OTHER] = [name]
-            return session
+            return session, allowed, gaps
 
     def _find_statements(self) -> None:
         """Puts the first database that has pg_stat_statements in front of the others."""
@@ -142,12 +146,17 @@ class Tour:
             with session_on(dsn_of(self._dsn, name), self._config, self._identity) as session:
                 self._look(name, session)
         except ConnectError as error:
-            self._workload.skip(self._to_come.pop(name).oid)
-            self._missed.setdefault((str(error), GapKind.OTHER), []).append(name)
-            if not error.answered:
-                # The server is gone; to wait for it once more for each database would take long.
-                self._missed[str(error), GapKind.OTHER] += self._to_come
-                self._to_come.clear()
+            self._missing(name, error)
+
+    def _missing(self, name: str, error: ConnectError) -> None:
+        """Notes that a database could not be looked at."""
+        self._looks.pop(name, None)
+        self._workload.skip(self._to_come.pop(name).oid)
+        self._missed.setdefault((str(error), GapKind.OTHER), []).append(name)
+        if not error.answered:
+            # The server is gone; to wait for it once more for each database would take long.
+            self._missed[str(error), GapKind.OTHER] += self._to_come
+            self._to_come.clear()
 
     def _look(self, name: str, session: Session) -> None:
         look = Look(session, asked_before=self._asked_before.get(name, ()))

@@ -40,6 +40,12 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
 }
+# Those that a database may have so short that its sessions end, or ask nothing, before ours are made. The first is a
+# matter of microseconds, where the SELECT for all the others may take a millisecond.
+_FIRST = (
+    f"SET LOCAL statement_timeout = '{MAX_TRANSACTION_S:.0f}s'",
+    f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'",
+)
 # New in 17. The server is asked, not the connection: behind a pooler it may be another one by now.
 _TRANSACTION_TIMEOUT = f"""\
 CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
@@ -183,7 +189,7 @@ class Session:
         transaction = Transaction(self)
         try:
             self._check_left()
-            transaction.rows(f"BEGIN ISOLATION LEVEL {'REPEATABLE READ' if snapshot else 'READ COMMITTED'} READ ONLY")
+            self._begin("REPEATABLE READ" if snapshot else "READ COMMITTED")
             self.transactions += 1
             self._settle(transaction, statement_timeout_ms or self.statement_timeout_ms, search_path)
             yield transaction
@@ -197,6 +203,18 @@ class Session:
         finally:
             self._ends_at = math.inf
             self.longest_transaction_ms = max(self.longest_transaction_ms, (time.perf_counter() - started) * 1000)
+
+    def _begin(self, isolation: str) -> None:
+        """Begins a transaction, in one exchange with what lets it live under a database's own timeouts of a moment.
+
+        idle_session_timeout cannot be outlived: it also ends sessions between transactions, and setting it for longer
+        than one would leave it set in a pooler's connections.
+        """
+        commands = (f"BEGIN ISOLATION LEVEL {isolation} READ ONLY", *_FIRST)
+        texts = [f"{command}\n{MARKER}" for command in commands]
+        self.texts.update(map(hash, texts))
+        with self.timed():
+            self.connection.execute(sql.SQL(";\n").join(map(sql.SQL, texts)), prepare=False)
 
     def _settle(self, transaction: Transaction, statement_timeout_ms: int, search_path: str | None) -> None:
         """Settings of a transaction, and in the same exchange on which server it is."""

@@ -23,7 +23,8 @@ def same_indexes(one: Snapshot, other: Snapshot, *, renamed: bool = False) -> fr
     """The oids of indexes that both know by the same name, on the same table and with the same definition.
 
     One that was built again between the looks is not among them, nor one that either does not know. renamed: it may
-    have another name. Of redacted snapshots only that is compared which redaction leaves as it is. How it is stored does not matter.
+    have another name. Of redacted snapshots only that is compared which redaction leaves as it is. How it is stored
+    does not matter.
     """
     mine = {index.oid: index for index in one.catalog.indexes}
     theirs = {index.oid: index for index in other.catalog.indexes}
