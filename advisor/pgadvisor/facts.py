@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.model.base import Model
 from pgadvisor.model.catalog import (
     Column,
     Constraint,
     ConstraintKind,
     Index,
-    IndexDefinition,
     Relation,
     RelationKind,
 )
@@ -302,11 +302,23 @@ class Facts:
         """A relation by the names that a VERBOSE plan shows."""
         return self._by_name.get((schema or "", name))
 
+    def index_named(self, schema: str, name: str) -> Index | None:
+        """An index by its qualified name."""
+        return self._index_by_name.get((schema, name))
+
+    def children(self, relation_oid: int) -> tuple[Relation, ...]:
+        """The partitions directly below a table, or the tables that inherit from it first of all."""
+        return self._children_of.get(relation_oid, ())
+
     # Lookups built on first use
 
     @cached_property
     def _by_name(self) -> Mapping[tuple[str, str], Relation]:
         return {(r.schema, r.name): r for r in self.relations.values()}
+
+    @cached_property
+    def _index_by_name(self) -> Mapping[tuple[str, str], Index]:
+        return {(index.schema, index.name): index for index in self.indexes.values()}
 
     @cached_property
     def _table_counters(self) -> Mapping[int, TableCounters]:
@@ -355,26 +367,6 @@ class Facts:
             oids = [leaf.oid for leaf in self.leaves(oid)]
         known = [amount(self._sizes[each]) for each in oids if each in self._sizes]
         return sum(known) if len(known) == len(oids) and known else None
-
-
-def definition_identity(definition: IndexDefinition) -> str:
-    """A text that two indexes share if and only if they are built alike on the same table."""
-    keys = ", ".join(
-        (key.column if key.column is not None else f"({key.expression})")
-        + ("" if key.default_operator_class else f" {key.operator_class}")
-        + ("" if key.default_collation else f" collate {key.collation}")
-        + (" desc" if key.descending else "")
-        + ("" if key.nulls_first == key.descending else f" nulls {'first' if key.nulls_first else 'last'}")
-        for key in definition.keys
-    )
-    parts = [f"{definition.schema}.{definition.table} {definition.access_method}({keys})"]
-    if definition.include:
-        parts.append(f"include({', '.join(definition.include)})")
-    if definition.predicate:
-        parts.append(f"where {definition.predicate}")
-    if definition.unique:
-        parts.append("unique nulls not distinct" if definition.nulls_not_distinct else "unique")
-    return " ".join(parts)
 
 
 def _merge(query_id: str, text: str | None, rows: tuple[StatementRow, ...]) -> Statement:

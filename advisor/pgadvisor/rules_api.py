@@ -12,7 +12,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from pgadvisor.facts import Facts, Statement, StatementPlan, definition_identity
+from pgadvisor.facts import Facts, Statement, StatementPlan
+from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.catalog import (
     Column,

@@ -121,7 +121,8 @@ class Page:
         """In the order to run them; any that the plan does not name come last."""
         by_key = {item.key: item for item in self.report.recommendations}
         planned = [by_key[key] for key in dict.fromkeys(self.report.action_plan) if key in by_key]
-        rest = [item for item in self.report.recommendations if item not in planned]
+        in_plan = set(self.report.action_plan)
+        rest = [item for item in self.report.recommendations if item.key not in in_plan]
         return tuple((planned + rest)[:MAX_FINDINGS])
 
     @cached_property

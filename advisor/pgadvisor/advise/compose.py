@@ -24,7 +24,6 @@ from pgadvisor.model.findings import Outcome, Subject
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.model.report import (
     Left,
-    Recommendation,
     Report,
     ReportFinding,
     ReportImpact,
@@ -57,8 +56,12 @@ def compose(
     show = config.report.show_values
     by_name = {rule.name: rule for rule in rules}
     recommendations = folded_recommendations(recommend(decisions, facts, show))
+    advice: dict[str, list[str]] = defaultdict(list)
+    for recommendation in recommendations:
+        for key in recommendation.findings:
+            advice[key].append(recommendation.key)
     shown = [
-        _finding(rank, finding, by_name[finding.rule], recommendations, facts, show)
+        _finding(rank, finding, by_name[finding.rule], advice[finding.key], facts, show)
         for rank, finding in enumerate(findings[: config.report.max_findings], start=1)
     ]
     statements = statement_views(facts, not_understood, findings, config.report)
@@ -93,7 +96,7 @@ def _finding(
     rank: int,
     keyed: KeyedFinding,
     rule: AnyRule,
-    recommendations: Sequence[Recommendation],
+    recommendations: Sequence[str],
     facts: Facts,
     show_values: bool,
 ) -> ReportFinding:
@@ -121,7 +124,7 @@ def _finding(
             writes=None if impact.writes is None else of_writes(impact.writes, facts),
         ),
         query_ids=finding.query_ids,
-        recommendations=tuple(r.key for r in recommendations if keyed.key in r.findings),
+        recommendations=tuple(recommendations),
         related=keyed.related,
         copies=finding.copies,
     )

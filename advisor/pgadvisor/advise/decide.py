@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
 
 from pgadvisor.advise.drops import decide_drops
 from pgadvisor.advise.keys import KeyedFinding
 from pgadvisor.facts import Facts
-from pgadvisor.indexes.algebra import covers, equal, serves_equality_on
-from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.indexes.standing import Standing
 from pgadvisor.model.proposals import AddPrimaryKey, CreateIndex, DropIndex, Proposal, RebuildIndex
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -62,45 +65,42 @@ def _distinct(findings: Sequence[KeyedFinding]) -> list[Decision]:
 
 def _decide_creations(decisions: Sequence[Decision], facts: Facts, dropped: set[tuple[str, str]]) -> None:
     """A new index is not built where one that stays, one that is rebuilt or another new one does its work."""
-    standing: dict[tuple[str, str], list[tuple[str, IndexDefinition]]] = defaultdict(list)
+    standing: dict[tuple[str, str], Standing[str]] = defaultdict(Standing)
     for index in facts.indexes.values():
         usable = index.valid and index.ready and index.live and index.complete
         if usable and (index.schema, index.name) not in dropped:
             table = (index.definition.schema, index.definition.table)
-            standing[table].append((f"{index.schema}.{index.name}", index.definition))
-    coming: dict[tuple[str, str], list[tuple[Decision, IndexDefinition]]] = defaultdict(list)
+            standing[table].add(f"{index.schema}.{index.name}", index.definition)
+    coming: dict[tuple[str, str], Standing[Decision]] = defaultdict(Standing)
     for decision in decisions:
         if isinstance(decision.proposal, RebuildIndex):
             definition = decision.proposal.definition
-            coming[definition.schema, definition.table].append((decision, definition))
+            coming[definition.schema, definition.table].add(decision, definition)
     creations = [(d, d.proposal) for d in decisions if isinstance(d.proposal, CreateIndex)]
     # The widest first, so that those it covers fold into it; of equals, one whose order matters.
     for decision, wanted in sorted(creations, key=lambda each: _fixed_and_wide(each[1]), reverse=True):
         definition = wanted.definition
-        built = standing[definition.schema, definition.table]
-        server = next((name for name, other in built if _serves(other, wanted)), None)
+        server = _server(standing[definition.schema, definition.table], wanted)
         if server is not None:
             decision.reason = f"{server} already serves."
             continue
         others = coming[definition.schema, definition.table]
-        instead = next((each for each, other in others if _serves(other, wanted)), None)
+        instead = _server(others, wanted)
         if instead is None:
-            others.append((decision, definition))
+            others.add(decision, definition)
         else:
             decision.reason = "Another index that is to be built or rebuilt serves in its place."
-            instead.findings += [f for f in decision.findings if f not in instead.findings]
+            known = {finding.key for finding in instead.findings}
+            instead.findings += [f for f in decision.findings if f.key not in known]
 
 
 def _fixed_and_wide(proposal: CreateIndex) -> tuple[int, bool]:
     return len(proposal.definition.keys) + len(proposal.definition.include), not proposal.any_order
 
 
-def _serves(wide: IndexDefinition, wanted: CreateIndex) -> bool:
+def _server(standing: Standing[T], wanted: CreateIndex) -> T | None:
+    """The first that does what an index is wanted for: covers it, or where no order is wanted finds the same rows."""
     narrow = wanted.definition
     columns = [column for column in narrow.key_columns if column is not None]
-    same_table = (wide.schema, wide.table) == (narrow.schema, narrow.table)
-    return (
-        equal(wide, narrow)
-        or covers(wide, narrow)
-        or (wanted.any_order and same_table and serves_equality_on(wide, columns))
-    )
+    serving = standing.serving_equality(columns) if wanted.any_order else iter(())
+    return next(chain(standing.covering(narrow), serving), None)

@@ -7,13 +7,18 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from pgadvisor.model.base import Severity
 from pgadvisor.model.findings import Finding, Outcome
+
+# Thousands of findings of one cause, each with all the others, would be millions of keys.
+MAX_RELATED = 100
 
 
 @dataclass(frozen=True)
 class KeyedFinding:
-    """A finding with its key, in rank order; related are keys of findings that share a root cause."""
+    """A finding with its key, in rank order; related are keys of up to MAX_RELATED findings that share a root cause."""
 
     key: str
     rule: str
@@ -39,14 +44,17 @@ def keyed(outcomes: Sequence[Outcome]) -> tuple[KeyedFinding, ...]:
     groups = _groups(found)
     position = {key: number for number, (key, _, _) in enumerate(found)}
 
+    # Groups are in the order of positions: the first of a severity in a group is where all of them stand.
+    first: dict[tuple[int, Severity], int] = {}
+    for key, _, finding in found:
+        first.setdefault((id(groups[key]), finding.severity), position[key])
+
     def rank(item: tuple[str, str, Finding]) -> tuple[int, int, int]:
         key, _, finding = item
-        alike = (other for other in groups[key] if severities[other] is finding.severity)
-        return finding.severity.rank, min(position[other] for other in alike), position[key]
+        return finding.severity.rank, first[id(groups[key]), finding.severity], position[key]
 
-    severities = {key: finding.severity for key, _, finding in found}
     return tuple(
-        KeyedFinding(key, rule, finding, tuple(other for other in groups[key] if other != key))
+        KeyedFinding(key, rule, finding, tuple(islice((other for other in groups[key] if other != key), MAX_RELATED)))
         for key, rule, finding in sorted(found, key=rank)
     )
 

@@ -6,7 +6,7 @@ from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.rates import of_statements, of_writes
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimated_size_bytes
-from pgadvisor.model.catalog import Index, IndexDefinition, Relation
+from pgadvisor.model.catalog import IndexDefinition, Relation
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Rate, RateUnit
@@ -102,13 +102,8 @@ def _hot_updates_at_risk(definition: IndexDefinition, table: Relation, facts: Fa
 
 
 def _index_bytes(proposal: DropIndex, facts: Facts) -> int | None:
-    found = index_named(proposal.schema, proposal.name, facts)
+    found = facts.index_named(proposal.schema, proposal.name)
     return None if found is None else facts.size_bytes(found.oid)
-
-
-def index_named(schema: str, name: str, facts: Facts) -> Index | None:
-    """An index by its qualified name."""
-    return next((i for i in facts.indexes.values() if i.name == name and i.schema == schema), None)
 
 
 def _build_seconds(size_bytes: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -11,8 +11,9 @@ import msgspec
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.platforms import replication_caveats
-from pgadvisor.advise.price import gain, index_named, price
-from pgadvisor.facts import Facts, definition_identity
+from pgadvisor.advise.price import gain, price
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.indexes.partitions import Partition, partition_tree
 from pgadvisor.indexes.recipes import Recipe, recipe
 from pgadvisor.masking import mask_literals
@@ -46,7 +47,7 @@ def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) ->
         proposal = _shown(decision.proposal, show_values)
         partitions = _partitions(decision.proposal, facts)
         schemas = {table_of(proposal)[0], *_schemas(partitions)}
-        made = recipe(proposal, frozenset[str]().union(*(taken[schema] for schema in schemas)), partitions)
+        made = recipe(proposal, _AnyOf(taken[schema] for schema in schemas), partitions)
         for schema in schemas:
             taken[schema].update(made.names)
         key = f"{_verb(proposal)}:{_identity(proposal)}"
@@ -75,6 +76,16 @@ def _taken(facts: Facts) -> defaultdict[str, set[str]]:
         if table := facts.relations.get(constraint.table_oid):
             taken[table.schema].add(constraint.name)
     return taken
+
+
+class _AnyOf:
+    """Names that several sets hold; put together anew for each of thousands of proposals they would take minutes."""
+
+    def __init__(self, sets: Iterable[Container[str]]) -> None:
+        self._sets = tuple(sets)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in each for each in self._sets)
 
 
 def _schemas(partitions: Sequence[Partition]) -> Iterator[str]:
@@ -153,12 +164,10 @@ def _partitions(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
         index = None
     else:
         definition = proposal.definition
-        index = None if isinstance(proposal, CreateIndex) else index_named(proposal.schema, proposal.name, facts)
+        index = None if isinstance(proposal, CreateIndex) else facts.index_named(proposal.schema, proposal.name)
     if table is None or table.kind is not RelationKind.PARTITIONED:
         return ()
-    return partition_tree(
-        table.oid, definition, facts.relations.values(), facts.indexes.values(), None if index is None else index.oid
-    )
+    return partition_tree(table.oid, definition, facts.children, facts.indexes_of, None if index is None else index.oid)
 
 
 def _proof(confidence: Confidence) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.keys import KeyedFinding, anchor
 from pgadvisor.advise.rates import of_statements
 from pgadvisor.advise.values import masked_plan
-from pgadvisor.facts import Facts, Statement, definition_identity
+from pgadvisor.facts import Facts, Statement
+from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.masking import MASK, mask_literals
 from pgadvisor.model.catalog import Index, Relation, RelationKind
 from pgadvisor.model.plans import ObservedPlan, ParameterValue

@@ -68,12 +68,23 @@ def index_name(definition: IndexDefinition, taken: Container[str]) -> str:
 def free_name(wish: str, taken: Container[str]) -> str:
     """The wish, with everything but letters, digits and underscores replaced, cut to 63 bytes and numbered if taken."""
     base = re.sub(r"\W+", "_", wish)
-    name = _cut(base, MAX_NAME_BYTES)
-    number = 1
-    while name in taken:
-        number += 1
-        name = _cut(base, MAX_NAME_BYTES - len(f"_{number}")) + f"_{number}"
+    if (name := _cut(base, MAX_NAME_BYTES)) not in taken:
+        return name
+    # A number that is free after one that is taken: steps grow, so that thousands of one name do not look at them all.
+    used, free = 1, 2
+    while (name := _numbered(base, free)) in taken:
+        used, free = free, free * 2
+    while free - used > 1:
+        middle = (used + free) // 2
+        if (nearer := _numbered(base, middle)) in taken:
+            used = middle
+        else:
+            free, name = middle, nearer
     return name
+
+
+def _numbered(base: str, number: int) -> str:
+    return _cut(base, MAX_NAME_BYTES - len(f"_{number}")) + f"_{number}"
 
 
 def _words(expression: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -35,27 +34,22 @@ class Partition:
 def partition_tree(
     table_oid: int,
     definition: IndexDefinition,
-    relations: Iterable[Relation],
-    indexes: Iterable[Index],
+    children: Callable[[int], Iterable[Relation]],
+    indexes_of: Callable[[int], Iterable[Index]],
     index_oid: int | None = None,
 ) -> tuple[Partition, ...]:
     """The partitions directly below a table, each with the index that is, or could be, part of the parent's.
 
-    index_oid is the parent's index where it exists. An index of a partition that is built alike and belongs to no
-    parent can be attached instead of building another.
+    children and indexes_of tell what is directly below a table, and on it, by its oid. index_oid is the parent's index
+    where it exists. An index of a partition that is built alike and belongs to no parent can be attached instead of
+    building another.
     """
-    children: dict[int, list[Relation]] = defaultdict(list)
-    for relation in relations:
-        if relation.is_partition and relation.parent_oid is not None:
-            children[relation.parent_oid].append(relation)
-    indexes_of: dict[int, list[Index]] = defaultdict(list)
-    for index in indexes:
-        indexes_of[index.table_oid].append(index)
 
     def below(oid: int, parent_index: int | None) -> tuple[Partition, ...]:
         found = []
-        for child in sorted(children.get(oid, ()), key=lambda relation: (relation.schema, relation.name)):
-            index = _belonging(child, definition, indexes_of.get(child.oid, ()), parent_index)
+        partitions = (child for child in children(oid) if child.is_partition)
+        for child in sorted(partitions, key=lambda relation: (relation.schema, relation.name)):
+            index = _belonging(child, definition, indexes_of(child.oid), parent_index)
             found.append(
                 Partition(
                     schema=child.schema,

@@ -1,0 +1,25 @@
+"""What an index is made of, as a text: its name in keys of findings, which survives renaming."""
+
+from __future__ import annotations
+
+from pgadvisor.model.catalog import IndexDefinition
+
+
+def definition_identity(definition: IndexDefinition) -> str:
+    """A text that two indexes share if and only if they are built alike on the same table."""
+    keys = ", ".join(
+        (key.column if key.column is not None else f"({key.expression})")
+        + ("" if key.default_operator_class else f" {key.operator_class}")
+        + ("" if key.default_collation else f" collate {key.collation}")
+        + (" desc" if key.descending else "")
+        + ("" if key.nulls_first == key.descending else f" nulls {'first' if key.nulls_first else 'last'}")
+        for key in definition.keys
+    )
+    parts = [f"{definition.schema}.{definition.table} {definition.access_method}({keys})"]
+    if definition.include:
+        parts.append(f"include({', '.join(definition.include)})")
+    if definition.predicate:
+        parts.append(f"where {definition.predicate}")
+    if definition.unique:
+        parts.append("unique nulls not distinct" if definition.nulls_not_distinct else "unique")
+    return " ".join(parts)
