@@ -6,6 +6,7 @@ import enum
 import operator
 import re
 import typing
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -28,6 +29,7 @@ from pgadvisor.snapshots.redaction.plans import redacted_plan
 from pgadvisor.snapshots.redaction.values import ValueKind, Values, kind_of_type
 from pgadvisor.snapshots.sql_texts import sealed_off
 
+_PATH_ELEMENT = re.compile(r'(?:"((?:[^"]|"")+)"|([^\s,"]+))')
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NAMES_IN_SETTINGS = frozenset(
     ("search_path", "role", "default_tablespace", "temp_tablespaces", "session_authorization")
@@ -73,6 +75,10 @@ class Walk:
     def redacted(self) -> Snapshot:
         """The snapshot with other values, and other names if that was asked for."""
         self._model(self._snapshot)
+        for path in _search_paths(self._snapshot):
+            for quoted, bare in _PATH_ELEMENT.findall(path):
+                if (quoted or bare) and quoted != "$user":
+                    self._names.of("schema", quoted.replace('""', '"') or bare)
         for row in self._snapshot.column_statistics:
             self._columns.statistics(row)
         for extended in self._snapshot.catalog.extended_statistics:
@@ -221,6 +227,19 @@ def _models_within(kind: object) -> list[type[Model]]:
 
 def _base_kind(type_name: str | None) -> ValueKind | None:
     return ValueKind.RANGE if type_name is None else kind_of_type(type_name)
+
+
+def _search_paths(snapshot: Snapshot) -> Iterator[str]:
+    """Every search_path in it: schemas in there need not be in the catalog, nor be at all."""
+    for each in (*snapshot.server.settings, *snapshot.server.overrides):
+        if each.name == "search_path":
+            yield each.value
+    for function in snapshot.catalog.functions:
+        yield from (path[12:] for path in function.configuration if path.startswith("search_path="))
+    for plan in snapshot.plans:
+        settings = plan.plan.get("Settings")
+        if isinstance(settings, dict) and isinstance(path := settings.get("search_path"), str):
+            yield path
 
 
 def _known_names(snapshot: Snapshot) -> frozenset[str]:
