@@ -231,14 +231,13 @@ def _base_kind(type_name: str | None) -> ValueKind | None:
 
 def _search_paths(snapshot: Snapshot) -> Iterator[str]:
     """Every search_path in it: schemas in there need not be in the catalog, nor be at all."""
-    for each in (*snapshot.server.settings, *snapshot.server.overrides):
-        if each.name == "search_path":
-            yield each.value
+    settings: tuple[Setting | SettingOverride, ...] = (*snapshot.server.settings, *snapshot.server.overrides)
+    yield from (each.value for each in settings if each.name == "search_path")
     for function in snapshot.catalog.functions:
         yield from (path[12:] for path in function.configuration if path.startswith("search_path="))
     for plan in snapshot.plans:
-        settings = plan.plan.get("Settings")
-        if isinstance(settings, dict) and isinstance(path := settings.get("search_path"), str):
+        planned = plan.plan.get("Settings")
+        if isinstance(planned, dict) and isinstance(path := planned.get("search_path"), str):
             yield path
 
 
