@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Relation, RelationKind, Statement, StatementPlan
+from pgadvisor_rules._remember import per_facts
 
 # The most telling first: what was executed, what was planned for values, what was planned for none.
 METHODS = (PlanMethod.EXECUTED, PlanMethod.VALUES, PlanMethod.GENERIC)
@@ -159,13 +160,19 @@ def may_be_pruned(facts: Facts, scan: Scan) -> bool:
         for side in (join.left, join.right)
         if _in_table(facts, side.relation_oid, scan)
     }
-    levels = [scan.table, *(r for r in facts.relations.values() if _is_level(facts, r, scan.table))]
-    return any(column is None or column in used for level in levels for column in level.partition_columns)
+    return any(column is None or column in used for column in _partitioned_by(facts, scan.table.oid))
 
 
-def _is_level(facts: Facts, relation: Relation, table: Relation) -> bool:
-    root = facts.root(relation.oid) if relation.kind is RelationKind.PARTITIONED and relation.is_partition else None
-    return root is not None and root.oid == table.oid
+@per_facts
+def _partitioned_by(facts: Facts, table_oid: int) -> frozenset[str | None]:
+    """The columns in the partition keys of a table and of its partitions, all levels; None stands for expressions."""
+    columns: set[str | None] = set()
+    levels = [facts.relations[table_oid]]
+    while levels:
+        level = levels.pop()
+        columns.update(level.partition_columns)
+        levels += (r for r in facts.children(level.oid) if r.is_partition and r.kind is RelationKind.PARTITIONED)
+    return frozenset(columns)
 
 
 def _in_table(facts: Facts, relation_oid: int, scan: Scan) -> bool:
