@@ -138,3 +138,13 @@ def test_tenants_of_two_generations_are_two_subjects() -> None:
     assert len({recommendation.key for recommendation in made.recommendations}) == 2
     assert len({recommendation.anchor for recommendation in made.recommendations}) == 2
     assert sorted(key for finding in made.findings for key in finding.recommendations) == sorted(made.action_plan)
+
+
+def test_a_name_is_taken_in_its_own_schema_alone() -> None:
+    a, b = tables("a"), tables("b")
+    a["a.customers"]["indexes"] = {"idx_orders_customer_id": "btree (id)"}
+    made = report(a, b)
+    created = sorted(s.sql for r in made.recommendations for s in r.steps if s.sql.startswith("CREATE INDEX"))
+    in_a, in_b = (next(sql for sql in created if f" ON {schema}.orders" in sql) for schema in "ab")
+    assert "idx_orders_customer_id ON" not in in_a
+    assert "idx_orders_customer_id ON" in in_b
