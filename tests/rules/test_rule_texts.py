@@ -19,7 +19,7 @@ from pgadvisor.rules_api import AnyRule, Options
 RULES = [pytest.param(rule, id=rule.name) for rule in load_rules()]
 MODULES = sorted(path for path in Path(pgadvisor_rules.__path__[0]).glob("*.py"))
 ALLOWED_IMPORTS = re.compile(
-    r"__future__|collections(\.abc)?|dataclasses|enum|functools|itertools|math|operator|re|typing"
+    r"__future__|collections(\.abc)?|dataclasses|enum|functools|itertools|math|operator|re|typing|weakref"
     r"|pgadvisor\.rules_api|pgadvisor\.indexes(\..+)?|pgadvisor_rules(\._\w+)?"
 )
 
