@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -10,15 +11,17 @@ import msgspec
 
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Relation, RelationKind
-from pgadvisor.model.coverage import Fact, GapKind, Presence
+from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.statistics import PgStats
+from pgadvisor.postgres.batches import Misses
 from pgadvisor.postgres.gaps import gaps_on
 from pgadvisor.postgres.reader import Reader, convert
 
 # Columns in one look: with 100 common values and 100 bounds each some 10 MB and a quarter of a second.
 BATCH_COLUMNS = 2000
-# After so many looks that failed, each of which may have cost a timeout, the rest is given up.
-MAX_FAILURES = 3
+# After so many looks that failed, each of which may have cost a timeout, the rest is given up: enough to find two
+# relations with a flaw among the hundreds of a batch.
+MAX_FAILURES = 20
 
 _WHAT = "column statistics"
 
@@ -47,30 +50,68 @@ def read_statistics(reader: Reader) -> None:
 
 def _read(reader: Reader, targets: Sequence[dict[str, Any]]) -> bool:
     """Reads batch after batch into the snapshot, as many as come before a cut; whether all could be read."""
-    rows: list[PgStats] = []
     visible = [row for row in targets if row["visible"]]
-    unread = {row["oid"] for row in visible}
-    done = failures = 0
+    looks = _Looks(reader, unread={row["oid"] for row in visible})
+    done = 0
     try:
         for batch in _batches(visible):
             reader.progress("Reading column statistics", done, len(visible))
-            answer = _ask(reader, batch)
-            rows += answer or ()
+            looks.take(batch)
             done += len(batch)
-            if answer is None:
-                failures += 1
-                _tell_once(reader)
-            else:
-                unread.difference_update(row["oid"] for row in batch)
-            if failures == MAX_FAILURES:
-                break
     finally:
-        rows.sort(key=lambda row: (row.relation_oid, row.column, row.inherited))
-        reader.into.column_statistics = tuple(rows)
-        _mark(reader, unread)
-        if rows:
+        looks.rows.sort(key=lambda row: (row.relation_oid, row.column, row.inherited))
+        reader.into.column_statistics = tuple(looks.rows)
+        reader.into.gaps += looks.misses.gaps(Fact.COLUMN_STATISTICS)
+        _mark(reader, looks.unread)
+        if looks.rows:
             reader.present(Fact.COLUMN_STATISTICS, Presence.PARTIAL)
-    return not failures
+    return not looks.unread
+
+
+@dataclass
+class _Looks:
+    """What looks at batches found, and what they did not; gave_up is why no more are taken."""
+
+    reader: Reader
+    unread: set[int]
+    rows: list[PgStats] = field(default_factory=list)
+    failures: int = 0
+    gave_up: Gap | None = None
+    misses: Misses = field(default_factory=Misses)
+
+    def take(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Reads a batch; one that fails in halves, down to one relation, so that one with a flaw fails alone."""
+        if self.gave_up is not None:
+            self._miss(batch, self.gave_up)
+            return
+        answer = _ask(self.reader, batch)
+        if answer is not None:
+            self.rows += answer
+            self.unread.difference_update(row["oid"] for row in batch)
+            return
+        gap = self.reader.into.gaps.pop()
+        self.failures += 1
+        if self.failures >= MAX_FAILURES or gap.kind in (GapKind.LIMIT, GapKind.NOT_OFFERED):
+            self.gave_up = gap
+        if len(batch) == 1 or self.gave_up is not None:
+            self._miss(batch, gap)
+            return
+        middle = _middle(batch)
+        self.take(batch[:middle])
+        self.take(batch[middle:])
+
+    def _miss(self, batch: Sequence[dict[str, Any]], gap: Gap) -> None:
+        names = (qualified(row["schema"], row["name"]) for row in batch)
+        self.misses.add(names, gap.reason, gap.remedy, gap.kind)
+
+
+def _middle(batch: Sequence[dict[str, Any]]) -> int:
+    """Where to cut a batch in two: between schemas if there are several, as _batches says why."""
+    schemas = list(dict.fromkeys(row["schema"] for row in batch))
+    if len(schemas) == 1:
+        return len(batch) // 2
+    later = frozenset(schemas[len(schemas) // 2 :])
+    return next(number for number, row in enumerate(batch) if row["schema"] in later)
 
 
 def _mark(reader: Reader, unread: Set[int]) -> None:
@@ -99,12 +140,6 @@ def _ask(reader: Reader, batch: Sequence[dict[str, Any]]) -> tuple[PgStats, ...]
             row["relation_oid"] = oid
             wanted.append(row)
     return convert(wanted, PgStats)
-
-
-def _tell_once(reader: Reader) -> None:
-    """Takes back the latest gap where an earlier batch has left the same."""
-    if reader.into.gaps[-1] in reader.into.gaps[:-1]:
-        reader.into.gaps.pop()
 
 
 def _batches(targets: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

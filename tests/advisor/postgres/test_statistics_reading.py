@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from pgadvisor.config import CollectConfig
@@ -9,6 +12,7 @@ from pgadvisor.model.coverage import Fact, GapKind, Presence
 from pgadvisor.model.objects import ExtendedStatistics
 from pgadvisor.model.statistics import PgStats
 from pgadvisor.postgres import statistics
+from pgadvisor.postgres.session import Transaction
 from pgadvisor.postgres.sqlfiles import Queries
 from support.databases import Database, Role
 from support.reading import Seen, read_database
@@ -219,27 +223,47 @@ def test_batches_cut_between_schemas_and_within_large_ones(
     assert len(some.collected.column_statistics) == 3
 
 
-def test_looks_that_fail_are_one_gap_and_are_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[dict[str, Any]], bool]) -> list[int]:
+    """Lets looks at column statistics fail where their parameters say so; how many relations each look asked for."""
+    original = Transaction.rows
+    asked: list[int] = []
+
+    def rows(transaction: Transaction, query: Any, parameters: Any = None, **options: Any) -> list[dict[str, Any]]:
+        if parameters and "relation_names" in parameters:
+            asked.append(len(parameters["relation_names"]))
+            if fails(parameters):
+                query, parameters = "SELECT 1 / 0", None
+        return original(transaction, query, parameters, **options)
+
+    monkeypatch.setattr(Transaction, "rows", rows)
+    return asked
+
+
+def test_looks_that_fail_are_halved_and_in_the_end_given_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One relation whose statistics cannot be read costs itself alone; where all fail, not all are tried."""
     for number in range(8):
         database.execute(f"CREATE TABLE t{number} (id int); INSERT INTO t{number} VALUES (1), (1); ANALYZE t{number}")
+    with monkeypatch.context() as patch:
+        asked = failing(patch, lambda parameters: "t5" in parameters["relation_names"])
+        seen = read_database(database.dsn)
+    assert asked == [8, 4, 4, 2, 1, 1, 2]
+    assert {name for name, _ in seen.statistics} == {f"t{number}" for number in range(8)} - {"t5"}
+    assert presence(seen) is Presence.PARTIAL
+    (gap,) = seen.gaps(Fact.COLUMN_STATISTICS)
+    assert gap.scope == "public.t5" and "division by zero" in gap.reason
     monkeypatch.setattr(statistics, "BATCH_COLUMNS", 1)
-    original = Queries.__getitem__
-    asked = 0
-
-    def slow(queries: Queries, name: str) -> object:
-        nonlocal asked
-        asked += name == "column_statistics"
-        return "SELECT 1 / 0" if name == "column_statistics" and asked > 2 else original(queries, name)
-
-    monkeypatch.setattr(Queries, "__getitem__", slow)
+    monkeypatch.setattr(statistics, "MAX_FAILURES", 3)
+    asked = failing(monkeypatch, lambda _: len(asked) > 2)
     seen = read_database(database.dsn)
     assert len(seen.collected.column_statistics) == 2 and presence(seen) is Presence.PARTIAL
-    assert asked == 2 + statistics.MAX_FAILURES
-    (gap,) = seen.gaps(Fact.COLUMN_STATISTICS)
-    assert "division by zero" in gap.reason
+    assert len(asked) == 2 + statistics.MAX_FAILURES
     read = {row.relation_oid for row in seen.collected.column_statistics}
     for relation in seen.relations.values():
         assert relation.statistics_visible is (relation.oid in read), "what was not read was not never analyzed"
+    unread = {f"public.{relation.name}" for relation in seen.relations.values() if relation.oid not in read}
+    assert {gap.scope for gap in seen.gaps(Fact.COLUMN_STATISTICS)} == unread and len(unread) == 6
 
 
 def extended(seen: Seen) -> dict[tuple[str, bool], ExtendedStatistics]:
