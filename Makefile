@@ -3,14 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Two processes at a time, each with servers of its own; the tests of a file stay together.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: demo test test-all lint types contracts venv clean
 
 test: lint types contracts
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not browser"
 
 test-all: lint types contracts
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 demo: $(VENV)/.demo
 	$(BIN)/pgadvisor demo --html report.html --json report.json

@@ -33,6 +33,8 @@ _SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, Stan
 # Objects whose own name says what the texts in them hold.
 _TELLING = (Function, Relation, Trigger, UserType)
 _OF_PARTITIONS = frozenset(("partition_key", "partition_bound"))
+# What in a plan is a name as it stands, whatever it looks like.
+_PLAIN_NAMES = frozenset(("Schema", "Relation Name", "Alias", "Index Name", "CTE Name", "Function Name"))
 # What in a plan is an expression, and not a name, a number or a setting.
 _EXPRESSIONS = re.compile(r"Cond|Filter|Output|Key|Function Call|Group|Expression|Clause|Parameters")
 
@@ -164,7 +166,7 @@ def _plan(part: object, *, telling: bool, field: str = "") -> object:
         return {key: _plan(each, telling=telling, field=key) for key, each in part.items()}
     if isinstance(part, list):
         return [_plan(each, telling=telling, field=field) for each in part]
-    if not isinstance(part, str):
+    if not isinstance(part, str) or field in _PLAIN_NAMES:
         return part
     return without_secrets(part, telling=telling and _EXPRESSIONS.search(field) is not None)
 

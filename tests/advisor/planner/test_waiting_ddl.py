@@ -34,7 +34,7 @@ LOCK_MS = 500
 def fill(database: Database) -> None:
     database.execute(
         """
-        CREATE TABLE t (id int PRIMARY KEY);
+        CREATE TABLE t (id int NOT NULL);
         INSERT INTO t SELECT generate_series(1, 10000);
         CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE plpgsql
             AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN 1; END';

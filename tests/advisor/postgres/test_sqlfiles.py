@@ -30,6 +30,8 @@ PARAMETERS: dict[str, object] = {
     "schemas": [],
     "exclude_schemas": ["nowhere"],
     "relations": ["pg_class"],
+    "extension": "pg_stat_statements",
+    "functions": ["pg_stat_statements"],
     "oids": [1259],
     "type_oids": [1],
     "names": ["rdsadmin"],
