@@ -247,10 +247,14 @@ def kept_by(ran: Ran, place: Place) -> str:
     return f"a snapshot{where}, all present but {rest}; `analyze` exits {code}"
 
 
+# What a slow machine says while it is at it is not of the fault.
+NOT_OF_THE_FAULT = ("Written: ", "It holds: ", "Executing ", "Reading ", "Planning ", "Choosing ", "Rule ", "Writing ")
+
+
 def seen_of(ran: Ran) -> str:
     """The sentences, without those of a run that goes well."""
     assert "Traceback" not in ran.err
-    lines = [line for line in ran.err.splitlines() if not line.startswith(("Written: ", "It holds: ", "Executing "))]
+    lines = [line for line in ran.err.splitlines() if not line.startswith(NOT_OF_THE_FAULT)]
     return " ".join(lines)
 
 
