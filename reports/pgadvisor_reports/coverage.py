@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from pgadvisor.model.coverage import GapKind, Presence
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports.page import GapGroup, group_gaps
-from pgadvisor_reports.terminal import name, prose
+from pgadvisor_reports.terminal import name, plain_console, prose
 from pgadvisor_reports.text import one_line
 
 _SEEN = {Presence.PRESENT: ("yes", "green"), Presence.PARTIAL: ("in part", "yellow"), Presence.ABSENT: ("no", "red")}
@@ -26,18 +25,7 @@ def render(snapshot: Snapshot, hints: Sequence[str], width: int, colour: bool) -
     hints are sentences on what would show more.
     """
     output = io.StringIO()
-    console = Console(
-        file=output,
-        width=max(width, 60),
-        height=100,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-    )
+    console = plain_console(output, max(width, 60), colour)
     server = snapshot.server
     superuser = ", a superuser" if server.is_superuser else ""
     console.print(Text(name(server.database), style="bold"), f"PostgreSQL {one_line(server.version)}")

@@ -34,9 +34,16 @@ def render(report: Report, width: int, colour: bool) -> str:
     Text of strangers reaches the terminal without characters that steer it.
     """
     output = io.StringIO()
-    console = Console(
+    console = plain_console(output, max(width, 40), colour)
+    _Writer(console, Page(report)).write()
+    return output.getvalue()
+
+
+def plain_console(output: io.StringIO, width: int, colour: bool) -> Console:
+    """A console that takes text as it is: nothing in it is markup, an emoji's name or worth a highlight."""
+    return Console(
         file=output,
-        width=max(width, 40),
+        width=width,
         height=100,
         force_terminal=colour,
         color_system="standard" if colour else None,
@@ -46,8 +53,6 @@ def render(report: Report, width: int, colour: bool) -> str:
         highlight=False,
         legacy_windows=False,
     )
-    _Writer(console, Page(report)).write()
-    return output.getvalue()
 
 
 class _Writer:
