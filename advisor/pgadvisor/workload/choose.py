@@ -6,12 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgadvisor.model.statements import StatementRow, Statements
-
-
-def choose(statements: Statements, count: int) -> tuple[str, ...]:
-    """Query ids of the `count` statements that took the most time, the costliest first."""
-    return tuple(query_id for _, query_id in choose_among({0: statements.rows}, count))
+    from pgadvisor.model.statements import StatementRow
 
 
 def choose_among(rows: Mapping[int, Sequence[StatementRow]], count: int) -> tuple[tuple[int, str], ...]:

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgadvisor.model.counters import Window
-from pgadvisor.model.statements import StatementRow, Statements
-from pgadvisor.workload.choose import choose
+from pgadvisor.model.statements import StatementRow
+from pgadvisor.workload.choose import choose_among
 
 
-def statements(*rows: tuple[str, int, float]) -> Statements:
-    return Statements(
-        window=Window(since=None, until=datetime(2026, 1, 1, tzinfo=UTC), source=""),
-        rows=tuple(
-            StatementRow(
-                query_id=query_id,
-                user_oid=user,
-                calls=1,
-                total_ms=total,
-                min_ms=0,
-                max_ms=total,
-                mean_ms=total,
-                stddev_ms=0,
-                rows=0,
-            )
-            for query_id, user, total in rows
-        ),
+def statements(*rows: tuple[str, int, float]) -> tuple[StatementRow, ...]:
+    return tuple(
+        StatementRow(
+            query_id=query_id,
+            user_oid=user,
+            calls=1,
+            total_ms=total,
+            min_ms=0,
+            max_ms=total,
+            mean_ms=total,
+            stddev_ms=0,
+            rows=0,
+        )
+        for query_id, user, total in rows
     )
+
+
+def choose(rows: tuple[StatementRow, ...], count: int) -> tuple[str, ...]:
+    """The choice among the statements of one database."""
+    return tuple(query_id for _, query_id in choose_among({7: rows}, count))
+
+
+def test_databases_share_ids_and_are_kept_apart() -> None:
+    given = {7: statements(("1", 10, 5.0)), 8: statements(("1", 10, 6.0), ("2", 10, 1.0))}
+    assert choose_among(given, 2) == ((8, "1"), (7, "1"))
 
 
 def test_time_is_summed_over_roles() -> None:
