@@ -9,11 +9,27 @@ from pgadvisor.model.base import Model
 
 
 class PlanMethod(enum.StrEnum):
-    """How a plan was had: for unknown values, for given values, or executed with given values."""
+    """How a plan was had: for unknown values, for given values, executed with given values, or from a log.
+
+    One from a log (auto_explain) was executed by the application itself, with its values and its settings.
+    """
 
     GENERIC = "generic"
     VALUES = "values"
     EXECUTED = "executed"
+    LOGGED = "logged"
+
+
+class ValueChoice(enum.StrEnum):
+    """What a set of values stands for, by the parameter that varies between the sets of one statement."""
+
+    TYPICAL = "typical"
+    COMMON = "common"
+    RARE = "rare"
+    LOW = "low"
+    HIGH = "high"
+    ABSENT = "absent"
+    LOGGED = "logged"
 
 
 class ParameterValue(Model, frozen=True, kw_only=True):
@@ -30,7 +46,10 @@ class ObservedPlan(Model, frozen=True, kw_only=True):
 
     equivalent_select: the role may not EXPLAIN the statement itself, so the SELECT that finds the same rows was
     planned. plan is EXPLAIN's JSON object ("Plan", "Planning Time", "Settings" ...), untouched. planner names the
-    planner and its version.
+    planner and its version. values says what the parameters stand for, None where there are none. role is the role it
+    was planned as where that is another than the collecting one; role_missed names the role that runs the statement
+    where it could not be planned as that one. rewritten: a constant that the text had lost was given a type. run_ms are
+    the times of all executions, the plan's own the last.
     """
 
     query_id: str
@@ -39,3 +58,8 @@ class ObservedPlan(Model, frozen=True, kw_only=True):
     planner: str
     equivalent_select: bool = False
     parameters: tuple[ParameterValue, ...] = ()
+    values: ValueChoice | None = None
+    role: str = ""
+    role_missed: str = ""
+    rewritten: bool = False
+    run_ms: tuple[float, ...] = ()

@@ -18,6 +18,13 @@ class StatementKind(enum.StrEnum):
     UTILITY = "utility"
 
 
+class ReadBy(enum.StrEnum):
+    """What a shape was read by: the text's parser, or the server, whose verbose plan shows relations and conditions."""
+
+    PARSER = "parser"
+    PLAN = "plan"
+
+
 class Comparand(enum.StrEnum):
     """What a column is compared with."""
 
@@ -36,11 +43,15 @@ class ColumnRef(Model, frozen=True, kw_only=True):
 
 
 class ShapeRelation(Model, frozen=True, kw_only=True):
-    """A base relation as used in the statement. written: it is the target of the statement."""
+    """A base relation as used in the statement. written: it is the target of the statement.
+
+    through names the views through which it is reached ("schema.view"), the outermost first.
+    """
 
     relation_oid: int
     alias: str
     written: bool = False
+    through: tuple[str, ...] = ()
 
 
 class Predicate(Model, frozen=True, kw_only=True):
@@ -54,7 +65,8 @@ class Predicate(Model, frozen=True, kw_only=True):
     on a constant). hidden_by says what hides the column where it is not bare: "function lower", "cast to text",
     "expression"; "" where bare. in_or: it stands below an OR or a NOT, or in the ON of an outer join about the side
     that is kept, and so alone limits nothing.
-    parameters are the positions n of the $n compared with.
+    parameters are the positions n of the $n compared with. hidden_by also says "leading wildcard" for a pattern that
+    begins with one. negated: NOT stands before it.
     """
 
     relation_oid: int
@@ -67,6 +79,7 @@ class Predicate(Model, frozen=True, kw_only=True):
     hidden_by: str = ""
     in_or: bool = False
     parameters: tuple[int, ...] = ()
+    negated: bool = False
 
 
 class Join(Model, frozen=True, kw_only=True):
@@ -90,8 +103,11 @@ class StatementShape(Model, frozen=True, kw_only=True):
 
     sort and group are those of the outermost level that has any; sort ends before the first key that is no base column.
     columns_written are those that updates assign; what an INSERT fills is the whole row. limit_parameters and
-    offset_parameters are positions of $n in LIMIT and OFFSET at any level. unresolved names what is not in the catalog,
-    and views ("view schema.name"), which are not looked into.
+    offset_parameters are positions of $n in LIMIT and OFFSET at any level; limit and offset are the outermost level's
+    where these are constants. distinct: base columns of DISTINCT or DISTINCT ON, is_distinct whether there is any.
+    locking is the locking clause ("for update", ...). functions are the functions called, by their names as written,
+    qualified where they are. views are the views looked through ("schema.name"). unresolved names what is not in the
+    catalog, and views that could not be looked into ("view schema.name").
     """
 
     query_id: str
@@ -108,6 +124,14 @@ class StatementShape(Model, frozen=True, kw_only=True):
     columns_written: tuple[ColumnRef, ...] = ()
     conflict_columns: tuple[ColumnRef, ...] = ()
     unresolved: tuple[str, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    is_distinct: bool = False
+    distinct: tuple[ColumnRef, ...] = ()
+    locking: str = ""
+    functions: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    read_by: ReadBy = ReadBy.PARSER
 
 
 class NotUnderstood(Model, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 
 from pgadvisor.model.base import Model
@@ -58,13 +59,71 @@ class StatementRow(Model, frozen=True, kw_only=True):
 class StatementText(Model, frozen=True, kw_only=True):
     """Text of a chosen statement; None with a reason where it could not be had.
 
-    source_bytes is the length before any cut.
+    source_bytes is the length before any cut. also are the query ids of other entries that are the same statement,
+    their texts apart in constants, lengths of lists or comments alone: their rows count as this statement's.
     """
 
     query_id: str
     text: str | None
     reason: str = ""
     source_bytes: int = 0
+    also: tuple[str, ...] = ()
+
+
+class SourceKind(enum.StrEnum):
+    """Where statements can come from."""
+
+    PG_STAT_STATEMENTS = "pg_stat_statements"
+    SQL_FILE = "SQL file"
+    EXPORT = "export of pg_stat_statements"
+    LOG = "log"
+
+
+class StatementSource(Model, frozen=True, kw_only=True):
+    """One source of statements, and what was had from it.
+
+    name is the file's name without its folder, "" for the server itself. calls and total_ms are what it counted in
+    all; statements how many different ones it held. unread counts records that could not be read. since and until are
+    the moments of its first and last record, where it says them. counted: its calls and times are among the rows; those
+    of a log are not for statements that the server has counted itself.
+    """
+
+    kind: SourceKind
+    name: str = ""
+    statements: int = 0
+    calls: int = 0
+    total_ms: float = 0.0
+    plans: int = 0
+    unread: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+    counted: bool = True
+
+
+class ParameterSample(Model, frozen=True, kw_only=True):
+    """The values that one real call of a statement was bound to, in the order of its parameters, as text; None is NULL.
+
+    duration_ms is how long that call took, where that is known. source says where it was seen, such as "log".
+    """
+
+    query_id: str
+    values: tuple[str | None, ...]
+    source: str
+    duration_ms: float | None = None
+
+
+class StatementRole(Model, frozen=True, kw_only=True):
+    """A role that ran statements; StatementRow.user_oid names it.
+
+    may_set: the role that collects may become it by SET ROLE. is_superuser and bypasses_policies: policies of tables do
+    not apply to it. Its own settings are among the server's overrides.
+    """
+
+    oid: int
+    name: str
+    is_superuser: bool = False
+    bypasses_policies: bool = False
+    may_set: bool = False
 
 
 class Statements(Model, frozen=True, kw_only=True):
@@ -72,6 +131,7 @@ class Statements(Model, frozen=True, kw_only=True):
 
     rows are this database's; other_* sum up the server's other databases. evicted counts entries that were
     pushed out (pg_stat_statements_info.dealloc, None before 1.9). own_* are statements of this tool, left out of rows.
+    A row that comes from a file has the user_oid 0, and an id of its own where no entry of the server is the same.
     """
 
     window: Window
@@ -83,3 +143,6 @@ class Statements(Model, frozen=True, kw_only=True):
     evicted: int | None = None
     capacity: int | None = None
     extension_version: str | None = None
+    sources: tuple[StatementSource, ...] = ()
+    samples: tuple[ParameterSample, ...] = ()
+    roles: tuple[StatementRole, ...] = ()
