@@ -112,6 +112,11 @@ def _plan_view(plan: ObservedPlan, show_values: bool) -> PlanView:
         equivalent_select=plan.equivalent_select,
         parameters=tuple(_parameter(parameter, show_values) for parameter in plan.parameters),
         plan=masked_plan(plan.plan, show_values),
+        values="" if plan.values is None else plan.values.value,
+        role=plan.role,
+        role_missed=plan.role_missed,
+        rewritten=plan.rewritten,
+        run_ms=plan.run_ms,
     )
 
 

@@ -205,13 +205,22 @@ class RuleText(Model, frozen=True, kw_only=True):
 
 
 class PlanView(Model, frozen=True, kw_only=True):
-    """A plan to show: EXPLAIN's JSON with row values masked, and how it was had."""
+    """A plan to show: EXPLAIN's JSON with row values masked, and how it was had.
+
+    values says what the values stand for ("common", "rare", ...), "" where there are none. role and role_missed are
+    those of the observed plan. run_ms are the times of all executions.
+    """
 
     method: str
     planner: str
     equivalent_select: bool
     parameters: tuple[str, ...]
     plan: dict[str, Any]
+    values: str = ""
+    role: str = ""
+    role_missed: str = ""
+    rewritten: bool = False
+    run_ms: tuple[float, ...] = ()
 
 
 class StatementView(Model, frozen=True, kw_only=True):
