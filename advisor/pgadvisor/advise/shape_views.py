@@ -1,0 +1,164 @@
+"""A statement as it was understood, for people: conditions with the indexes that serve them, joins and order in SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgadvisor.indexes.quoting import quote_identifier
+from pgadvisor.masking import MASK, mask_literals
+from pgadvisor.model.explanation import ConditionView, RelationView, ShapeView, Use
+from pgadvisor.model.shape import ColumnRef, Comparand, Predicate, ShapeRelation, StatementShape
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+    from pgadvisor.model.catalog import Index
+    from pgadvisor.model.shape import Join, SortKey
+
+# What a B-tree serves; other access methods serve what their operator classes have.
+_BTREE = frozenset(("=", "in", "<", "<=", ">", ">=", "between", "is null", "is not null", "like", "^@", "~"))
+_SERVING = ("btree", "hash")
+
+
+def shape_view(shape: StatementShape, facts: Facts, show_values: bool) -> ShapeView:
+    """The shape with names in place of oids; constants masked unless values are shown."""
+    several = len({relation.alias for relation in shape.relations}) > 1
+    return ShapeView(
+        kind=shape.kind.value,
+        read_by=shape.read_by.value,
+        relations=tuple(_relation(relation, shape, facts) for relation in shape.relations),
+        conditions=tuple(
+            _condition(predicate, facts, several, show_values)
+            for predicate in shape.predicates
+            if predicate.relation_oid in facts.relations
+        ),
+        joins=tuple(_join(join, facts) for join in shape.joins),
+        sort=tuple(_sort_key(key, facts) for key in shape.sort),
+        group=tuple(_name(column, facts) for column in shape.group),
+        distinct=tuple(_name(column, facts) for column in shape.distinct) or (("all columns",) * shape.is_distinct),
+        limit=_limit(shape),
+        locking=shape.locking,
+        written=tuple(_name(column, facts) for column in shape.columns_written),
+        functions=shape.functions,
+        others=shape.unresolved,
+    )
+
+
+def serving(predicate: Predicate, facts: Facts) -> tuple[Index, ...]:
+    """The indexes in use by which rows that meet a condition can be found: they begin with its column."""
+    if not predicate.indexable or predicate.hidden_by or predicate.in_or or predicate.operator not in _BTREE:
+        return ()
+    return tuple(
+        index
+        for index in facts.indexes_of(predicate.relation_oid)
+        if index.valid
+        and index.ready
+        and index.definition.access_method in _SERVING
+        and index.definition.keys[0].column == predicate.column
+    )
+
+
+def condition_text(predicate: Predicate, *, qualified: bool, show_values: bool) -> str:
+    """A condition in SQL, as near to how it was written as its parts tell."""
+    column = quote_identifier(predicate.column)
+    if qualified:
+        column = f"{quote_identifier(predicate.alias)}.{column}"
+    hidden = predicate.hidden_by
+    if hidden.startswith("function "):
+        column = f"{hidden.removeprefix('function ')}({column})"
+    elif hidden.startswith("cast to "):
+        column = f"{column}::{hidden.removeprefix('cast to ')}"
+    elif hidden == "expression":
+        column = f"(… {column} …)"
+    text = f"{column} {predicate.operator.upper()}{_operand(predicate, show_values)}"
+    return f"NOT ({text})" if predicate.negated else text
+
+
+def _operand(predicate: Predicate, show_values: bool) -> str:
+    parameters = ", ".join(f"${position}" for position in predicate.parameters)
+    match predicate.comparand:
+        case Comparand.NOTHING:
+            return ""
+        case Comparand.CONSTANT if predicate.constant is not None:
+            text = predicate.constant if show_values else mask_literals(predicate.constant)
+            return f" ({text})" if predicate.operator == "in" else f" {text}"
+        case Comparand.PARAMETER if predicate.operator == "between":
+            return f" {' AND '.join(f'${position}' for position in predicate.parameters)}"
+        case Comparand.PARAMETER if len(predicate.parameters) > 1 or predicate.operator == "in":
+            return f" ({parameters})"
+        case Comparand.PARAMETER:
+            return f" {parameters}"
+    return f" {MASK}" if not parameters else f" {MASK} {parameters} {MASK}"
+
+
+def _condition(predicate: Predicate, facts: Facts, several: bool, show_values: bool) -> ConditionView:
+    relation = facts.relations[predicate.relation_oid]
+    indexes = serving(predicate, facts)
+    statistics = facts.statistics(predicate.relation_oid, predicate.column)
+    distinct = facts.distinct_values(predicate.relation_oid, predicate.column)
+    kept = None
+    if statistics is not None and distinct and predicate.operator in ("=", "in"):
+        kept = (1.0 - statistics.null_fraction) / max(distinct, 1.0)
+    frequencies = () if statistics is None else statistics.most_common_frequencies or ()
+    use, reason = _use(predicate, indexes)
+    return ConditionView(
+        relation=f"{relation.schema}.{relation.name}",
+        alias=predicate.alias,
+        column=predicate.column,
+        text=condition_text(predicate, qualified=several, show_values=show_values),
+        compared_with=predicate.comparand.value,
+        use=use,
+        reason=reason,
+        indexes=tuple(index.name for index in indexes),
+        kept_fraction=kept,
+        most_common_fraction=frequencies[0] if frequencies and predicate.operator == "=" else None,
+    )
+
+
+def _use(predicate: Predicate, indexes: tuple[Index, ...]) -> tuple[Use, str]:
+    if predicate.hidden_by:
+        return Use.HIDDEN, predicate.hidden_by
+    if predicate.in_or:
+        return Use.LIMITS_NOTHING, "it stands below OR, NOT or an outer join, and alone limits nothing"
+    if indexes:
+        return Use.SERVED, ""
+    if not predicate.indexable:
+        return Use.HIDDEN, f"no B-tree serves {predicate.operator.upper()}"
+    return Use.NOT_SERVED, "no index begins with this column"
+
+
+def _relation(relation: ShapeRelation, shape: StatementShape, facts: Facts) -> RelationView:
+    known = facts.relations.get(relation.relation_oid)
+    columns = [each.column for each in shape.columns_read if each.relation_oid == relation.relation_oid]
+    return RelationView(
+        name=relation.alias if known is None else f"{known.schema}.{known.name}",
+        alias=relation.alias,
+        written=relation.written,
+        through=relation.through,
+        row_count=facts.row_count(relation.relation_oid),
+        total_bytes=facts.total_bytes(relation.relation_oid),
+        columns=tuple(dict.fromkeys(columns)),
+    )
+
+
+def _name(column: ColumnRef | SortKey, facts: Facts) -> str:
+    relation = facts.relations.get(column.relation_oid)
+    table = "" if relation is None else f"{quote_identifier(relation.name)}."
+    return table + quote_identifier(column.column)
+
+
+def _join(join: Join, facts: Facts) -> str:
+    return f"{_name(join.left, facts)} = {_name(join.right, facts)}"
+
+
+def _sort_key(key: SortKey, facts: Facts) -> str:
+    text = _name(key, facts) + (" DESC" if key.descending else "")
+    # PostgreSQL's default puts nulls last where the order is ascending.
+    return text if key.nulls_first == key.descending else f"{text} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+
+
+def _limit(shape: StatementShape) -> str:
+    if not shape.has_limit:
+        return ""
+    limit = shape.limit if shape.limit is not None else ", ".join(f"${n}" for n in shape.limit_parameters) or MASK
+    offset = shape.offset if shape.offset is not None else ", ".join(f"${n}" for n in shape.offset_parameters)
+    return f"LIMIT {limit}" + (f" OFFSET {offset}" if offset not in ("", None) else "")
