@@ -28,15 +28,15 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-
 def render(report: Report) -> bytes:
     """The page as UTF-8; the same report gives the same bytes."""
     page = Page(report)
-    script = _asset("page.js")
+    script = asset("page.js")
     data = _embedded(report)
     html = (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             page=page,
             report=report,
-            style=Markup(_asset("page.css")),  # noqa: S704  our own
+            style=Markup(asset("page.css")),  # noqa: S704  our own
             script=Markup(script),  # noqa: S704  our own
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             data=data if len(data) <= MAX_EMBEDDED_BYTES else None,
@@ -54,7 +54,8 @@ def _embedded(report: Report) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where templates find what they need; strangers' text is escaped, made visible and kept to a length."""
     environment = Environment(
         loader=PackageLoader("pgadvisor_reports"),
         autoescape=True,
@@ -94,5 +95,6 @@ def _fit(value: object) -> object:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script that the pages carry."""
     return files("pgadvisor_reports").joinpath("assets", name).read_text(encoding="utf-8")
