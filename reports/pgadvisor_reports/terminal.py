@@ -55,6 +55,16 @@ def plain_console(output: io.StringIO, width: int, colour: bool) -> Console:
     )
 
 
+def paragraph(console: Console, text: str | Text, style: str = "", *, indent: int = 0, hanging: int = 0) -> None:
+    """A paragraph, wrapped to the width; hanging indents all lines but the first."""
+    line = text if isinstance(text, Text) else Text(text, style=style)
+    room = max(console.width - indent - hanging, 1)
+    for number, wrapped in enumerate(line.wrap(console, room, overflow="fold")):
+        wrapped.rstrip()
+        blanks = " " * (indent + (hanging if number else 0))
+        console.print(Text.assemble(blanks, wrapped), no_wrap=True, overflow="ignore", crop=False)
+
+
 class _Writer:
     """Writes one report to one console."""
 
@@ -241,13 +251,7 @@ class _Writer:
         self._line(Text.assemble((head, "bold"), text), hanging=2)
 
     def _line(self, text: str | Text, style: str = "", *, indent: int = 0, hanging: int = 0) -> None:
-        """A paragraph, wrapped to the width; hanging indents all lines but the first."""
-        line = text if isinstance(text, Text) else Text(text, style=style)
-        room = self.console.width - indent - hanging
-        for number, wrapped in enumerate(line.wrap(self.console, room, overflow="fold")):
-            wrapped.rstrip()
-            blanks = " " * (indent + (hanging if number else 0))
-            self.console.print(Text.assemble(blanks, wrapped), no_wrap=True, overflow="ignore", crop=False)
+        paragraph(self.console, text, style, indent=indent, hanging=hanging)
 
     def _sql(self, sql: str) -> None:
         """SQL as it is to be copied: never broken, never cut, each line indented by blanks alone."""
