@@ -47,6 +47,7 @@ class PgStats(Model, frozen=True, kw_only=True, dict=True):
             most_common_frequencies=None if self.most_common_freqs is None else floats(self.most_common_freqs),
             histogram_bounds=None if bounds is None else texts(bounds),
             correlation=self.correlation,
+            most_common_elements=None if self.most_common_elems is None else texts(self.most_common_elems),
         )
 
 
@@ -66,3 +67,4 @@ class ColumnStatistics(Model, frozen=True, kw_only=True):
     most_common_frequencies: tuple[float, ...] | None = None
     histogram_bounds: tuple[str, ...] | None = None
     correlation: float | None = None
+    most_common_elements: tuple[str, ...] | None = None

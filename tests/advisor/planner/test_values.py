@@ -46,7 +46,7 @@ def chosen(known: Facts, *predicates: Predicate, types: tuple[ParameterType, ...
     ("operator", "expected"),
     [
         ("=", "often"), ("<>", "often"), ("in", "often"), (">", "50"), ("<=", "50"), ("like", "oft%"), ("@>", None),
-        ("~", None),
+        ("~", "^oft"), ("~*", "^oft"), ("<->", None),
     ],
 )  # fmt: skip
 def test_operators(operator: str, expected: str | None) -> None:

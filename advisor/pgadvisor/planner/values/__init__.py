@@ -1,0 +1,10 @@
+"""Values for $1, $2, ... that tell how a plan depends on them: of real calls, of the server's statistics, or made up.
+
+`typical` has the values of one column, `sets` what several sets of values are worth a plan, `constants` what stands in
+where nothing is known but the type.
+"""
+
+from pgadvisor.planner.values.choose import TRIAL_LIMIT, choose_values
+from pgadvisor.planner.values.sets import ValueSet, value_sets
+
+__all__ = ["TRIAL_LIMIT", "ValueSet", "choose_values", "value_sets"]
