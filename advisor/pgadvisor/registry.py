@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pgadvisor.model.explanation import Explanation
     from pgadvisor.model.report import Report
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.rules_api import AnyRule
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     Renderer = Callable[[Report], bytes]
     Terminal = Callable[[Report, int, bool], str]
     CoverageTable = Callable[[Snapshot, Sequence[str], int, bool], str]
+    ExplanationRenderer = Callable[[Explanation], bytes]
+    ExplanationTerminal = Callable[[Explanation, int, bool], str]
 
 RULES_GROUP = "pgadvisor.rules"
 REPORTS_GROUP = "pgadvisor.reports"
 TERMINAL_GROUP = "pgadvisor.terminal"
 COVERAGE_GROUP = "pgadvisor.coverage"
+EXPLANATIONS_GROUP = "pgadvisor.explanations"
+EXPLANATION_TERMINAL_GROUP = "pgadvisor.explanation_terminal"
 
 
 class RegistryError(Exception):
@@ -87,3 +92,22 @@ def load_coverage() -> CoverageTable:
         table: CoverageTable = entry_point.load()
         return table
     raise RegistryError("no renderer for the table of coverage is installed")
+
+
+def load_explanation(name: str) -> ExplanationRenderer:
+    """The renderer of a format for explanations of one statement. Raises RegistryError where none is installed."""
+    for entry_point in entry_points(group=EXPLANATIONS_GROUP, name=name):
+        renderer: ExplanationRenderer = entry_point.load()
+        return renderer
+    raise RegistryError(f"no renderer of explanations named {name} is installed")
+
+
+def load_explanation_terminal() -> ExplanationTerminal:
+    """What turns an explanation into text of a given width for a terminal, in colour or not.
+
+    Raises RegistryError where none is installed.
+    """
+    for entry_point in entry_points(group=EXPLANATION_TERMINAL_GROUP):
+        terminal: ExplanationTerminal = entry_point.load()
+        return terminal
+    raise RegistryError("no renderer of explanations for the terminal is installed")

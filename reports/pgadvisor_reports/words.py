@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.coverage import Fact
+from pgadvisor.model.explanation import Explanation
 from pgadvisor.model.findings import OutcomeStatus
 from pgadvisor.model.report import Report
 from pgadvisor.model.snapshot import Change, Host
@@ -114,7 +115,7 @@ def subject(report: Report) -> str:
     return f"{plural(len(names), 'database')}: {', '.join(names[:NAMED_DATABASES])}{more}"
 
 
-def server(report: Report) -> str:
+def server(report: Report | Explanation) -> str:
     """Which server: version, host and port, and what it is."""
     source = report.source
     port = f":{source.port}" if source.port else ""

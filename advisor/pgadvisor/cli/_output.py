@@ -44,8 +44,12 @@ def check_writable(path: Path) -> None:
 
 
 def write(report: Report, renderer: str, path: Path) -> None:
-    """Renders and writes one report; a file that was there is replaced only by a complete one."""
-    content = load_renderer(renderer)(report)
+    """Renders and writes one report."""
+    write_bytes(load_renderer(renderer)(report), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Writes a file; one that was there is replaced only by a complete one."""
     if path == STDOUT:
         sys.stdout.buffer.write(content)
         return

@@ -74,6 +74,16 @@ def collected(
         raise not_connected(error) from error
 
 
+def read_file(path: Path) -> tuple[Snapshot, ...]:
+    """The snapshots of a file. Raises Failure where it cannot be used."""
+    from pgadvisor.snapshots.file import SnapshotError, read_snapshots
+
+    try:
+        return read_snapshots(path)
+    except SnapshotError as error:
+        raise Failure(str(error), ExitCode.USAGE) from error
+
+
 def saved(path: Path, snapshots: Sequence[Snapshot]) -> int:
     """Writes a snapshot file; its size in bytes.
 

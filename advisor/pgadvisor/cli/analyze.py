@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pgadvisor.cli._errors import Failure, explained
+from pgadvisor.cli._errors import explained
 from pgadvisor.cli._options import configuration, of_every_run, of_judgement, of_reports
 from pgadvisor.cli._progress import shown
-from pgadvisor.cli._steps import Files, judged, rules_of, told
-from pgadvisor.gate import ExitCode
+from pgadvisor.cli._steps import Files, judged, read_file, rules_of, told
 
 if TYPE_CHECKING:
     from pgadvisor.model.snapshot import Snapshot
@@ -61,15 +60,6 @@ def analyze(
         snapshots: list[Snapshot] = []
         for path in files:
             progress(f"Reading {path}")
-            snapshots += _read(path)
+            snapshots += read_file(path)
         report = judged(snapshots, config, rules, progress)
     raise SystemExit(told(report, config, outputs))
-
-
-def _read(path: Path) -> tuple[Snapshot, ...]:
-    from pgadvisor.snapshots.file import SnapshotError, read_snapshots
-
-    try:
-        return read_snapshots(path)
-    except SnapshotError as error:
-        raise Failure(str(error), ExitCode.USAGE) from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 
 from pgadvisor.model.base import Model
-from pgadvisor.model.coverage import Gap
+from pgadvisor.model.counters import Window
+from pgadvisor.model.coverage import Footprint, Gap
 from pgadvisor.model.findings import Evidence
 from pgadvisor.model.report import (
     PlanView,
@@ -115,8 +116,8 @@ class Explanation(Model, frozen=True, kw_only=True):
 
     text is the statement with its constants as $n, given as it was asked about, masked unless values are shown.
     statement has its figures where the server counted it, shape is None where it was not understood, for the reason in
-    not_understood. findings are those of the rules on it, other_findings the number of those on its tables that are not
-    about it. gaps are what could not be seen of it.
+    not_understood. findings are those of the rules on it, other_findings those on its tables that name other statements
+    or none. gaps are what could not be seen of it, footprint what looking cost.
     """
 
     format: int = EXPLANATION_FORMAT
@@ -132,6 +133,9 @@ class Explanation(Model, frozen=True, kw_only=True):
     limitations: tuple[Limitation, ...] = ()
     findings: tuple[ReportFinding, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
-    other_findings: int = 0
+    other_findings: tuple[ReportFinding, ...] = ()
+    statements_window: Window | None = None
+    counters_window: Window | None = None
+    footprint: Footprint = Footprint()
     tables: tuple[TableView, ...] = ()
     gaps: tuple[Gap, ...] = ()
