@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from contextvars import ContextVar
-
 import sqlglot
 from sqlglot import exp
 
@@ -13,6 +10,7 @@ from pgadvisor.model.shape import NotUnderstood, StatementKind, StatementShape
 from pgadvisor.workload.lexer import Lexed, lex
 from pgadvisor.workload.mending import mend, shortened
 from pgadvisor.workload.nesting import too_deep
+from pgadvisor.workload.parsing import parse
 from pgadvisor.workload.reader import Reader
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.words import words
@@ -35,10 +33,6 @@ _KINDS: dict[type[exp.Expr], StatementKind] = {
     exp.Delete: StatementKind.DELETE,
     exp.Merge: StatementKind.MERGE,
 }
-
-# What the parser logs holds the text, and so values of rows: while it works for this module, it logs nothing.
-_parsing: ContextVar[bool] = ContextVar("parsing", default=False)
-logging.getLogger("sqlglot").addFilter(lambda record: not _parsing.get())
 
 
 class _NotUnderstoodError(Exception):
@@ -70,11 +64,7 @@ def _understand(query_id: str, text: str, schema: SchemaView) -> StatementShape:
     mended = mend(lexed)
     if len(mended) > MAX_PARSED_CHARS:
         raise _too_long(text)
-    quiet = _parsing.set(True)
-    try:
-        tree = sqlglot.parse_one(mended, read="postgres")
-    finally:
-        _parsing.reset(quiet)
+    tree = parse(mended)
     kind = _KINDS.get(type(tree), StatementKind.SELECT)
     if tree.args.get("into") is not None:
         return StatementShape(query_id=query_id, kind=StatementKind.UTILITY)
