@@ -12,9 +12,10 @@ import msgspec
 
 from pgadvisor.model.base import Severity
 from pgadvisor.model.coverage import Fact
+from pgadvisor.workload.role_settings import bears_on_plans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pgadvisor.rules_api import AnyRule, Options
 
@@ -79,7 +80,8 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     execute_timeout_ms allow. max_server_time_s bounds the total of the time spent waiting for the server's answers, for
     each database: after it nothing more is asked. lock_share: one plan may take this share of what the server's lock
     table has free at that moment. execute_* bound what --execute safe runs: per statement and in all, by the planner's
-    cost, and by what the server has measured of the statement.
+    cost, and by what the server has measured of the statement. session: settings under which statements are planned and
+    executed, which the file has in its own table.
     """
 
     statements: Count = 100
@@ -100,6 +102,7 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     execute_max_mean_ms: Amount = 100.0
     execute_max_max_ms: Amount = 1_000.0
     execute_max_cost: Amount = 100_000.0
+    session: dict[str, str] = {}
 
 
 class ReportConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,13 +124,18 @@ class GateConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of it. rules holds a table of options per rule name; `disable` lists rules not to run."""
+    """All of it. rules holds a table of options per rule name; `disable` lists rules not to run.
+
+    session holds settings that statements are planned under, such as "app.tenant_id" = "42": those of an application,
+    which its policies read, and those that plans hang on. `load` puts them, checked, into collect.session.
+    """
 
     collect: CollectConfig = CollectConfig()
     report: ReportConfig = ReportConfig()
     gate: GateConfig = GateConfig()
     disable: tuple[str, ...] = ()
     rules: dict[str, dict[str, Any]] = {}
+    session: dict[str, Any] = {}
 
 
 def load(path: Path | None) -> Config:
@@ -141,13 +149,42 @@ def load(path: Path | None) -> Config:
             return Config()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(content, Config)
+        return _with_session(msgspec.convert(content, Config))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error, Config)}") from error
+
+
+def _with_session(config: Config) -> Config:
+    """The configuration with its settings of a session where the collection finds them. Raises ConfigError."""
+    if config.collect.session:
+        raise ConfigError("there is no key collect.session; settings to plan under stand in a table [session]")
+    settings = dict(_settings(config.session, ""))
+    return msgspec.structs.replace(config, collect=msgspec.structs.replace(config.collect, session=settings))
+
+
+def _settings(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Settings by their whole names: without quotes, app.tenant_id is a table within a table to TOML."""
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _settings(value, f"{name}.")
+        elif not bears_on_plans(name):
+            raise ConfigError(
+                f"session.{name} cannot be set: [session] takes settings of an application, whose names have a prefix "
+                "(app.tenant_id), and those that plans hang on (work_mem, search_path, enable_...)"
+            )
+        elif isinstance(value, bool):
+            yield name, "on" if value else "off"
+        elif isinstance(value, str | int | float) and "\0" not in str(value):
+            yield name, str(value)
+        else:
+            raise ConfigError(f"session.{name} is to be text, a number, true or false")
 
 
 def override(config: Config, overrides: Mapping[str, Mapping[str, object]], disable: tuple[str, ...] = ()) -> Config:

@@ -51,6 +51,67 @@ def test_a_wrong_file_is_refused_by_name(tmp_path: Path, content: str, said: str
     assert said in str(caught.value)
 
 
+def test_settings_of_a_session_are_kept_for_the_planner_as_text(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("[session]\napp.tenant_id = 42\n'App.x.y' = 'a '\nenable_seqscan = false\nwork_mem = '8MB'\n")
+    config = load(file)
+    assert config.collect.session == {
+        "app.tenant_id": "42",
+        "App.x.y": "a ",
+        "enable_seqscan": "off",
+        "work_mem": "8MB",
+    }
+    assert override(config, {"collect": {"statements": 3}}).collect.session == config.collect.session
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "statement_timeout",
+        "Lock_Timeout",
+        "transaction_read_only",
+        "default_transaction_read_only",
+        "session_replication_role",
+        "role",
+        "session_authorization",
+        "log_statement",
+        "pg_stat_statements.track",
+        "PG_STAT_STATEMENTS.track",
+        "auto_explain.log_analyze",
+        "jit",
+        "idle_in_transaction_session_timeout",
+        "local_preload_libraries",
+        "standard_conforming_strings",
+        "plan_cache_mode",
+        "a.b; DROP TABLE t",
+        "enable_",
+        "",
+    ],
+)
+def test_settings_that_bound_us_or_that_plans_do_not_hang_on_are_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(f'[session]\n"{name}" = "1"\n')
+    with pytest.raises(ConfigError, match=r"wrong\.toml: session\.") as caught:
+        load(file)
+    assert f"session.{name} cannot be set" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[session]\n'a.b' = []", "session.a.b is to be text, a number, true or false"),
+        ("[session]\n'a.b' = \"x\\u0000\"", "session.a.b is to be text, a number, true or false"),
+        ("[collect.session]\n'a.b' = '1'", "there is no key collect.session; settings to plan under stand in a table"),
+    ],
+)
+def test_a_session_s_settings_are_texts_in_their_own_table(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
@@ -75,7 +136,7 @@ def test_a_number_out_of_range_is_refused_by_key(tmp_path: Path, section: str, k
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("statements = 1", "there is no key statements; known are: collect, disable, gate, report, rules"),
+        ("statements = 1", "there is no key statements; known are: collect, disable, gate, report, rules, session"),
         ("[gate]\nfail = 1", "there is no key gate.fail; known in gate are: essential, fail_on"),
         ("[collect]\nstatements = 'x'", "collect.statements is to be a whole number, not text"),
         ("[collect]\nschemas = 'x'", "collect.schemas is to be a list, not text"),

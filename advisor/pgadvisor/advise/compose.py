@@ -18,6 +18,7 @@ from pgadvisor.advise.tenants import folded_recommendations
 from pgadvisor.advise.values import masked
 from pgadvisor.advise.views import index_views, setting_views, statement_views, table_views
 from pgadvisor.facts import Facts
+from pgadvisor.masking import MASK
 from pgadvisor.model.base import Severity
 from pgadvisor.model.coverage import Fact, Gap
 from pgadvisor.model.findings import Outcome, Subject
@@ -217,7 +218,9 @@ def _parser_gaps(not_understood: Sequence[NotUnderstood]) -> list[Gap]:
 def _configuration(config: Config, facts: Facts) -> dict[str, Any]:
     """This run's, with the limits of the collection in its place: they are the snapshot's, whenever it is read."""
     builtins: dict[str, Any] = msgspec.to_builtins(config)
-    return builtins | {"collect": msgspec.to_builtins(facts.snapshot.limits)}
+    # What a tenant is called is nobody's business but the planner's.
+    session = dict.fromkeys(config.collect.session, MASK)
+    return builtins | {"collect": msgspec.to_builtins(facts.snapshot.limits), "session": session}
 
 
 def _outcome(outcome: Outcome, rule: AnyRule) -> RuleOutcome:

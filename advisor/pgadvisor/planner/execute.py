@@ -22,6 +22,7 @@ from pgadvisor.workload.lexer import Kind, first_keyword, lex
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
     from pgadvisor.model.catalog import Index
+    from pgadvisor.planner.identity import Identity
     from pgadvisor.postgres.session import Session
 
 _PLAIN = "VERBOSE, SETTINGS, FORMAT JSON"
@@ -90,13 +91,13 @@ class Executor:
         """What is left of the time for all executions."""
         return self._config.execute_total_ms - self._observation.executed_ms
 
-    def run(self, candidate: Candidate) -> Trial:
+    def run(self, candidate: Candidate, identity: Identity | None = None) -> Trial:
         """Plans a statement with typical values and, where the plan allows, executes it.
 
         Raises NotDone where it must be neither, psycopg.Error where the server refuses.
         """
         self._check_values(candidate)
-        with self._guard.open(candidate.text, with_volatile=True) as opened:
+        with self._guard.open(candidate.text, with_volatile=True, identity=identity) as opened:
             if opened.volatile is not None:
                 raise NotDone(f"It may run volatile code: {opened.volatile}")
             values, missing = choose_values(candidate.shape, opened.parameters, self._facts)

@@ -19,6 +19,7 @@ from pgadvisor.workload.lexer import Kind, first_keyword, hides_nothing, lex
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
+    from pgadvisor.planner.identity import Identity
     from pgadvisor.postgres.session import Session, Transaction
 
 PLANNABLE = frozenset(("select", "insert", "update", "delete", "merge", "values", "with", "table"))
@@ -82,8 +83,10 @@ class Guard:
         self._lookup: Lookup | None = None
 
     @contextmanager
-    def open(self, text: str, *, with_volatile: bool = False) -> Iterator[Opened]:
-        """A read-only transaction of its own for one text, under the role's own search path.
+    def open(self, text: str, *, with_volatile: bool = False, identity: Identity | None = None) -> Iterator[Opened]:
+        """A read-only transaction of its own for one text, as the identity given, or else as ourselves.
+
+        Whose code may run is judged by who we are in either case: code can put a role off that was put on.
 
         The server has parsed the text as one command and holds locks on its relations, so that neither views nor
         policies change before it is planned. Raises NotDone where it must not be planned, psycopg.Error where the
@@ -94,6 +97,8 @@ class Guard:
         body, has_strings = self._checked(text, mentions)
         with self._session.transaction(search_path=None) as transaction:
             self._settle(transaction)
+            if identity is not None:
+                identity.assume(transaction)
             (path,) = ask(transaction, "role_path")
             schemas = frozenset(path["schemas"])
             with catalogs_only(transaction, path["search_path"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -47,3 +48,7 @@ class Limits(Protocol):
     @property
     def execute_max_cost(self) -> float:
         """The planner's cost of it."""
+
+    @property
+    def session(self) -> Mapping[str, str]:
+        """Settings under which statements are planned and executed, such as a tenant's id, by name."""

@@ -8,10 +8,14 @@ from pgadvisor.model.base import Model
 from pgadvisor.model.coverage import Gap
 from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.shape import StatementShape
+from pgadvisor.model.statements import StatementRole
 
 
 class Candidate(Model, frozen=True, kw_only=True):
-    """A statement to plan: its normalised text, its shape where it was understood, and how the server ran it."""
+    """A statement to plan: its normalised text, its shape where it was understood, and how the server ran it.
+
+    role is the one that it took the most time for, None where that is not known.
+    """
 
     query_id: str
     text: str
@@ -19,6 +23,7 @@ class Candidate(Model, frozen=True, kw_only=True):
     calls: int
     mean_ms: float
     max_ms: float
+    role: StatementRole | None = None
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod
 from pgadvisor.planner.execute import Executor, check_history
 from pgadvisor.planner.generic import is_refusal_of_rights, plan_generic
 from pgadvisor.planner.guard import Guard
+from pgadvisor.planner.identity import Identities, Identity, NotAssumed
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.mended import mended
 from pgadvisor.planner.observation import Candidate, Observation
@@ -73,6 +74,7 @@ class _Observer:
         self._into = into
         self._counted = self._counting()
         self._guard = Guard(session, facts, silent=self._counted["may_silence"], lock_share=config.lock_share)
+        self._identities = Identities(session, facts, config.session)
         self._server = f"PostgreSQL {facts.server.version} (live)"
         self._explained_before = into.explained + into.executed
         self._mended: set[str] = set()
@@ -163,18 +165,27 @@ class _Observer:
 
     def _try(self, candidate: Candidate, text: str, *, equivalent: bool) -> tuple[NotDone | None, psycopg.Error | None]:
         """Keeps the generic plan of a text, or says why there is none."""
+        identity = self._identities.of(candidate)
         try:
-            with self._guard.open(text) as opened:
-                self._into.explained += 1
-                plan, explains = plan_generic(self._session, opened)
-                self._into.explained += explains - 1
+            try:
+                plan = self._plan_as(identity, text)
+            except NotAssumed as refusal:
+                identity = self._identities.refused(candidate, refusal)
+                plan = self._plan_as(identity, text)
         except NotDone as refusal:
             return refusal, None
         except psycopg.Error as error:
             raise_if_lost(self._session, error)
             return refused_by_server(error, self._session), error
-        self._keep(candidate, PlanMethod.GENERIC, plan, equivalent=equivalent)
+        self._keep(candidate, PlanMethod.GENERIC, plan, identity, equivalent=equivalent)
         return None, None
+
+    def _plan_as(self, identity: Identity, text: str) -> dict[str, Any]:
+        with self._guard.open(text, identity=identity) as opened:
+            self._into.explained += 1
+            plan, explains = plan_generic(self._session, opened)
+            self._into.explained += explains - 1
+        return plan
 
     def _execute(self, suitable: Sequence[Candidate], progress: Progress) -> None:
         config = self._config
@@ -202,7 +213,8 @@ class _Observer:
 
     def _execute_one(self, executor: Executor, candidate: Candidate) -> None:
         try:
-            trial = executor.run(candidate)
+            identity = self._identities.of(candidate)
+            trial = executor.run(candidate, identity)
         except NotDone as refusal:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], refusal)
             return
@@ -215,7 +227,7 @@ class _Observer:
             reason = f"The server refused it with typical values, SQLSTATE {error.sqlstate} ({type(error).__name__})"
             self._refuse(Fact.EXECUTED_PLANS, [candidate], NotDone(reason))
             return
-        self._keep(candidate, trial.method, trial.plan, values=trial.values)
+        self._keep(candidate, trial.method, trial.plan, identity, values=trial.values)
         if trial.not_executed is not None:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], trial.not_executed)
 
@@ -234,6 +246,7 @@ class _Observer:
         candidate: Candidate,
         method: PlanMethod,
         plan: dict[str, Any],
+        identity: Identity,
         *,
         equivalent: bool = False,
         values: tuple[ParameterValue, ...] = (),
@@ -245,8 +258,12 @@ class _Observer:
             planner=self._server,
             equivalent_select=equivalent,
             parameters=values,
+            role=identity.role,
+            role_missed=identity.missed,
         )
         self._into.plans.append(observed)
+        if identity.missed and method is PlanMethod.GENERIC:
+            self._refuse(Fact.PLANS, [candidate], identity.as_another())
 
     def _left(self) -> int:
         return self._config.max_explains - (self._into.explained + self._into.executed - self._explained_before)

@@ -18,6 +18,7 @@ from pgadvisor.postgres.gaps import GRANT_MONITOR, is_lost
 from pgadvisor.postgres.reader import STATEMENTS_EXTENSION, Reader, convert
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.sqlfiles import NotOfferedError
+from pgadvisor.postgres.statement_roles import with_roles
 
 _CREATE = "CREATE EXTENSION pg_stat_statements in this database"
 _UPDATE = "Run ALTER EXTENSION pg_stat_statements UPDATE in this database."
@@ -66,7 +67,7 @@ def read_statements(reader: Reader, shared: ServerStatements) -> None:
     found = shared.by_database.get(database_oid)
     if found is None:
         return
-    reader.into.statements = found.statements
+    reader.into.statements = with_roles(reader, found.statements)
     reader.into.gaps += found.gaps
     counts = _note_settings(reader, settings)
     reader.present(fact, Presence.PRESENT if counts and found.complete else Presence.PARTIAL)

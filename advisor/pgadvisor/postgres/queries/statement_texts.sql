@@ -1,7 +1,14 @@
 -- All that needs texts, in one call, since each call makes the server read those of all databases: which entries are
--- this tool's own (the comment at their end says so; with it nobody else can hide a statement), and the texts of the
--- first of the candidates that are not. No text but a candidate's leaves the first step, so that none is sorted.
-WITH candidate AS (
+-- this tool's own (the comment at their end says so; with it nobody can hide a statement but roles that ours, which is no
+-- superuser, may become and plans as), and the texts of the first of the candidates that are not. No text but a
+-- candidate's leaves the first step, so that none is sorted.
+WITH ours AS MATERIALIZED (
+  SELECT r.oid
+  FROM pg_catalog.pg_roles AS r
+  JOIN pg_catalog.pg_roles AS me ON me.rolname = session_user
+  WHERE r.oid = me.oid
+    OR (NOT me.rolsuper AND NOT r.rolsuper AND pg_catalog.pg_has_role(me.oid, r.oid, 'MEMBER'))
+), candidate AS (
   SELECT d.database_oid, q.query_id, place
   FROM pg_catalog.unnest(%(database_oids)s::pg_catalog.oid[]) WITH ORDINALITY AS d (database_oid, place)
   JOIN pg_catalog.unnest(%(query_ids)s::pg_catalog.int8[]) WITH ORDINALITY AS q (query_id, place) USING (place)
@@ -11,7 +18,7 @@ WITH candidate AS (
     s.queryid AS query_id,
     s.userid AS user_oid,
     coalesce(
-      s.userid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user)
+      s.userid IN (SELECT o.oid FROM ours AS o)
         AND pg_catalog.right(s.query, pg_catalog.length(%(marker)s::pg_catalog.text)) = %(marker)s::pg_catalog.text,
       false
     ) AS own,

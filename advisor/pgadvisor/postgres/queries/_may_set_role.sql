@@ -1,0 +1,1 @@
+pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
