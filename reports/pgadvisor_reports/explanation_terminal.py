@@ -149,14 +149,14 @@ class _Writer:
             head = Text.assemble(
                 f"{formatting.fraction(row.share).text:>6} ",
                 "  " * row.depth,
-                (row.operation, "bold"),
+                (one_line(row.operation), "bold"),
                 f" {one_line(row.target)} " if row.target else " ",
                 (rows, "dim"),
                 (mark, "yellow"),
             )
             self._line(head, hanging=9 + 2 * row.depth)
             for label, text in row.details:
-                self._line(Text(f"{label}: {prose(text)}", style="dim"), indent=9 + 2 * row.depth, hanging=2)
+                self._line(Text(f"{one_line(label)}: {prose(text)}", style="dim"), indent=9 + 2 * row.depth, hanging=2)
         left = len(tree.rows) - MAX_NODES + tree.left_out
         if left > 0:
             self._line(f"{words.plural(left, 'more node')} not shown.", "dim")

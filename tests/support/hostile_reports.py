@@ -37,17 +37,18 @@ _KEPT = frozenset(f"{_LINKS} {_WORDS} {_MOMENTS}".split())
 def hostile_report() -> Report:
     """The shop's report on an interval and several servers, hostile in every field that holds text of strangers."""
     data = msgspec.json.decode(msgspec.json.encode(interval_report()))
-    lists = {name: [_spoiled(item) for item in data[name]] for name in ("findings", "recommendations")}
-    data = _spoiled(data) | lists
+    lists = {name: [spoiled(item) for item in data[name]] for name in ("findings", "recommendations")}
+    data = spoiled(data) | lists
     data["tables"] = [view | {"kind": hostile(view["kind"])} for view in data["tables"]]
     footprint = data["trust"]["footprint"]
     footprint["scans_added"] = {hostile(name): scans for name, scans in footprint["scans_added"].items()}
     return msgspec.convert(data, Report)
 
 
-def _spoiled(value: Any) -> Any:
+def spoiled(value: Any) -> Any:
+    """JSON with every text of strangers in it made hostile."""
     if isinstance(value, dict):
-        return {name: item if name in _KEPT else _spoiled(item) for name, item in value.items()}
+        return {name: item if name in _KEPT else spoiled(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_spoiled(item) for item in value]
+        return [spoiled(item) for item in value]
     return hostile(value) if isinstance(value, str) else value
