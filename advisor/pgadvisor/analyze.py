@@ -16,6 +16,7 @@ from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import check_names, combine
+from pgadvisor.workload.role_settings import search_paths
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
 
@@ -48,7 +49,7 @@ def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progre
     options = rule_options(config, rules)
     texts = () if snapshot.statements is None else snapshot.statements.texts
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
-    shapes, not_understood = understand_all(texts, schema, progress)
+    shapes, not_understood = understand_all(texts, schema, progress, search_paths(snapshot))
     facts = Facts(snapshot, shapes)
     outcomes = engine.run(
         rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")

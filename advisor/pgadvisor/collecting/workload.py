@@ -22,6 +22,7 @@ from pgadvisor.postgres.texts import StatementId, Texts, read_texts
 from pgadvisor.progress import Progress
 from pgadvisor.snapshots.statement_delta import grown
 from pgadvisor.workload.choose import choose_among
+from pgadvisor.workload.role_settings import costliest_roles, search_paths
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.secrets import without_secrets
 from pgadvisor.workload.shapes import understand_all
@@ -35,7 +36,7 @@ NEGLIGIBLE_SHARE = 0.01
 # How many more candidates than statements wanted: so many of the costliest may turn out to be this tool's own.
 SPARE_CANDIDATES = 500
 # Limits that are for all databases together; each gets its share of what is left by its part of the statements.
-_SHARED_LIMITS = ("max_explains", "execute_max_statements", "execute_total_ms")
+_SHARED_LIMITS = ("max_explains", "max_value_explains", "execute_max_statements", "execute_total_ms")
 
 
 @dataclass
@@ -99,6 +100,7 @@ class Workload:
         self.skip(database_oid)
         observation = look.observation
         self.used["max_explains"] += observation.explained + observation.executed
+        self.used["max_value_explains"] += observation.value_explains
         self.used["execute_max_statements"] += observation.executed
         self.used["execute_total_ms"] += math.ceil(observation.executed_ms)
 
@@ -125,7 +127,7 @@ def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
     _note_the_rest(look, statements)
     snapshot = look.snapshot()
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
-    shapes, _ = understand_all(texts, schema, progress)
+    shapes, _ = understand_all(texts, schema, progress, search_paths(snapshot))
     collected.presence[Fact.SHAPES] = _presence(len(shapes), len(texts) - len(hidden))
     facts = Facts(snapshot, shapes)
     candidates = _candidates(facts, shapes)
@@ -153,6 +155,8 @@ def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
 
 
 def _candidates(facts: Facts, shapes: dict[str, StatementShape]) -> list[Candidate]:
+    statements = facts.snapshot.statements
+    roles = {} if statements is None else costliest_roles(statements)
     return [
         Candidate(
             query_id=statement.query_id,
@@ -161,6 +165,7 @@ def _candidates(facts: Facts, shapes: dict[str, StatementShape]) -> list[Candida
             calls=statement.calls,
             mean_ms=statement.mean_ms,
             max_ms=statement.max_ms,
+            role=roles.get(statement.query_id),
         )
         for statement in facts.statements.values()
         if statement.text is not None and not _is_utility(shapes.get(statement.query_id))

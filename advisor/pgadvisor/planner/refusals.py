@@ -27,6 +27,8 @@ class NotDone(Exception):  # noqa: N818  no error: a decision
         self.kind = kind
 
 
+# Functions of the server that report an unknown setting; by its code alone that is like any unknown object.
+_LOOKS_SETTINGS_UP = frozenset(("find_option", "GetConfigOptionByName", "GetConfigOption", "show_config_by_name"))
 LIMITS = (ServerTimeSpent, TransactionTooLong)
 
 
@@ -74,6 +76,11 @@ def refused_by_server(error: psycopg.Error, session: Session) -> NotDone:
         return NotDone(
             f"The server does not know a name in it: {message}",
             "If the statement runs under another search_path, set that for the role too.",
+        )
+    if isinstance(error, errors.UndefinedObject) and error.diag.source_function in _LOOKS_SETTINGS_UP:
+        return NotDone(
+            f"It, or a policy or a view that it is under, reads a setting that its application sets first: {message}",
+            'Give it a value in the configuration: under [session], such as "app.tenant_id" = "42".',
         )
     if isinstance(error, errors.IndeterminateDatatype):
         return NotDone(f"The server cannot tell the type of a parameter from the normalised text: {message}")

@@ -103,7 +103,7 @@ class Transaction:
         marked = (sql.SQL(query) if isinstance(query, str) else query) + sql.SQL("\n" + MARKER)
         cursor = self._session.connection.cursor(row_factory=dict_row)
         with self._session.timed(always=always):
-            self._session.texts.add(hash(marked.as_string(self._session.connection)))
+            self._session.texts.add(hash((self._session.role, marked.as_string(self._session.connection))))
             cursor.execute(marked, parameters, prepare=False)
         return Answer(cursor)
 
@@ -133,7 +133,8 @@ class Session:
     statement_timeout_ms and lock_timeout_ms are the defaults of its transactions. The latter also bounds how long
     locks on relations of users may be kept: so long does whoever wants a stronger one wait for us. max_server_time_s
     bounds the total of server_ms: after it nothing is asked any more. identity is the server that all transactions
-    have been on, None before the first.
+    have been on, None before the first. role is what the open transaction has become, "" for the session's own role:
+    pg_stat_statements counts each role's commands apart.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Session:
         self.queries = 0
         self.longest_transaction_ms = 0.0
         self.texts: set[int] = set()
+        self.role = ""
         self.identity: ServerIdentity | None = None
         self._ends_at = math.inf
         self._timeout_ms = 0
@@ -202,6 +204,7 @@ class Session:
             self._end(transaction)
         finally:
             self._ends_at = math.inf
+            self.role = ""
             self.longest_transaction_ms = max(self.longest_transaction_ms, (time.perf_counter() - started) * 1000)
 
     def _begin(self, isolation: str) -> None:
@@ -233,6 +236,7 @@ class Session:
 
     def noted(self, settings: Mapping[str, str]) -> None:
         """Takes note of settings that were made."""
+        self.role = settings.get("role", self.role)
         if "statement_timeout" in settings:
             self._timeout_ms = int(settings["statement_timeout"].removesuffix("ms"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 from pgadvisor.model.catalog import Catalog, Column, Relation
 
@@ -34,6 +35,12 @@ class SchemaView:
         self._constraint_columns = {
             (constraint.table_oid, constraint.name): constraint.columns for constraint in catalog.constraints
         }
+
+    def along(self, search_path: Sequence[str]) -> SchemaView:
+        """The same schema to somebody with another search path."""
+        other = copy(self)
+        other._search_path = tuple(search_path)
+        return other
 
     def relation(self, schema: str | None, name: str) -> Relation | None:
         """The relation of a name; one without a schema is looked for along the search path."""
