@@ -1,0 +1,237 @@
+"""Adds up the calls of each statement of a log, in memory that does not grow with the log."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import re
+from collections.abc import Callable, Iterator
+
+from pgadvisor.workload.logs.parameters import MAX_VALUES_BYTES
+from pgadvisor.workload.logs.plans import MAX_PLAN_BYTES, LoggedPlan
+from pgadvisor.workload.logs.streams import text_of
+
+# Statements that are kept in the end; twice as many are followed in between.
+MAX_STATEMENTS = 5_000
+# Bytes of texts, values and plans that are followed, and half of them kept, when they grow beyond.
+MAX_KEPT_BYTES = 48 << 20
+_SLOWEST, _FASTEST, _BETWEEN, _PLANS = 4, 3, 3, 3
+# Texts that are known again without being looked at.
+_CACHED_BYTES = 16 << 20
+_LONG_BYTES = 2_000
+# Constants of texts in which nothing is a comment, an escape or a dollar quote; quoted names stay as they are.
+_CONSTANT = re.compile(rb"(\"[^\"]*+\")|'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d[\d.]*+")
+# Where there is a BY, short numbers may be positions of columns, which are no constants.
+_LONG_CONSTANT = re.compile(rb"(\"[^\"]*+\")|'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d\d\d[\d.]*+")
+_BY = re.compile(rb"\bby\b", re.IGNORECASE)
+# Nor are the numbers that say how long a type is.
+_NOT_PLAIN = re.compile(
+    rb"--|/\*|\\|\$[^\d]|(?:char|varying|bit|numeric|dec|decimal|float|interval|second|time|stamp|tz)\s*+\(\s*+\d",
+    re.IGNORECASE,
+)
+
+
+class Counts:
+    """Calls and their times in milliseconds."""
+
+    __slots__ = ("calls", "most", "smallest", "total")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.total = 0.0
+        self.smallest = float("inf")
+        self.most = 0.0
+
+    def add(self, ms: float) -> None:
+        """One more call."""
+        self.calls += 1
+        self.total += ms
+        if ms < self.smallest:
+            self.smallest = ms
+        if ms > self.most:
+            self.most = ms
+
+
+class Entry:
+    """One statement: its calls by durations and by plans, a few of their values, a few plans."""
+
+    __slots__ = (
+        "between", "by_duration", "by_plan", "fastest", "fingerprint", "plans", "query_id", "role", "slowest", "text",
+    )  # fmt: skip
+
+    def __init__(self, fingerprint: str, text: bytes) -> None:
+        self.fingerprint = fingerprint
+        self.text = text
+        self.by_duration = Counts()
+        self.by_plan = Counts()
+        self.query_id: str | None = None
+        self.role: bytes | None = None
+        self.slowest: list[tuple[float, bytes]] = []
+        self.fastest: list[tuple[float, bytes]] = []
+        self.between: list[tuple[float, bytes]] = []
+        self.plans: list[tuple[bool, float, bytes, bool]] = []
+
+    @property
+    def counts(self) -> Counts:
+        """Durations or plans, whichever saw more calls: both see the same ones, each those above its own limit."""
+        return self.by_duration if self.by_duration.calls >= self.by_plan.calls else self.by_plan
+
+    @property
+    def weight(self) -> int:
+        """Bytes that are kept of it."""
+        values = sum(len(listed) for _, listed in self.slowest + self.fastest + self.between)
+        return 500 + len(self.text) + values + sum(len(body) for _, _, body, _ in self.plans)
+
+    def keep_values(self, ms: float, listed: bytes, number: int) -> int:
+        """Keeps the values of a call if it is among the slowest or fastest, or one in between; bytes kept more.
+
+        In between are the calls whose number is a power of two, the latest of them: few, and the same in each run.
+        """
+        between = number & (number - 1) == 0
+        if between:
+            self.between = [*self.between[1 - _BETWEEN :], (ms, listed)]
+        if len(self.slowest) < _SLOWEST or ms > self.slowest[-1][0]:
+            self.slowest = _kept(self.slowest, ms, listed, _SLOWEST, slowest=True)
+        elif len(self.fastest) < _FASTEST or ms < self.fastest[-1][0]:
+            self.fastest = _kept(self.fastest, ms, listed, _FASTEST, slowest=False)
+        elif not between:
+            return 0
+        return len(listed)
+
+    def keep_plan(self, ms: float, plan: LoggedPlan) -> int:
+        """Keeps a plan if it is one of the slowest, those whose values are known first; bytes kept more."""
+        kept = (plan.values is not None, ms, plan.body, plan.is_json)
+        if len(plan.body) > MAX_PLAN_BYTES or (len(self.plans) == _PLANS and kept[:2] <= self.plans[-1][:2]):
+            return 0
+        self.plans = heapq.nlargest(_PLANS, [*self.plans, kept], key=lambda each: each[:2])
+        return len(plan.body)
+
+
+class Tally:
+    """All statements of a log. dropped_* sum up those that were pushed out by costlier ones."""
+
+    def __init__(self, fingerprint: Callable[[str], str]) -> None:
+        self._fingerprint = fingerprint
+        self._entries: dict[str, Entry] = {}
+        self._new: dict[bytes, Entry] = {}
+        self._old: dict[bytes, Entry] = {}
+        self._cached = 0
+        self._weight = 0
+        self.dropped = Counts()
+        self.dropped_statements = 0
+        self.long_values = 0
+        self.long_plans = 0
+
+    def entries(self) -> list[Entry]:
+        """The statements, costliest first, MAX_STATEMENTS at most."""
+        if len(self._entries) > MAX_STATEMENTS:
+            self._prune()
+        return sorted(self._entries.values(), key=_cost)
+
+    def entry(self, text: bytes) -> Entry:
+        """The entry of the statement that this is a text of."""
+        key = text if len(text) <= _LONG_BYTES else hashlib.blake2b(text, digest_size=16).digest()
+        found = self._new.get(key)
+        if found is None:
+            found = self._old.get(key) or self._by_constants(text)
+            self._remember(key, found)
+        return found
+
+    def call(self, entry: Entry, ms: float, listed: bytes | None) -> None:
+        """One call with its duration, and its values as the log lists them."""
+        counts = entry.by_duration
+        counts.add(ms)
+        if listed is not None:
+            self._keep_values(entry, ms, listed, counts.calls)
+
+    def plan(self, entry: Entry, ms: float, plan: LoggedPlan, *, nested: bool) -> None:
+        """One call with its plan; nested: it ran within another statement, which its time is part of already."""
+        if not nested:
+            entry.by_plan.add(ms)
+        if plan.values is not None and not entry.by_duration.calls:
+            self._keep_values(entry, ms, plan.values, max(1, entry.by_plan.calls))
+        self.long_plans += len(plan.body) > MAX_PLAN_BYTES
+        self._weigh(entry.keep_plan(ms, plan))
+
+    def _keep_values(self, entry: Entry, ms: float, listed: bytes, number: int) -> None:
+        if len(listed) > MAX_VALUES_BYTES:
+            self.long_values += 1
+        elif kept := entry.keep_values(ms, listed, number):
+            self._weigh(kept)
+
+    def _by_constants(self, text: bytes) -> Entry:
+        """The entry of a text that was not seen before, though one with other constants may have been."""
+        if len(text) > MAX_PLAN_BYTES or _NOT_PLAIN.search(text):
+            return self._by_fingerprint(text)
+        key = b"\0" + (_LONG_CONSTANT if _BY.search(text) else _CONSTANT).sub(rb"\1?", text)
+        if len(key) > _LONG_BYTES:
+            key = hashlib.blake2b(key, digest_size=16).digest()
+        found = self._new.get(key) or self._old.get(key) or self._by_fingerprint(text)
+        self._remember(key, found)
+        return found
+
+    def _by_fingerprint(self, text: bytes) -> Entry:
+        fingerprint = self._fingerprint(text_of(text))
+        found = self._entries.get(fingerprint)
+        if found is None:
+            found = Entry(fingerprint, text)
+            self._weigh(found.weight)
+            if len(self._entries) >= 2 * MAX_STATEMENTS:
+                self._prune()
+            self._entries[fingerprint] = found
+        return found
+
+    def _remember(self, key: bytes, entry: Entry) -> None:
+        """Notes a key in the newer of two halves; when that is full, the older is forgotten."""
+        self._new[key] = entry
+        self._cached += len(key) + 100
+        if self._cached > _CACHED_BYTES:
+            self._old, self._new, self._cached = self._new, {}, 0
+
+    def _weigh(self, more: int) -> None:
+        """Notes bytes kept; what was kept before and no longer is, is found out when they are too many."""
+        self._weight += more
+        if self._weight > MAX_KEPT_BYTES:
+            self._weight = sum(entry.weight for entry in self._entries.values())
+            if self._weight > MAX_KEPT_BYTES * 3 // 4:
+                self._prune()
+
+    def _prune(self) -> None:
+        """Drops the statements that took the least time, so that half of what is allowed is left."""
+        weight = 0
+        kept: dict[str, Entry] = {}
+        entries = sorted(self._entries.values(), key=_cost)
+        for entry in entries:
+            weight += entry.weight
+            if len(kept) < MAX_STATEMENTS and (weight <= MAX_KEPT_BYTES // 2 or not kept):
+                kept[entry.fingerprint] = entry
+                self._weight = weight
+                continue
+            counts = entry.counts
+            self.dropped_statements += 1
+            self.dropped.calls += counts.calls
+            self.dropped.total += counts.total
+        self._entries = kept
+        self._new, self._old, self._cached = {}, {}, 0
+
+
+def _cost(entry: Entry) -> tuple[float, str]:
+    return (-entry.counts.total, entry.fingerprint)
+
+
+def _kept(
+    calls: list[tuple[float, bytes]], ms: float, listed: bytes, most: int, *, slowest: bool
+) -> list[tuple[float, bytes]]:
+    """The slowest or fastest of these calls and one more, each list of values once."""
+    others = [call for call in calls if call[1] != listed]
+    same = [call[0] for call in calls if call[1] == listed]
+    mine = max([ms, *same]) if slowest else min([ms, *same])
+    return sorted([*others, (mine, listed)], key=lambda call: -call[0] if slowest else call[0])[:most]
+
+
+def all_calls(entry: Entry) -> Iterator[tuple[float, bytes]]:
+    """The calls kept of a statement, each list of values once, slowest first."""
+    seen: dict[bytes, float] = {}
+    for ms, listed in (*entry.slowest, *entry.between, *entry.fastest):
+        seen.setdefault(listed, ms)
+    yield from sorted(((ms, listed) for listed, ms in seen.items()), key=lambda call: (-call[0], call[1]))
