@@ -26,6 +26,7 @@ Timeout = Annotated[int, msgspec.Meta(ge=1, le=2_147_483_647)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Runs = Annotated[int, msgspec.Meta(ge=1, le=10)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
@@ -74,14 +75,19 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     statements: how many get their text, shape and plan. all_databases: every database of the server that the role may
     connect to, not only the one connected to; numbers of statements, EXPLAINs and executions are for all of them
-    together. max_explains caps all EXPLAINs, each of which adds an entry to pg_stat_statements. lock_timeout_ms: nobody
-    waits longer than this for us, nor we for others. It bounds our wait for a lock, and how long we keep locks on
-    relations of users: a planning or an execution is cancelled by then, whatever statement_timeout_ms and
-    execute_timeout_ms allow. max_server_time_s bounds the total of the time spent waiting for the server's answers, for
-    each database: after it nothing more is asked. lock_share: one plan may take this share of what the server's lock
-    table has free at that moment. execute_* bound what --execute safe runs: per statement and in all, by the planner's
-    cost, and by what the server has measured of the statement. session: settings under which statements are planned and
-    executed, which the file has in its own table.
+    together. max_explains caps all EXPLAINs, each of which adds an entry to pg_stat_statements; max_value_explains of
+    them at most are for values on which plans may depend, so that production is not asked hundreds of times.
+    lock_timeout_ms: nobody waits longer than this for us, nor we for others. It bounds our wait for a lock, and how
+    long we keep locks on relations of users: a planning or an execution is cancelled by then, whatever
+    statement_timeout_ms and execute_timeout_ms allow. max_server_time_s bounds the total of the time spent waiting for
+    the server's answers, for each database: after it nothing more is asked. lock_share: one plan may take this share of
+    what the server's lock table has free at that moment. execute_* bound what --execute safe runs: per statement and in
+    all, by the planner's cost, and by what the server has measured of the statement.
+    execute_warm_up: each is run once before, so that the run measured finds its pages in memory; without, the first run
+    is measured, cold or not. execute_runs: how often each is run then, the last run's plan being kept. trust_owners:
+    roles whose functions may run with the collecting role's rights when a statement that reaches them is planned,
+    beside superusers and members of the collecting role. session: settings under which statements are planned and executed,
+    which the file has in its own table.
     """
 
     statements: Count = 100
@@ -93,7 +99,8 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     lock_timeout_ms: Timeout = 1_000
     max_server_time_s: Seconds = 120.0
     lock_share: Share = 0.25
-    max_explains: Count = 150
+    max_explains: Count = 200
+    max_value_explains: Count = 60
     execute: Execute = Execute.SAFE
     execute_timeout_ms: Timeout = 1_000
     execute_total_ms: Count = 10_000
@@ -102,6 +109,9 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     execute_max_mean_ms: Amount = 100.0
     execute_max_max_ms: Amount = 1_000.0
     execute_max_cost: Amount = 100_000.0
+    execute_warm_up: bool = False
+    execute_runs: Runs = 1
+    trust_owners: tuple[str, ...] = ()
     session: dict[str, str] = {}
 
 

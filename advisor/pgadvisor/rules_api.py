@@ -29,7 +29,7 @@ from pgadvisor.model.counters import IndexCounters, TableCounters, Window
 from pgadvisor.model.coverage import Fact, Gap, Presence
 from pgadvisor.model.findings import Evidence, Finding, Impact, Subject, SubjectKind, Unit
 from pgadvisor.model.plan_nodes import PlanNode
-from pgadvisor.model.plans import PlanMethod
+from pgadvisor.model.plans import PlanMethod, ValueChoice
 from pgadvisor.model.proposals import AddPrimaryKey, AnalyzeTable, CreateIndex, DropIndex, RebuildIndex
 from pgadvisor.model.shape import ColumnRef, Comparand, Join, Predicate, SortKey, StatementKind, StatementShape
 from pgadvisor.model.statistics import ColumnStatistics
@@ -78,6 +78,7 @@ __all__ = [
     "SubjectKind",
     "TableCounters",
     "Unit",
+    "ValueChoice",
     "Window",
     "definition_identity",
 ]

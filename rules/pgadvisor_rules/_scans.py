@@ -7,11 +7,21 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Relation, RelationKind, Statement, StatementPlan
+from pgadvisor.rules_api import (
+    Facts,
+    PlanMethod,
+    PlanNode,
+    Relation,
+    RelationKind,
+    Statement,
+    StatementPlan,
+    ValueChoice,
+)
 from pgadvisor_rules._remember import per_facts
 
 # The most telling first: what was executed, what was planned for values, what was planned for none.
 METHODS = (PlanMethod.EXECUTED, PlanMethod.VALUES, PlanMethod.GENERIC)
+_USUAL = (None, ValueChoice.TYPICAL)
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,11 @@ class _Visit:
 
 
 def scans(facts: Facts, statement: Statement) -> Iterator[Scan]:
-    """Scans in the most telling plans of a statement; of several plans for other values, the worst of each scan."""
-    plans = facts.plans(statement.query_id)
+    """Scans in the most telling plans of a statement; of several plans for other values, the worst of each scan.
+
+    Plans for values out of the common, such as a rare one, do not tell where the statement's time goes.
+    """
+    plans = [plan for plan in facts.plans(statement.query_id) if plan.observed.values in _USUAL]
     method = next((each for each in METHODS if any(plan.observed.method is each for plan in plans)), None)
     worst: dict[tuple[int, str], Scan] = {}
     for plan in plans:

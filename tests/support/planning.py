@@ -22,7 +22,8 @@ from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.understand import understand
 from support.reading import open_session
 
-ROOMY = CollectConfig(execute_min_calls=1)
+# Without plans for values, which the tests that are about them turn on.
+ROOMY = CollectConfig(execute_min_calls=1, max_value_explains=0)
 OFF = msgspec.structs.replace(ROOMY, execute=Execute.OFF)
 
 

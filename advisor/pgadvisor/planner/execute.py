@@ -100,7 +100,7 @@ class Executor:
         with self._guard.open(candidate.text, with_volatile=True, identity=identity) as opened:
             if opened.volatile is not None:
                 raise NotDone(f"It may run volatile code: {opened.volatile}")
-            values, missing = choose_values(candidate.shape, opened.parameters, self._facts)
+            values, missing = choose_values(candidate.shape, opened.parameters, self._facts, candidate.text)
             if missing:
                 raise _no_value(missing)
             texts = [value.value for value in values]
@@ -123,7 +123,7 @@ class Executor:
         missing = set(range(1, count + 1))
         for is_array in (False, True):
             types = [ParameterType("", is_array=is_array)] * count
-            missing &= set(choose_values(candidate.shape, types, self._facts)[1])
+            missing &= set(choose_values(candidate.shape, types, self._facts, candidate.text)[1])
         if missing:
             raise _no_value(sorted(missing))
 

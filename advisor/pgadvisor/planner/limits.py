@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -14,8 +14,16 @@ class Limits(Protocol):
         """How many EXPLAINs in all."""
 
     @property
+    def max_value_explains(self) -> int:
+        """How many EXPLAINs, of those in all, for values on which plans may depend."""
+
+    @property
     def lock_share(self) -> float:
         """Which share of the free slots of the server's lock table one plan may take."""
+
+    @property
+    def trust_owners(self) -> Sequence[str]:
+        """Names of roles whose functions may run with the collecting role's rights."""
 
     @property
     def execute(self) -> str:
@@ -48,6 +56,14 @@ class Limits(Protocol):
     @property
     def execute_max_cost(self) -> float:
         """The planner's cost of it."""
+
+    @property
+    def execute_warm_up(self) -> bool:
+        """Whether each is run once before it is measured."""
+
+    @property
+    def execute_runs(self) -> int:
+        """How often each is measured."""
 
     @property
     def session(self) -> Mapping[str, str]:

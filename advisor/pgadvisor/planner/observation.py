@@ -30,14 +30,16 @@ class Candidate(Model, frozen=True, kw_only=True):
 class Observation:
     """What was observed so far; filled in place, so that an interruption loses nothing.
 
-    explained and executed count EXPLAINs without and with ANALYZE, also those that failed. executed_ms is the time
-    spent waiting for the latter. scans_added counts, per qualified table or index, the scans that executed plans
-    added to its counters. statement_entries is how many entries all this added to pg_stat_statements at most.
+    explained and executed count EXPLAINs without and with ANALYZE, also those that failed; value_explains those of the
+    former that were made for values on which plans may depend. executed_ms is the time spent waiting for the latter.
+    scans_added counts, per qualified table or index, the scans that executed plans added to its counters.
+    statement_entries is how many entries all this added to pg_stat_statements at most.
     """
 
     plans: list[ObservedPlan] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     explained: int = 0
+    value_explains: int = 0
     executed: int = 0
     executed_ms: float = 0.0
     scans_added: dict[str, int] = field(default_factory=dict)

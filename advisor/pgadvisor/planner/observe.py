@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psycopg
 
 from pgadvisor.model.coverage import Fact, Gap, GapKind
-from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod
+from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod, ValueChoice
+from pgadvisor.model.shape import StatementShape
 from pgadvisor.planner.execute import Executor, check_history
 from pgadvisor.planner.generic import is_refusal_of_rights, plan_generic
 from pgadvisor.planner.guard import Guard
@@ -19,11 +22,14 @@ from pgadvisor.planner.observation import Candidate, Observation
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import LIMITS, NotDone, limit_reached, refused_by_server
 from pgadvisor.planner.trouble import trouble
+from pgadvisor.planner.value_plans import Readable, plans_for, sets_for, worth_asking
 from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import raise_if_lost, server_message
 from pgadvisor.progress import Progress
 from pgadvisor.workload.equivalent import equivalent_select
-from pgadvisor.workload.lexer import first_keyword
+from pgadvisor.workload.lexer import Kind, first_keyword, lex
+from pgadvisor.workload.schema import SchemaView
+from pgadvisor.workload.understand import understand
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -50,15 +56,17 @@ def observe(
 ) -> Observation:
     """Plans of the candidates, the most important first, put into the given observation as they are had.
 
-    First a plan for unknown values of each, then, if the configuration allows, executions of some. Whatever is
-    refused becomes a gap. Only KeyboardInterrupt and a lost connection (psycopg.OperationalError) leave it; what was
-    observed until then is in `into`, which is also returned.
+    First a plan for unknown values of each, then, if the configuration allows, executions of some with typical values,
+    then plans for the values on which plans may depend. Whatever is refused becomes a gap. Only KeyboardInterrupt and a
+    lost connection (psycopg.OperationalError) leave it; what was observed until then is in `into`, which is also
+    returned.
     """
     observer = _Observer(session, facts, config, into)
     try:
         observer.plan_all(candidates, progress)
         if config.execute != "off":
             observer.execute_all(candidates, progress)
+        observer.plan_values(progress)
     finally:
         observer.close()
     return into
@@ -73,11 +81,13 @@ class _Observer:
         self._config = config
         self._into = into
         self._counted = self._counting()
-        self._guard = Guard(session, facts, silent=self._counted["may_silence"], lock_share=config.lock_share)
+        silent = bool(self._counted["may_silence"])
+        self._guard = Guard(session, facts, silent=silent, lock_share=config.lock_share)
         self._identities = Identities(session, facts, config.session)
         self._server = f"PostgreSQL {facts.server.version} (live)"
         self._explained_before = into.explained + into.executed
-        self._mended: set[str] = set()
+        self._readable: dict[str, Readable] = {}
+        self._schema: SchemaView | None = None
         self._refused: dict[tuple[Fact, str, str, GapKind], list[str]] = {}
 
     def _counting(self) -> dict[str, Any]:
@@ -112,9 +122,9 @@ class _Observer:
         progress("Planning statements", len(candidates), len(candidates))
 
     def execute_all(self, candidates: Sequence[Candidate], progress: Progress) -> None:
-        """Executes what may be executed of those that were planned as they are."""
-        planned = {plan.query_id for plan in self._into.plans if not plan.equivalent_select}
-        suitable = [candidate for candidate in candidates if candidate.query_id in planned and self._may_run(candidate)]
+        """Executes what may be executed of those that were planned, by the text that the server could read."""
+        planned = [self._readable[each.query_id] for each in candidates if each.query_id in self._readable]
+        suitable = [each.candidate for each in planned if not each.equivalent and self._may_run(each.candidate)]
         if not suitable:
             return
         try:
@@ -131,6 +141,41 @@ class _Observer:
             refusal = NotDone(f"Nothing was executed: {reason}", "Run again at another time.")
             self._refuse(Fact.EXECUTED_PLANS, (), refusal)
 
+    def plan_values(self, progress: Progress) -> None:
+        """Plans for values of the statements whose plans may depend on them, as far as the caps go."""
+        cap = self._config.max_value_explains
+        worth = worth_asking(list(self._readable.values()), self._facts) if cap else []
+        before = self._into.value_explains
+        for done, each in enumerate(worth):
+            left = cap - (self._into.value_explains - before)
+            if left <= 0 or self._left() <= 0:
+                name = "max_explains" if self._left() <= 0 else "max_value_explains"
+                reason = f"The limit of {getattr(self._config, name)} EXPLAINs was reached before its plans for values"
+                rest = [other.candidate for other in worth[done:]]
+                self._refuse(Fact.PLANS, rest, NotDone(reason, f"Raise collect.{name}.", GapKind.LIMIT))
+                break
+            progress("Planning with values", done, len(worth))
+            self._plan_values_of(each, min(left, self._left()))
+        if worth:
+            progress("Planning with values", len(worth), len(worth))
+
+    def _plan_values_of(self, each: Readable, most: int) -> None:
+        candidate = each.candidate
+        try:
+            identity = self._identities.of(candidate)
+            with self._guard.open(candidate.text, identity=identity) as opened:
+                sets = sets_for(each, opened.parameters, self._facts, most)
+                for chosen, plan in plans_for(opened, sets, self._into):
+                    self._keep(candidate, PlanMethod.VALUES, plan, identity, values=chosen.values, choice=chosen.choice)
+        except NotDone as refusal:
+            self._refuse(Fact.PLANS, [candidate], refusal)
+        except psycopg.Error as error:
+            raise_if_lost(self._session, error)
+            # The message may hold values.
+            reason = f"The server refused to plan it with values, SQLSTATE {error.sqlstate} ({type(error).__name__})"
+            refused = limit_reached(error) if isinstance(error, LIMITS) else NotDone(reason)
+            self._refuse(Fact.PLANS, [candidate], refused)
+
     def close(self) -> None:
         """Says what was refused, and adds up what the commands have added to pg_stat_statements at most."""
         for (fact, reason, remedy, kind), query_ids in self._refused.items():
@@ -143,28 +188,39 @@ class _Observer:
 
     def _plan(self, candidate: Candidate) -> None:
         """Plans a statement as it is, else mended, else as the SELECT that finds its rows; a gap if all fails."""
-        text, equivalent, mendings = candidate.text, False, 0
-        refusal, error = self._try(candidate, text, equivalent=False)
+        each, mendings = Readable(candidate), 0
+        refusal, error = self._try(each)
         while error is not None and self._left() > 0:
-            changed = None
-            if is_refusal_of_rights(error) and not equivalent:
+            text, changed = each.candidate.text, None
+            if is_refusal_of_rights(error) and not each.equivalent:
                 select = equivalent_select(text)
-                equivalent, changed = True, None if select is None else select.text
+                each, changed = replace(each, equivalent=True), None if select is None else select.text
                 if changed is None and first_keyword(text) in _WRITES:
                     refusal = NotDone("Only a role that may write can see its plan, and no SELECT has a like one")
             elif mendings < _MENDINGS:
                 mendings += 1
                 changed = mended(text, error, self._session.connection.info.server_version)
-                self._mended.add(candidate.query_id)
+                each = replace(each, rewritten=True)
             if changed is None:
                 break
-            text = changed
-            refusal, error = self._try(candidate, text, equivalent=equivalent)
+            each = self._changed(each, changed)
+            refusal, error = self._try(each)
         if refusal is not None:
             self._refuse(Fact.PLANS, [candidate], refusal)
 
-    def _try(self, candidate: Candidate, text: str, *, equivalent: bool) -> tuple[NotDone | None, psycopg.Error | None]:
+    def _changed(self, each: Readable, text: str) -> Readable:
+        """The statement with another text, and the shape that this one has."""
+        if self._schema is None:
+            self._schema = SchemaView(self._facts.snapshot.catalog, self._facts.server.search_path)
+        shape = understand(each.candidate.query_id, text, self._schema)
+        understood = shape if isinstance(shape, StatementShape) else None
+        renumbered = each.renumbered or _parameters(text) != _parameters(each.candidate.text)
+        candidate = msgspec.structs.replace(each.candidate, text=text, shape=understood)
+        return replace(each, candidate=candidate, renumbered=renumbered)
+
+    def _try(self, each: Readable) -> tuple[NotDone | None, psycopg.Error | None]:
         """Keeps the generic plan of a text, or says why there is none."""
+        candidate, text = each.candidate, each.candidate.text
         identity = self._identities.of(candidate)
         try:
             try:
@@ -177,7 +233,8 @@ class _Observer:
         except psycopg.Error as error:
             raise_if_lost(self._session, error)
             return refused_by_server(error, self._session), error
-        self._keep(candidate, PlanMethod.GENERIC, plan, identity, equivalent=equivalent)
+        self._readable[candidate.query_id] = each
+        self._keep(candidate, PlanMethod.GENERIC, plan, identity)
         return None, None
 
     def _plan_as(self, identity: Identity, text: str) -> dict[str, Any]:
@@ -227,15 +284,14 @@ class _Observer:
             reason = f"The server refused it with typical values, SQLSTATE {error.sqlstate} ({type(error).__name__})"
             self._refuse(Fact.EXECUTED_PLANS, [candidate], NotDone(reason))
             return
-        self._keep(candidate, trial.method, trial.plan, identity, values=trial.values)
+        choice = ValueChoice.TYPICAL if trial.values else None
+        self._keep(candidate, trial.method, trial.plan, identity, values=trial.values, choice=choice)
         if trial.not_executed is not None:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], trial.not_executed)
 
     def _may_run(self, candidate: Candidate) -> bool:
         try:
             check_history(candidate, self._config)
-            if candidate.query_id in self._mended:
-                raise NotDone("Its text lacks constants for which the statistics give no value")
         except NotDone as refusal:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], refusal)
             return False
@@ -248,16 +304,19 @@ class _Observer:
         plan: dict[str, Any],
         identity: Identity,
         *,
-        equivalent: bool = False,
         values: tuple[ParameterValue, ...] = (),
+        choice: ValueChoice | None = None,
     ) -> None:
+        each = self._readable[candidate.query_id]
         observed = ObservedPlan(
             query_id=candidate.query_id,
             method=method,
             plan=plan,
             planner=self._server,
-            equivalent_select=equivalent,
+            equivalent_select=each.equivalent,
             parameters=values,
+            values=choice,
+            rewritten=each.rewritten,
             role=identity.role,
             role_missed=identity.missed,
         )
@@ -272,6 +331,11 @@ class _Observer:
         """Remembers a refusal; statements that share one share a gap."""
         query_ids = self._refused.setdefault((fact, refusal.reason, refusal.remedy, refusal.kind), [])
         query_ids.extend(candidate.query_id for candidate in candidates)
+
+
+def _parameters(text: str) -> list[str]:
+    lexed = lex(text)
+    return [lexed.of(token) for token in lexed.tokens if token.kind is Kind.PARAMETER]
 
 
 def _scope(query_ids: Sequence[str]) -> str:

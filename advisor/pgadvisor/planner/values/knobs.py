@@ -174,7 +174,7 @@ def _range(
     options = {}
     for choice, share in ((ValueChoice.HIGH, _MANY), (ValueChoice.LOW, _FEW)):
         start, end = ((1 - share) / 2, (1 + share) / 2) if both else (1 - share, share)
-        values = {}
+        values: dict[int, tuple[str | None, str]] = {}
         for position, point in ((lower, start), (upper, end)):
             if position is None or position in values:
                 continue

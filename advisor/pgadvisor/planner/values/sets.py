@@ -51,6 +51,14 @@ def divergence(shape: StatementShape | None, types: Sequence[ParameterType] | No
     return max((knob.divergence for knob in _skewed(shape, types, facts)), default=1.0)
 
 
+def has_sample(shape: StatementShape | None, facts: Facts) -> bool:
+    """Whether there is a real call whose values decide which rows a statement is about."""
+    statements = facts.snapshot.statements
+    if shape is None or statements is None or not any(predicate.parameters for predicate in shape.predicates):
+        return False
+    return any(sample.query_id == shape.query_id for sample in statements.samples)
+
+
 def value_sets(
     shape: StatementShape, types: Sequence[ParameterType], facts: Facts, *, text: str, most: int, logged: bool = True
 ) -> list[ValueSet]:
@@ -59,7 +67,7 @@ def value_sets(
     text is the statement's, from which some constants can be told. logged: values of real calls may be used, since
     the parameters are those of the text that was logged.
     """
-    found = _logged(shape, types, facts) if logged else []
+    found = _logged(shape, types, facts) if logged and has_sample(shape, facts) else []
     skewed = _skewed(shape, types, facts)
     if skewed:
         base = filled(shape, types, facts, text)
