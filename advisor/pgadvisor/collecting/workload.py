@@ -73,9 +73,10 @@ class Workload:
         self.failed = texts.failed
         self.to_plan = Counter(oid for oid, _ in self.chosen)
         for oid, found in by_database.items():
-            found.statements = self._with_texts(oid, found.statements, texts)
+            found.statements = self.with_texts(oid, found.statements, texts)
 
-    def _with_texts(self, oid: int, statements: Statements, texts: Texts) -> Statements:
+    def with_texts(self, oid: int, statements: Statements, texts: Texts) -> Statements:
+        """The statements of a database with the texts of those chosen, without this tool's own."""
         rows = tuple(row for row in statements.rows if (oid, row.query_id) not in texts.own)
         return msgspec.structs.replace(
             statements,

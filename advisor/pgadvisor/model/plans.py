@@ -30,6 +30,7 @@ class ValueChoice(enum.StrEnum):
     HIGH = "high"
     ABSENT = "absent"
     LOGGED = "logged"
+    GIVEN = "given"
 
 
 class ParameterValue(Model, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from pgadvisor.planner.values.knobs import Knob, knobs
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
+    from pgadvisor.model.statements import ParameterSample
 
 # By less than this factor from what the planner takes for an unknown value, a selectivity changes no plan.
 SKEWED = 3.0
@@ -108,15 +109,19 @@ def _logged(shape: StatementShape, types: Sequence[ParameterType], facts: Facts)
     named = [("slowest", timed[-1]), ("fastest", timed[0])] if timed else [("first", sample) for sample in samples[:1]]
     return [
         ValueSet(
-            ValueChoice.LOGGED,
+            ValueChoice.GIVEN if sample.source == ValueChoice.GIVEN else ValueChoice.LOGGED,
             tuple(
-                given(position, type_, value, f"{which} call in a {sample.source}")
+                given(position, type_, value, _told(which, sample))
                 for position, (type_, value) in enumerate(zip(types, sample.values, strict=True), start=1)
             ),
         )
         for which, sample in named
         if types
     ]
+
+
+def _told(which: str, sample: ParameterSample) -> str:
+    return sample.source if sample.source == ValueChoice.GIVEN else f"{which} call in a {sample.source}"
 
 
 def _distinct(sets: Sequence[ValueSet]) -> list[ValueSet]:

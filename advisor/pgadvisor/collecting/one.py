@@ -1,0 +1,119 @@
+"""One look at one database for the sake of one statement."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pgadvisor.collecting.workload import Workload, read_workload
+from pgadvisor.model.counters import Window
+from pgadvisor.model.plans import ValueChoice
+from pgadvisor.model.statements import ParameterSample, StatementRow, Statements, StatementText
+from pgadvisor.postgres.read import read
+from pgadvisor.postgres.texts import read_texts
+from pgadvisor.workload.choose import choose_among
+from pgadvisor.workload.fingerprint import fingerprint
+from pgadvisor.workload.secrets import without_secrets
+from pgadvisor.workload.normalise import normalised
+
+if TYPE_CHECKING:
+    from pgadvisor.collecting.look import Look
+    from pgadvisor.postgres.session import Session
+    from pgadvisor.progress import Progress
+
+# Among so many of the costliest a statement is looked for by its text.
+MAX_CANDIDATES = 1_000
+_QUERY_ID = re.compile(r"-?\d{1,20}|f[0-9a-f]{16}")
+
+
+def is_query_id(text: str) -> bool:
+    """Whether it is an id of a statement rather than its text."""
+    return _QUERY_ID.fullmatch(text.strip()) is not None
+
+
+@dataclass
+class OneStatement(Workload):
+    """A workload of one statement: that of the id sought, or of the text, known by its fingerprint.
+
+    query_id is its id once it is known, None where an id was sought that the server does not have.
+    """
+
+    sought: str = ""
+    query_id: str | None = None
+
+    def choose(self, session: Session, progress: Progress) -> None:
+        """Looks for the statement among those counted, and reads its text."""
+        by_database = self.statements.by_database
+        rows = {oid: found.statements.rows for oid, found in by_database.items()}
+        if is_query_id(self.sought):
+            wanted = [(oid, row.query_id) for oid, each in rows.items() for row in each if row.query_id == self.sought]
+            candidates = tuple(dict.fromkeys(wanted))
+        else:
+            candidates = choose_among(rows, MAX_CANDIDATES)
+        progress("Reading statement texts", 0, len(candidates))
+        texts = read_texts(session, self.statements.schema, sorted(by_database), candidates, len(candidates))
+        self.failed = texts.failed
+        own = fingerprint(self.sought)
+        for statement in candidates:
+            text = None if statement in texts.own else texts.text(statement).text
+            if is_query_id(self.sought) or (text is not None and fingerprint(text) == own):
+                self.chosen = (statement,)
+                self.to_plan[statement[0]] = 1
+                break
+        for oid, found in by_database.items():
+            found.statements = self.with_texts(oid, found.statements, texts)
+
+    def settle(self, look: Look) -> None:
+        """Sees to it that the statement is among those of the look, counted or not, with the values given."""
+        collected = look.collected
+        if collected.server is None:
+            return
+        if is_query_id(self.sought):
+            self.query_id = self.chosen[0][1] if self.chosen else None
+            return
+        given = normalised(self.sought)
+        text, values = given.text, given.values
+        self.query_id = self.chosen[0][1] if self.chosen else f"f{fingerprint(self.sought)}"
+        self.to_plan[collected.server.database_oid] = 1
+        statements = collected.statements or Statements(
+            window=Window(since=None, until=collected.server.collected_at, source="nothing was counted")
+        )
+        rows = statements.rows if self.chosen else (*statements.rows, _row(self.query_id))
+        collected.statements = msgspec.structs.replace(
+            statements,
+            rows=rows,
+            texts=(StatementText(query_id=self.query_id, text=without_secrets(text), source_bytes=len(text.encode())),),
+            samples=(ParameterSample(query_id=self.query_id, values=values, source=ValueChoice.GIVEN.value),)
+            if values
+            else (),
+        )
+
+
+def take_statement(look: Look, workload: Workload, progress: Progress) -> None:
+    """Takes one look at one database, for the one statement of the workload."""
+    if not isinstance(workload, OneStatement):
+        raise TypeError("the workload is of more than one statement")
+    workload.statements.then = partial(workload.choose, progress=progress)
+    with look.kept():
+        read(look.session, workload.config, look.collected, progress, workload.statements)
+        workload.settle(look)
+        read_workload(look, workload, progress)
+
+
+def _row(query_id: str) -> StatementRow:
+    """The row of a statement that was never counted."""
+    return StatementRow(
+        query_id=query_id,
+        user_oid=0,
+        calls=0,
+        total_ms=0.0,
+        min_ms=0.0,
+        max_ms=0.0,
+        mean_ms=0.0,
+        stddev_ms=0.0,
+        rows=0,
+    )
