@@ -86,8 +86,8 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     execute_warm_up: each is run once before, so that the run measured finds its pages in memory; without, the first run
     is measured, cold or not. execute_runs: how often each is run then, the last run's plan being kept. trust_owners:
     roles whose functions may run with the collecting role's rights when a statement that reaches them is planned,
-    beside superusers and members of the collecting role. session: settings under which statements are planned and executed,
-    which the file has in its own table.
+    beside superusers and members of the collecting role. session: settings under which statements are
+    planned and executed, which the file has in its own table.
     """
 
     statements: Count = 100

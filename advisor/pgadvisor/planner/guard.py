@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,13 +68,17 @@ class Guard:
     """Opens transactions for texts that may be planned.
 
     silent: our own commands are kept out of pg_stat_statements, which takes a superuser. lock_share: one plan may take
-    no more than this share of what the lock table, which all sessions share, has free.
+    no more than this share of what the lock table, which all sessions share, has free. trust: names of owners whose
+    code may run with our rights.
     """
 
-    def __init__(self, session: Session, facts: Facts, *, silent: bool, lock_share: float) -> None:
+    def __init__(
+        self, session: Session, facts: Facts, *, silent: bool, lock_share: float, trust: Sequence[str] = ()
+    ) -> None:
         self._session = session
         self._silent = silent
         self._lock_share = lock_share
+        self._trust = trust
         self._partitioned = [
             (relation.name, sum(1 + len(facts.indexes_of(leaf.oid)) for leaf in facts.leaves(relation.oid)))
             for relation in facts.relations.values()
@@ -105,7 +110,7 @@ class Guard:
                 _check_locks(transaction, mentions)
                 self._check_free_locks(transaction, mentions)
                 if self._lookup is None:
-                    self._lookup = Lookup(transaction)
+                    self._lookup = Lookup(transaction, self._trust)
                 elsewhere = self._lookup.asks_elsewhere(mentions)
                 if elsewhere is not None:
                     raise NotDone(f"Planning it may ask another server about the foreign table behind {elsewhere}")
@@ -127,8 +132,14 @@ class Guard:
         lookup: Lookup, transaction: Transaction, mentions: Mentions, schemas: Collection[str]
     ) -> None:
         unsafe = lookup.unsafe_to_plan(transaction, mentions, schemas)
-        if unsafe is not None:
-            raise NotDone(f"Planning it would run {unsafe} with rights that its owner does not have")
+        if unsafe is None:
+            return
+        rights = ", with rights that its owner does not have" if unsafe.strange else ""
+        remedy = ""
+        if unsafe.owner is not None:
+            owner = json.dumps(unsafe.owner, ensure_ascii=False)
+            remedy = f"If its code may run with the rights of the collecting role: collect.trust_owners = [{owner}]."
+        raise NotDone(f"Planning it would run {unsafe.what}{rights}", remedy)
 
     def _checked(self, text: str, mentions: Mentions) -> tuple[str, bool]:
         """The one command in a text, and whether there are strings in it."""

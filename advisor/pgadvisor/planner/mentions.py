@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 # What PostgreSQL takes for a name without quotes: any character beyond ASCII may be part of it.
@@ -96,6 +96,38 @@ class Mentions:
         """What follows each quote up to the next: which of them open a name is not known."""
         following = (_QUOTED.match(self._text, quote.end()) for quote in re.finditer('"', self._text))
         return sorted({match[0].replace('""', '"') for match in following if match})
+
+
+class Together(Mentions):
+    """What several texts may mean: a statement, and the bodies of functions that it reaches."""
+
+    def __init__(self, parts: Sequence[Mentions]) -> None:
+        super().__init__("")
+        self._parts = parts
+
+    @property
+    def obscure(self) -> str | None:
+        """Why nothing is known of what one of the texts means; None where all is known."""
+        return next((part.obscure for part in self._parts if part.obscure), None)
+
+    def mention(self, name: str) -> bool:
+        """Whether a name may stand in one of the texts."""
+        return any(part.mention(name) for part in self._parts)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Everything that may be a name in one of them."""
+        return frozenset().union(*(part.names for part in self._parts))
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """What may be a function called in one of them."""
+        return frozenset().union(*(part.called for part in self._parts))
+
+    @cached_property
+    def operators(self) -> frozenset[str]:
+        """Everything that may be an operator in one of them."""
+        return frozenset().union(*(part.operators for part in self._parts))
 
 
 def _stored(words: list[str]) -> Iterator[str]:

@@ -82,7 +82,7 @@ class _Observer:
         self._into = into
         self._counted = self._counting()
         silent = bool(self._counted["may_silence"])
-        self._guard = Guard(session, facts, silent=silent, lock_share=config.lock_share)
+        self._guard = Guard(session, facts, silent=silent, lock_share=config.lock_share, trust=config.trust_owners)
         self._identities = Identities(session, facts, config.session)
         self._server = f"PostgreSQL {facts.server.version} (live)"
         self._explained_before = into.explained + into.executed

@@ -1,4 +1,5 @@
--- The first object by whose use a statement runs code of the kind asked for. It begins with everything that the names in a
+-- The first object by whose use a statement runs code of the kind asked for; where there is none, the bodies of the
+-- functions that it reaches, as far as they are texts whose names no dependency tells, with their settings. It begins with everything that the names in a
 -- text may mean and goes down from there: from tables to indexes, policies and column types, from views to what they show,
 -- from operators, casts, aggregates and types to their functions. Triggers and foreign keys play no part in planning.
 -- untrusted: code of owners that are not trusted; code in C is a superuser's, whoever owns it. Otherwise: volatile code as
@@ -126,6 +127,15 @@ found (kind, schema_oid, name, owner_oid) AS (
               l.lanname NOT IN ('internal', 'c') AND p.proowner <> ALL (%(trusted)s::pg_catalog.oid[])
           ELSE
               p.provolatile = 'v'
+              -- Another name for a function of the system, or what may do anything to the machine.
+              OR (
+                  l.lanname = 'internal'
+                  AND EXISTS (
+                      SELECT FROM pg_catalog.pg_proc AS v
+                      WHERE v.oid < 16384 AND v.provolatile = 'v' AND v.prosrc = p.prosrc
+                  )
+              )
+              OR (l.lanname NOT IN ('internal', 'c') AND NOT l.lanpltrusted)
               -- An aggregate never says so itself.
               OR EXISTS (
                   SELECT
@@ -164,10 +174,32 @@ found (kind, schema_oid, name, owner_oid) AS (
     JOIN volatile AS v ON v.oid = c.castfunc
     JOIN pg_catalog.pg_proc AS p ON p.oid = v.oid
     WHERE r.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass
+),
+bodies (schema_oid, name, body, language) AS (
+    SELECT p.pronamespace, p.proname,
+           pg_catalog.concat_ws(E'\n', p.prosrc, pg_catalog.array_to_string(p.proconfig, E'\n')),
+           l.lanname
+    FROM reached AS r
+    JOIN pg_catalog.pg_proc AS p ON p.oid = r.objid
+    JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+    WHERE r.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+      AND l.lanname NOT IN ('internal', 'c')
+      AND p.prosrc <> ''
 )
-SELECT f.kind, n.nspname::pg_catalog.text AS schema, f.name::pg_catalog.text AS name,
-       pg_catalog.pg_get_userbyid(f.owner_oid)::pg_catalog.text AS owner
-FROM found AS f
-JOIN pg_catalog.pg_namespace AS n ON n.oid = f.schema_oid
-ORDER BY 1, 2, 3, 4
-LIMIT 1
+SELECT answer.kind, n.nspname::pg_catalog.text AS schema, answer.name::pg_catalog.text AS name,
+       pg_catalog.pg_get_userbyid(answer.owner_oid)::pg_catalog.text AS owner, answer.body AS body,
+       answer.language::pg_catalog.text AS language
+FROM (
+    (
+        SELECT f.kind, f.schema_oid, f.name, f.owner_oid, NULL::pg_catalog.text, NULL::pg_catalog.name
+        FROM found AS f
+        ORDER BY 1, 3, 2
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT 'body', b.schema_oid, b.name, NULL, b.body, b.language
+    FROM bodies AS b
+    WHERE NOT EXISTS (SELECT FROM found)
+) AS answer (kind, schema_oid, name, owner_oid, body, language)
+JOIN pg_catalog.pg_namespace AS n ON n.oid = answer.schema_oid
+ORDER BY 1, 2, 3, 5
