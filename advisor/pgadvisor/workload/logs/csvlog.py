@@ -76,8 +76,7 @@ def _tell(columns: tuple[bytes | None, ...], database: bytes | None, events: Eve
     """Tells events of one record, and notes its moment."""
     moment, role, base, process, severity, message, detail, context, query_id = columns
     reading.until = moment or b""
-    if not reading.records:
-        reading.records = True
+    if not reading.since:
         reading.since = reading.until
     if database is not None and base and base != database:
         reading.elsewhere += 1

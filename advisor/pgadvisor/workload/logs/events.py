@@ -70,17 +70,35 @@ class Events:
         if kind == b"plan":
             self._plan(ms, rest, nested, role, query_id)
         elif kind == b"statement" or kind == b"execute":
-            # The duration of a statement that was announced is written without its text, so this is another.
-            if self._waiting:
-                self._waiting.pop(session, None)
-            call = self._call(rest, detail, kind == b"execute", role, query_id)
-            if call is None:
-                return
-            if name is not None and name.startswith(b"fetch from "):
+            listed, rest = _detailed(detail, rest)
+            self.durations -= 1
+            self.call(session, ms, name, rest, listed, role, query_id)
+
+    def call(
+        self,
+        session: bytes,
+        ms: float,
+        name: bytes | None,
+        text: bytes,
+        listed: bytes | None,
+        role: bytes | None,
+        query_id: bytes | None,
+    ) -> None:
+        """One call with its duration. name is that of what execute ran, None for the simple protocol."""
+        self.durations += 1
+        # The duration of a statement that was announced is written without its text, so this is another.
+        if self._waiting:
+            self._waiting.pop(session, None)
+        if not text or text.endswith(_OWN):
+            return
+        entry = self._entry(text, role, query_id)
+        if name is not None:
+            if name.startswith(b"fetch from "):
                 # More rows of the same call.
-                call[0].by_duration.total += ms
-            else:
-                self.tally.call(call[0], ms, call[1])
+                entry.by_duration.total += ms
+                return
+            self._note_values(listed, text)
+        self.tally.call(entry, ms, listed)
 
     def failed(self, session: bytes) -> None:
         """The session's statement ended in an error, so that it is not a call."""
@@ -98,31 +116,21 @@ class Events:
         name = found[1]
         if name is not None and name.startswith(b"fetch from "):
             return
-        call = self._call(message[found.end() :].strip(), detail, name is not None, role, query_id)
-        if call is None:
+        listed, text = _detailed(detail, message[found.end() :].strip())
+        if not text or text.endswith(_OWN):
             return
+        if name is not None:
+            self._note_values(listed, text)
         if len(self._waiting) >= _MAX_SESSIONS:
             del self._waiting[next(iter(self._waiting))]
-        self._waiting[session] = call
+        self._waiting[session] = (self._entry(text, role, query_id), listed)
 
-    def _call(
-        self, text: bytes, detail: bytes | None, bound: bool, role: bytes | None, query_id: bytes | None
-    ) -> tuple[Entry, bytes | None] | None:
-        """The statement that was called, and its list of values; None for what is no statement of the workload."""
-        if not text or text.endswith(_OWN):
-            return None
-        listed = None
-        if detail is not None:
-            listed = given_values(detail)
-            prepared = _PREPARED.match(detail)
-            if prepared is not None:
-                text = detail[prepared.end() :].strip().rstrip(b";")
-        if bound:
-            if listed is not None:
-                self.with_values += 1
-            elif _MARK.search(text, 0, 10_000):
-                self.without_values += 1
-        return self._entry(text, role, query_id), listed
+    def _note_values(self, listed: bytes | None, text: bytes) -> None:
+        """Counts whether the values of a call were logged, if it can have any."""
+        if listed is not None:
+            self.with_values += 1
+        elif b"$" in text and _MARK.search(text, 0, 10_000):
+            self.without_values += 1
 
     def _entry(self, text: bytes, role: bytes | None, query_id: bytes | None) -> Entry:
         entry = self.tally.entry(text)
@@ -143,3 +151,11 @@ class Events:
         self.plans += 1
         self.nested_plans += nested
         self.tally.plan(self._entry(plan.text, role, query_id), ms, plan, nested=nested)
+
+
+def _detailed(detail: bytes | None, text: bytes) -> tuple[bytes | None, bytes]:
+    """The list of values in a DETAIL, and the text that was run: for EXECUTE the one that was prepared."""
+    if detail is None:
+        return None, text
+    prepared = _PREPARED.match(detail)
+    return given_values(detail), detail[prepared.end() :].strip().rstrip(b";") if prepared else text

@@ -48,8 +48,7 @@ def read_jsonlog(batches: Iterator[list[bytes]], database: str | None, events: E
             if record is None or not record.error_severity:
                 reading.unread += bool(line.strip())
                 continue
-            if not reading.records:
-                reading.records = True
+            if not reading.since:
                 reading.since = record.timestamp.encode()
             reading.until = record.timestamp.encode()
             if database is not None and record.dbname and record.dbname != database:

@@ -45,22 +45,24 @@ _SEVERITY_ANYWHERE = re.compile(rb"(?:" + _SEVERITIES + rb"|[A-Z\x80-\xff]{3,60}
 _MOMENT = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? (?:[A-Za-z]{1,6}|[+\-]\d\d(?::?\d\d){0,2})"
 # What each escape may hold. Names hold anything but what follows them, so that no line is tried in many ways.
 _FIXED = {
-    "m": rb"(?P<moment>%b)" % _MOMENT,
-    "t": rb"(?P<moment>%b)" % _MOMENT,
-    "s": rb"(?:%b)?" % _MOMENT,
-    "n": rb"(?P<moment>\d{9,11}\.\d{3})",
-    "c": rb"(?P<session>[0-9a-f]{6,9}\.[0-9a-f]{1,8})?",
-    "p": rb"(?P<pid>\d{1,10})?",
-    "P": rb"\d{0,10}",
-    "l": rb"\d{0,20}",
-    "v": rb"(?:\d{1,10}/\d{1,20})?",
-    "x": rb"\d{0,20}",
-    "e": rb"[0-9A-Z]{5}",
-    "Q": rb"(?P<query_id>-?\d{1,20})?",
+    "m": ("moment", _MOMENT),
+    "t": ("moment", _MOMENT),
+    "s": ("", rb"(?:%b)?" % _MOMENT),
+    "n": ("moment", rb"\d{9,11}\.\d{3}"),
+    "c": ("session_id", rb"[0-9a-f]{6,9}\.[0-9a-f]{1,8}"),
+    "p": ("pid", rb"\d{1,10}"),
+    "P": ("", rb"\d{0,10}"),
+    "l": ("", rb"\d{0,20}"),
+    "v": ("", rb"(?:\d{1,10}/\d{1,20})?"),
+    "x": ("", rb"\d{0,20}"),
+    "e": ("", rb"[0-9A-Z]{5}"),
+    "Q": ("query_id", rb"(?:-?\d{1,20})?"),
 }
-_NAMES = {"u": b"user", "d": b"database", "a": b"", "h": b"", "r": b"", "L": b"", "i": b"", "b": b""}
+_NAMES = {"u": "user", "d": "database", "a": "", "h": "", "r": "", "L": "", "i": "", "b": ""}
 _ESCAPE = re.compile(r"%(-?\d*)([a-zA-Z%])")
-_GROUPS = (b"severity", b"session", b"database", b"user", b"query_id", b"moment")
+_GROUPS = ("session", "database", "user", "query_id", "moment")
+# What exports of CloudWatch put before each line.
+_CLOUDWATCH = rb"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d) )?"
 _MOST_PREFIX_BYTES = 500
 
 
@@ -68,56 +70,78 @@ _MOST_PREFIX_BYTES = 500
 def pattern(prefix: str) -> re.Pattern[bytes]:
     """What matches the beginning of a line with this prefix, up to its message.
 
-    Groups: severity, session (of %c, else %p), database, user, query_id, moment; None or b"" where it has none.
+    Groups: severity, session (of %p, else %c), database, user, query_id, moment; None or b"" where it has none.
     """
-    pieces = [rb"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d) )?"]  # what exports of CloudWatch put before each line
+    return re.compile(_spelled(prefix) + _SEVERITY)
+
+
+@lru_cache(maxsize=8)
+def scanner(prefix: str) -> re.Pattern[bytes]:
+    """What matches one record after the other, each with its line end, by the same groups and five more.
+
+    duration, execute (its name), text and values are those of a call with its duration; its values are those of the
+    next line, if that is of the same session. other is any other record as a whole.
+    """
+    lines = rb"[^\n]*+(?:\n\t[^\n]*+)*+"
+    call = rb"LOG:  duration: (?P<duration>\d{1,15}\.\d{1,6}) ms  (?:statement|execute (?P<execute>[^\n:]{1,140}+)): "
+    detail = rb"(?:\n%bDETAIL:  [Pp]arameters: (?P<values>%b))?" % (_spelled(prefix, again=True), lines)
+    known = rb"%b%b(?P<text>%b)%b" % (_spelled(prefix), call, lines, detail)
+    return re.compile(rb"(?:%b|(?P<other>%b))(?:\n|\Z)" % (known, lines))
+
+
+def _spelled(prefix: str, *, again: bool = False) -> bytes:
+    """The prefix as a pattern with groups; without, but of the session that a group has found, if again."""
+    parts = [("", _CLOUDWATCH)]
     position = 0
     optional = False
     for found in _ESCAPE.finditer(prefix):
-        pieces.append(re.escape(prefix[position : found.start()].encode()))
+        parts.append(("", re.escape(prefix[position : found.start()].encode())))
         position = found.end()
         if found[2] == "q":
-            if not optional:
-                pieces.append(b"(?:")
+            parts.append(("", b"" if optional else b"(?:"))
             optional = True
+        elif found[1]:
+            name, piece = _piece(found[2], " ")
+            parts += [("", rb" *+"), (name, piece), ("", rb" *+")]
         else:
-            piece = _piece(found[2], prefix[position : position + 1])
-            pieces.append(rb" *+%b *+" % piece if found[1] else piece)
-    pieces.append(re.escape(prefix[position:].encode()))
+            parts.append(_piece(found[2], prefix[position : position + 1]))
+    parts.append(("", re.escape(prefix[position:].encode())))
     if optional:
-        pieces.append(b")?")
-    spelled = _once(b"".join(pieces))
-    if b"(?P<session>" in spelled and b"(?P<pid>" in spelled:
-        spelled = spelled.replace(b"(?P<session>", b"(?:")
-    spelled = spelled.replace(b"(?P<pid>", b"(?P<session>")
-    missing = b"".join(b"(?P<%b>)" % name for name in _GROUPS[1:] if b"(?P<%b>" % name not in spelled)
-    return re.compile(spelled + missing + _SEVERITY)
+        parts.append(("", b")?"))
+    return _with_groups(parts, again=again)
 
 
-def _piece(letter: str, following: str) -> bytes:
-    if letter == "%":
-        return b"%"
+def _with_groups(parts: list[tuple[str, bytes]], *, again: bool) -> bytes:
+    """The parts as one pattern, the first of each name a group."""
+    names = [name for name, _ in parts]
+    session = "pid" if "pid" in names else "session_id"
+    pieces = []
+    for index, (name, piece) in enumerate(parts):
+        group = "session" if name == session else name
+        if not name:
+            pieces.append(piece)
+        elif group not in _GROUPS or names.index(name) < index:
+            pieces.append(b"(?:%b)" % piece)
+        elif again:
+            pieces.append(b"(?P=session)" if group == "session" else b"(?:%b)" % piece)
+        else:
+            pieces.append(b"(?P<%b>%b)" % (group.encode(), piece))
+    if not again:
+        found = {"session" if name == session else name for name in names}
+        pieces += [b"(?P<%b>)" % group.encode() for group in _GROUPS if group not in found]
+    return b"".join(pieces)
+
+
+def _piece(letter: str, following: str) -> tuple[str, bytes]:
+    """The name of what an escape stands for, if it is of interest, and what it may hold."""
     if letter in _FIXED:
         return _FIXED[letter]
     if letter not in _NAMES:
-        return b""
-    name = _NAMES[letter]
+        return "", b"%" if letter == "%" else b""
     # Names of applications and addresses may hold what separates them from the next, other names seldom do.
     if letter in "ahr" or following in ("", "%"):
-        within = rb"[^\n]{0,64}?"
-    else:
-        within = rb"[^\n%b]{0,128}+" % re.escape(following.encode())
-    return rb"(?P<%b>%b)" % (name, within) if name else within
-
-
-def _once(spelled: bytes) -> bytes:
-    """A pattern in which only the first of equal groups has a name."""
-    for name in (*_GROUPS, b"pid"):
-        mark = b"(?P<%b>" % name
-        first = spelled.find(mark) + 1
-        if first:
-            spelled = spelled[:first] + spelled[first:].replace(mark, b"(?:")
-    return spelled
+        return _NAMES[letter], rb"[^\n]{0,64}?"
+    return _NAMES[letter], rb"[^\n%b]{0,128}+" % re.escape(following.encode())
 
 
 def detect(lines: Sequence[bytes]) -> str | None:

@@ -18,7 +18,7 @@ from pgadvisor.workload.logs.kept import statements_of
 from pgadvisor.workload.logs.moments import moment
 from pgadvisor.workload.logs.prefix import detect
 from pgadvisor.workload.logs.record import Reading
-from pgadvisor.workload.logs.streams import Blocks, Unreadable, as_utf8, records, unpacked, unpacked_head
+from pgadvisor.workload.logs.streams import Blocks, Unreadable, as_utf8, chunks, records, unpacked, unpacked_head
 from pgadvisor.workload.logs.tally import Tally
 from pgadvisor.workload.sources.source import SourceError, SourceWorkload
 
@@ -70,7 +70,7 @@ class _Counted:
         self._progress = progress
         self._done = 0
         self._total = _size(stream)
-        self.head = stream.read(8) or b""
+        self.head = stream.read(_HEAD_BYTES) or b""
         self._ahead = self.head
 
     def read(self, size: int = -1, /) -> bytes:
@@ -123,9 +123,9 @@ def _read(kind: tuple[str, str], blocks: Iterator[bytes], database: str | None, 
     if name == "jsonlog":
         return jsonlog.read_jsonlog(records(blocks, jsonlog.BOUNDARY), database, events)
     if name == "syslog":
-        joined = syslog.Parts(prefix).records(records(blocks, syslog.BOUNDARY))
+        joined = map(b"\n".join, syslog.Parts(prefix).records(records(blocks, syslog.BOUNDARY)))
         return stderr.read_stderr(joined, syslog.PROCESS + prefix, asked, events)
-    return stderr.read_stderr(records(blocks, stderr.BOUNDARY), prefix, asked, events)
+    return stderr.read_stderr(chunks(blocks, stderr.BOUNDARY), prefix, asked, events)
 
 
 def _workload(name: str, database: str | None, events: Events, reading: Reading, damage: str) -> SourceWorkload:

@@ -16,7 +16,6 @@ class Reading:
 
     says_database: bool = True
     says_session: bool = True
-    records: bool = False
     unread: int = 0
     elsewhere: int = 0
     since: bytes = b""

@@ -115,7 +115,12 @@ class Blocks:
 
 
 def records(blocks: Iterator[bytes], boundary: re.Pattern[bytes]) -> Iterator[list[bytes]]:
-    """The records of each block, without the line ends between them; boundary matches a line end between two.
+    """The records of each block, without the line ends between them; as chunks otherwise."""
+    return map(boundary.split, chunks(blocks, boundary))
+
+
+def chunks(blocks: Iterator[bytes], boundary: re.Pattern[bytes]) -> Iterator[bytes]:
+    """The blocks, cut between records; boundary matches a line end between two.
 
     Of a record that is longer than MAX_RECORD_BYTES the beginning is kept.
     """
@@ -129,13 +134,13 @@ def records(blocks: Iterator[bytes], boundary: re.Pattern[bytes]) -> Iterator[li
             if found is None:
                 skipped = data[-_BOUNDARY_BYTES:]
                 continue
-            yield [tail]
+            yield tail
             data, skipped = data[found.end() :], None
         else:
             data = tail + block
         end = _last(data, boundary)
         if end >= 0:
-            yield boundary.split(data[:end])
+            yield data[:end]
             tail = data[end + 1 :]
         else:
             tail = data
@@ -144,7 +149,7 @@ def records(blocks: Iterator[bytes], boundary: re.Pattern[bytes]) -> Iterator[li
             tail = tail[:MAX_RECORD_BYTES]
     tail = tail.rstrip(b"\r\n")
     if tail:
-        yield boundary.split(tail)
+        yield tail
 
 
 def _last(data: bytes, boundary: re.Pattern[bytes]) -> int:

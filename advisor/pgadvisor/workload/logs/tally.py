@@ -19,16 +19,17 @@ _SLOWEST, _FASTEST, _BETWEEN, _PLANS = 4, 3, 3, 3
 # Texts that are known again without being looked at.
 _CACHED_BYTES = 16 << 20
 _LONG_BYTES = 2_000
-# Constants of texts in which nothing is a comment, an escape or a dollar quote; quoted names stay as they are.
-_CONSTANT = re.compile(rb"(\"[^\"]*+\")|'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d[\d.]*+")
+# Constants of texts in which nothing is a comment, an escape or a dollar quote.
+_CONSTANT = re.compile(rb"'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d[\d.]*+")
 # Where there is a BY, short numbers may be positions of columns, which are no constants.
-_LONG_CONSTANT = re.compile(rb"(\"[^\"]*+\")|'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d\d\d[\d.]*+")
-_BY = re.compile(rb"\bby\b", re.IGNORECASE)
-# Nor are the numbers that say how long a type is.
-_NOT_PLAIN = re.compile(
-    rb"--|/\*|\\|\$[^\d]|(?:char|varying|bit|numeric|dec|decimal|float|interval|second|time|stamp|tz)\s*+\(\s*+\d",
-    re.IGNORECASE,
+_LONG_CONSTANT = re.compile(rb"'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d\d\d[\d.]*+")
+_QUOTED = re.compile(rb"\"[^\"]*+\"")
+_DOLLAR_QUOTE = re.compile(rb"\$\D")
+# Numbers that say how long a type is are no constants either.
+_MODIFIER = re.compile(
+    rb"(?:char|varying|bit|numeric|dec|decimal|float|interval|second|time|stamp|tz)\s*+\(\s*+\d", re.IGNORECASE
 )
+_NUMBER_IN_PARENTHESES = re.compile(rb"\(\s*+\d")
 
 
 class Counts:
@@ -81,6 +82,15 @@ class Entry:
         """Bytes that are kept of it."""
         values = sum(len(listed) for _, listed in self.slowest + self.fastest + self.between)
         return 500 + len(self.text) + values + sum(len(body) for _, _, body, _ in self.plans)
+
+    def wants(self, ms: float, number: int) -> bool:
+        """Whether the values of a call would be kept."""
+        return (
+            number & (number - 1) == 0
+            or len(self.fastest) < _FASTEST
+            or ms > self.slowest[-1][0]
+            or ms < self.fastest[-1][0]
+        )
 
     def keep_values(self, ms: float, listed: bytes, number: int) -> int:
         """Keeps the values of a call if it is among the slowest or fastest, or one in between; bytes kept more.
@@ -141,7 +151,7 @@ class Tally:
         """One call with its duration, and its values as the log lists them."""
         counts = entry.by_duration
         counts.add(ms)
-        if listed is not None:
+        if listed is not None and entry.wants(ms, counts.calls):
             self._keep_values(entry, ms, listed, counts.calls)
 
     def plan(self, entry: Entry, ms: float, plan: LoggedPlan, *, nested: bool) -> None:
@@ -161,9 +171,9 @@ class Tally:
 
     def _by_constants(self, text: bytes) -> Entry:
         """The entry of a text that was not seen before, though one with other constants may have been."""
-        if len(text) > MAX_PLAN_BYTES or _NOT_PLAIN.search(text):
+        key = without_constants(text) if len(text) <= MAX_PLAN_BYTES else None
+        if key is None:
             return self._by_fingerprint(text)
-        key = b"\0" + (_LONG_CONSTANT if _BY.search(text) else _CONSTANT).sub(rb"\1?", text)
         if len(key) > _LONG_BYTES:
             key = hashlib.blake2b(key, digest_size=16).digest()
         found = self._new.get(key) or self._old.get(key) or self._by_fingerprint(text)
@@ -235,3 +245,19 @@ def all_calls(entry: Entry) -> Iterator[tuple[float, bytes]]:
     for ms, listed in (*entry.slowest, *entry.between, *entry.fastest):
         seen.setdefault(listed, ms)
     yield from sorted(((ms, listed) for listed, ms in seen.items()), key=lambda call: (-call[0], call[1]))
+
+
+def without_constants(text: bytes) -> bytes | None:
+    """What texts share that differ in simple constants alone; None where that cannot be told at a glance.
+
+    Texts with the same one have the same fingerprint, which takes ten times as long to find. No text is its own.
+    """
+    if b"--" in text or b"/*" in text or b"\\" in text or (b"$" in text and _DOLLAR_QUOTE.search(text)):
+        return None
+    if _NUMBER_IN_PARENTHESES.search(text) and _MODIFIER.search(text):
+        return None
+    quoted = b"".join(_QUOTED.findall(text)) if b'"' in text else b""
+    if b"'" in quoted:
+        return None
+    constant = _LONG_CONSTANT if b"by" in text.lower() else _CONSTANT
+    return b"%b\0%b" % (quoted, constant.sub(b"?", text))
