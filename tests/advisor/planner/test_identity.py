@@ -1,0 +1,185 @@
+"""Statements are planned as the role that runs them: with its policies, its search path and its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from pgadvisor.collect import collect
+from pgadvisor.config import CollectConfig, Execute
+from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.plans import ObservedPlan, PlanMethod
+from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.statements import StatementRole
+from pgadvisor.planner.observe import Observation, observe
+from pgadvisor.progress import silent
+from support.databases import Database, Role
+from support.planning import ROOMY, candidates_of, planning
+
+pytestmark = pytest.mark.server
+
+PLANS = CollectConfig(execute=Execute.OFF)
+TENANT = msgspec.structs.replace(PLANS, session={"app.tenant_id": "3"})
+SCHEMA = """
+    CREATE SCHEMA "app's";
+    CREATE TABLE orders (id int PRIMARY KEY, tenant_id int);
+    INSERT INTO orders SELECT i, i % 10 FROM generate_series(1, 1000) i;
+    CREATE TABLE "app's".orders (number int PRIMARY KEY, id int);
+    CREATE TABLE guarded (id int, tenant_id int);
+    CREATE POLICY own ON guarded USING (tenant_id = current_setting('app.tenant_id')::int);
+    ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+    GRANT USAGE ON SCHEMA "app's" TO PUBLIC;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public, "app's" TO PUBLIC;
+    ANALYZE;
+"""
+ON_GUARDED, ON_ORDERS = "SELECT count(*) FROM guarded WHERE id > $1", "SELECT count(*) FROM orders WHERE id = $1"
+
+
+def prepare(database: Database) -> Role:
+    """Tables, and a role with a path and a setting of its own that ran a statement on each."""
+    database.execute(SCHEMA)
+    runner = database.role('the "app\'s"')
+    role = sql.Identifier(runner.name)
+    for command in (
+        "ALTER ROLE {} SET search_path = nowhere",
+        'ALTER ROLE {} IN DATABASE {} SET search_path = "app\'s", public',
+        "ALTER ROLE {} SET enable_bitmapscan = off",
+        "ALTER ROLE {} SET statement_timeout = '7min'",
+    ):
+        database.execute(sql.SQL(command).format(role, sql.Identifier(database.name)))
+    database.execute("SELECT pg_stat_statements_reset()")
+    with runner.connect() as connection:
+        connection.execute("SET app.tenant_id = '3'")
+        connection.execute("SELECT count(*) FROM guarded WHERE id > %s", (1,))
+        connection.execute("SELECT count(*) FROM orders WHERE id = %s", (1,))
+    return runner
+
+
+def seen(snapshot: Snapshot, text: str) -> tuple[list[ObservedPlan], list[Gap]]:
+    """Plans of a statement, and gaps that name it."""
+    assert snapshot.statements is not None
+    (query_id,) = (each.query_id for each in snapshot.statements.texts if each.text == text)
+    plans = [plan for plan in snapshot.plans if plan.query_id == query_id and plan.method is PlanMethod.GENERIC]
+    return plans, [gap for gap in snapshot.coverage.gaps if query_id in gap.scope]
+
+
+def scanned(plan: ObservedPlan) -> dict[str, Any]:
+    """The scan below an aggregate."""
+    (scan,) = plan.plan["Plan"]["Plans"]
+    found: dict[str, Any] = scan
+    return found
+
+
+def test_a_superuser_plans_as_the_role_that_runs_a_statement(any_database: Database) -> None:
+    runner = prepare(any_database)
+    snapshot = collect(any_database.dsn, PLANS)
+    assert snapshot.statements is not None
+    assert (
+        StatementRole(
+            oid=any_database.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [runner.name])[0][0],
+            name=runner.name,
+            may_set=True,
+        )
+        in snapshot.statements.roles
+    )
+    plans, gaps = seen(snapshot, ON_GUARDED)
+    assert plans == []
+    assert ["[session]" in gap.remedy and "app.tenant_id" in gap.reason for gap in gaps] == [True]
+    ((plan,), gaps) = seen(snapshot, ON_ORDERS)
+    assert (plan.role, plan.role_missed, gaps) == (runner.name, "", [])
+    assert scanned(plan)["Schema"] == "app's"
+    settings = plan.plan["Settings"]
+    assert (settings["enable_bitmapscan"], settings["search_path"]) == ("off", '"app\'s", public')
+
+    ((plan,), gaps) = seen(collect(any_database.dsn, TENANT), ON_GUARDED)
+    assert (plan.role, gaps) == (runner.name, [])
+    assert "current_setting('app.tenant_id'" in scanned(plan)["Filter"]
+
+
+def test_a_role_that_may_not_become_it_says_so_where_policies_differ(any_database: Database) -> None:
+    runner = prepare(any_database)
+    reader = any_database.role("reader", member_of=["pg_monitor"], attributes="BYPASSRLS")
+    snapshot = collect(reader.dsn, TENANT)
+    (plan,), (gap,) = seen(snapshot, ON_GUARDED)
+    assert (plan.role, plan.role_missed) == ("", runner.name)
+    assert gap.fact is Fact.PLANS and gap.reason.startswith("Planned as another role")
+    assert "Filter" in scanned(plan) and "current_setting" not in scanned(plan)["Filter"]
+    # Its path and settings are taken over all the same, so that nothing is missed elsewhere.
+    (plan,), gaps = seen(snapshot, ON_ORDERS)
+    assert (plan.role, plan.role_missed, gaps) == ("", "", [])
+    assert scanned(plan)["Schema"] == "app's"
+    assert plan.plan["Settings"]["enable_bitmapscan"] == "off"
+
+    grant, _, grantee = gap.remedy.rstrip(".").rpartition(" TO ")
+    assert grant.startswith("GRANT ") and grantee == sql.Identifier(reader.name).as_string()
+    any_database.execute(gap.remedy.rstrip("."))
+    snapshot = collect(reader.dsn, TENANT)
+    (plan,), gaps = seen(snapshot, ON_GUARDED)
+    assert (plan.role, plan.role_missed, gaps) == (runner.name, "", [])
+    # Nor is what it planned as another role taken for the application's the next time.
+    texts = {text.text for text in (collect(reader.dsn, TENANT).statements or snapshot.statements).texts}  # type: ignore[union-attr]
+    assert not [text for text in texts if text is not None and "pgadvisor" in text]
+
+
+@pytest.mark.parametrize("attributes", ["SUPERUSER", "BYPASSRLS"])
+def test_no_role_with_more_rights_is_put_on(database: Database, attributes: str) -> None:
+    runner = prepare(database)
+    reader = database.role("reader", member_of=["pg_monitor", runner.name])
+    database.execute(sql.SQL("ALTER ROLE {} " + attributes).format(sql.Identifier(runner.name)))
+    (plan,), (gap,) = seen(collect(reader.dsn, TENANT), ON_GUARDED)
+    assert (plan.role, plan.role_missed, gap.remedy) == ("", runner.name, "")
+    assert "rights" in gap.reason
+
+
+def test_nor_one_with_rights_on_the_server_that_are_not_inherited(database: Database) -> None:
+    runner = prepare(database)
+    reader = database.role("reader", member_of=["pg_monitor"])
+    role = sql.Identifier(runner.name)
+    database.execute(sql.SQL("GRANT {} TO {} WITH INHERIT FALSE").format(role, sql.Identifier(reader.name)))
+    (plan,), _ = seen(collect(reader.dsn, TENANT), ON_GUARDED)
+    assert plan.role == runner.name
+    database.execute(sql.SQL("GRANT pg_write_server_files TO {}").format(role))
+    (plan,), _ = seen(collect(reader.dsn, TENANT), ON_GUARDED)
+    assert plan.role == ""
+
+
+def test_code_that_puts_the_role_off_again_is_not_run(any_database: Database) -> None:
+    """Planned as a role of no rights, a stranger's function could put that role off and be a superuser again."""
+    runner = prepare(any_database)
+    trap = """
+        CREATE FUNCTION trap(int) RETURNS int STABLE LANGUAGE plpgsql AS $$
+        BEGIN PERFORM set_config('role', 'none', false); PERFORM pg_try_advisory_lock_shared(4711); RETURN $1; END $$
+    """
+    any_database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    with runner.connect() as connection:
+        connection.execute("SET search_path = public")
+        connection.execute(trap.encode())
+    # The attack works where nobody looks.
+    with any_database.connect() as connection:
+        connection.execute("BEGIN READ ONLY")
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(runner.name)))
+        connection.execute("EXPLAIN SELECT FROM orders WHERE id = public.trap(1)")
+        assert connection.execute("SELECT current_user").fetchall() == [(connection.info.user,)]
+        assert locks_held(connection) == 1
+    oid = any_database.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [runner.name])[0][0]
+    role = StatementRole(oid=oid, name=runner.name, may_set=True)
+    texts = ("SELECT FROM public.orders WHERE id = public.trap(1)", "SELECT FROM public.orders WHERE id = $1")
+    with planning(any_database.dsn, texts) as (session, facts):
+        observation = Observation()
+        candidates = [msgspec.structs.replace(each, role=role) for each in candidates_of(texts, facts)]
+        observe(session, candidates, facts, ROOMY, silent, observation)
+        assert locks_held(session.connection) == 0
+    assert {plan.query_id for plan in observation.plans} == {"1"}
+    assert {plan.role for plan in observation.plans} == {runner.name}
+    (gap,) = (gap for gap in observation.gaps if gap.fact is Fact.PLANS)
+    assert "rights that its owner does not have" in gap.reason
+
+
+def locks_held(connection: psycopg.Connection[Any]) -> int:
+    query = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    ((held,),) = connection.execute(query).fetchall()
+    return int(held)
