@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,15 @@ from sqlglot import exp
 
 from pgadvisor.model.catalog import Column
 from pgadvisor.model.shape import Comparand
-from pgadvisor.workload.mending import is_cut
-from pgadvisor.workload.scopes import Origin, Scope
-from pgadvisor.workload.trees import Tree, bare, parameters, uncast, walk
+from pgadvisor.workload.mended_literals import is_cut
+from pgadvisor.workload.scopes import Scope, Subject
+from pgadvisor.workload.trees import Tree, bare, children, identifier, parameters, uncast, walk
+from pgadvisor.workload.volatility import VOLATILE
 from pgadvisor.workload.words import words
 
 if TYPE_CHECKING:
     from pgadvisor.workload.reader import Reader
 
-# Functions whose value changes from row to row: no index is searched for it.
-_VOLATILE = words("random random_normal clock_timestamp timeofday nextval gen_random_uuid uuidv4 uuidv7")
 # What looks like a column but is a function without parentheses.
 _NILADIC = words("current_user current_role session_user user current_catalog current_schema default")
 
@@ -46,16 +45,11 @@ _SAME = {
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A base column in a condition, and what hides it from an index."""
-
-    origin: Origin
-    hidden_by: str = ""
-
-
-@dataclass(frozen=True)
 class Other:
-    """What stands on the other side. occurrences are the uses of relations whose columns are in it."""
+    """What stands on the other side. occurrences are the uses of relations whose columns are in it.
+
+    wildcard: as a pattern it begins with one. collation is the one that COLLATE gives to the comparison.
+    """
 
     comparand: Comparand
     constant: str | None = None
@@ -63,9 +57,13 @@ class Other:
     occurrences: frozenset[int] = frozenset()
     volatile: bool = False
     cast_to: exp.DType | None = None
+    wildcard: bool = False
+    collation: str = ""
 
     def converts(self, column: Column) -> str:
-        """The cast that PostgreSQL itself puts around a column to compare it with this; "" where there is none."""
+        """The cast or collation that PostgreSQL itself gives to a column to compare it with this; "" for none."""
+        if self.collation and self.collation != column.collation:
+            return f"collation {self.collation}"
         if column.type_name in _INTEGERS and self.cast_to in _WIDER_NUMBERS:
             return f"cast to {_WIDER_NUMBERS[self.cast_to]}"
         if column.type_name == "bpchar" and self.cast_to is exp.DType.TEXT:
@@ -76,21 +74,31 @@ class Other:
 def subjects(reader: Reader, node: Tree, scope: Scope) -> list[Subject]:
     """The base columns on one side of a condition, subqueries left out."""
     node = bare(node)
-    found: dict[Subject, None] = {}
     if isinstance(node, exp.Column):
-        own = reader.column_of(node, scope)
-        return [] if own is None else [Subject(own)]
-    if isinstance(node, exp.Cast):
-        inner = bare(node.this)
-        if isinstance(inner, exp.Column):
-            return [_cast(subject, node) for subject in subjects(reader, inner, scope)]
+        return list(reader.output_of(node, scope).subjects)
+    if isinstance(node, exp.Cast | exp.Collate) and isinstance(bare(node.this), exp.Column):
+        return [_wrapped(subject, node) for subject in subjects(reader, node.this, scope)]
     hidden_by = _hiding(reader, node)
-    for each in walk(node):
+    found: dict[Subject, None] = {}
+    for each in _values(node):
         if isinstance(each, exp.Column):
-            origin = reader.column_of(each, scope)
-            if origin is not None:
-                found[Subject(origin, hidden_by)] = None
+            for subject in reader.output_of(each, scope).subjects:
+                found[Subject(subject.origin, hidden_by)] = None
     return list(found)
+
+
+def _values(node: Tree) -> Iterator[Tree]:
+    """The parts of an expression; of a CASE not what stands after WHEN, which decides but is not compared."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        if isinstance(each, exp.Query):
+            continue
+        parts = children(each)
+        if isinstance(each, exp.Case):
+            parts = [part.args["true"] if isinstance(part, exp.If) else part for part in parts]
+        stack.extend(reversed(parts))
 
 
 def others(reader: Reader, nodes: Sequence[Tree], scope: Scope) -> Other:
@@ -112,27 +120,33 @@ def others(reader: Reader, nodes: Sequence[Tree], scope: Scope) -> Other:
         occurrences=frozenset().union(*(other.occurrences for other in each)),
         volatile=any(other.volatile for other in each),
         cast_to=next((other.cast_to for other in each if other.cast_to is not None), None),
+        wildcard=any(other.wildcard for other in each),
+        collation=next((other.collation for other in each if other.collation), ""),
     )
 
 
 def _other(reader: Reader, node: Tree, scope: Scope) -> Other:
     node = bare(node)
+    collation = _collation(node) if isinstance(node, exp.Collate) else ""
+    node = bare(node.this) if isinstance(node, exp.Collate) else node
     cast_to = node.to.this if isinstance(node, exp.Cast) and isinstance(node.to, exp.DataType) else None
     inner = uncast(node)
     constant = _constant(inner)
     if constant is not None:
-        return Other(Comparand.CONSTANT, constant=constant or None, cast_to=cast_to)
+        wildcard = constant.startswith(("'%", "'_"))
+        return Other(
+            Comparand.CONSTANT, constant=constant or None, cast_to=cast_to, wildcard=wildcard, collation=collation
+        )
     positions = parameters(node)
     if isinstance(inner, exp.Parameter):
-        return Other(Comparand.PARAMETER, parameters=positions, cast_to=cast_to)
+        return Other(Comparand.PARAMETER, parameters=positions, cast_to=cast_to, collation=collation)
     occurrences: set[int] = set()
     volatile = False
     for each in walk(inner):
         if isinstance(each, exp.Column):
-            origins = reader.columns_of(each, scope)
-            occurrences |= {origin.occurrence for origin in origins if origin is not None}
+            occurrences |= reader.occurrences_of(each, scope)
         elif isinstance(each, exp.Func):
-            volatile = volatile or reader.function_name(each) in _VOLATILE
+            volatile = volatile or reader.function_name(each) in VOLATILE
     is_column = isinstance(inner, exp.Column) and inner.name.lower() not in _NILADIC
     return Other(
         Comparand.COLUMN if is_column else Comparand.EXPRESSION,
@@ -140,7 +154,16 @@ def _other(reader: Reader, node: Tree, scope: Scope) -> Other:
         occurrences=frozenset(occurrences),
         volatile=volatile,
         cast_to=cast_to,
+        wildcard=_begins_with_wildcard(inner),
+        collation=collation,
     )
+
+
+def _begins_with_wildcard(node: Tree) -> bool:
+    """Whether a pattern put together of parts begins with a wildcard: `'%' || $1`, `concat('%', $1, '%')`."""
+    while isinstance(node, exp.DPipe | exp.Concat):
+        node = uncast(node.expressions[0] if isinstance(node, exp.Concat) else node.this)
+    return isinstance(node, exp.Literal) and node.is_string and node.name.startswith(("%", "_"))
 
 
 def _constant(node: Tree) -> str | None:
@@ -158,12 +181,21 @@ def _constant(node: Tree) -> str | None:
     return None
 
 
-def _cast(subject: Subject, node: exp.Cast) -> Subject:
-    to = node.to
-    same = _SAME.get(subject.origin.column.type_name, ())
-    if to.this in same and not to.expressions:
-        return subject
-    return Subject(subject.origin, subject.hidden_by or f"cast to {_type_name(to)}")
+def _wrapped(subject: Subject, node: exp.Cast | exp.Collate) -> Subject:
+    """A column below a cast or a COLLATE."""
+    column = subject.origin.column
+    if isinstance(node, exp.Collate):
+        collation = _collation(node)
+        hiding = "" if collation == column.collation else f"collation {collation}"
+    else:
+        same = node.to.this in _SAME.get(column.type_name, ()) and not node.to.expressions
+        hiding = "" if same else f"cast to {_type_name(node.to)}"
+    return Subject(subject.origin, subject.hidden_by or hiding)
+
+
+def _collation(node: exp.Collate) -> str:
+    named = node.expression
+    return identifier(named.this if isinstance(named, exp.Column) else named)
 
 
 def _type_name(node: Tree) -> str:
@@ -172,6 +204,8 @@ def _type_name(node: Tree) -> str:
 
 def _hiding(reader: Reader, node: Tree) -> str:
     """What stands around the columns of an expression."""
+    while isinstance(node, exp.Collate):
+        node = bare(node.this)
     if isinstance(node, exp.Cast):
         return f"cast to {_type_name(node.to)}"
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):

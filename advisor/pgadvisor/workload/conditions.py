@@ -1,23 +1,35 @@
-"""Conditions of WHERE and ON, taken apart into predicates on columns and joins between them."""
+"""Conditions of WHERE, ON and HAVING, taken apart into predicates on columns and joins between them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from pgadvisor.model.shape import Comparand, Join, Predicate
-from pgadvisor.workload.comparands import Other, Subject, others, subjects
-from pgadvisor.workload.gathered import reference
-from pgadvisor.workload.operators import BINARY, FLIPPED, NEGATED, SYNONYMS, can_use_btree
-from pgadvisor.workload.scopes import Origin, Scope
-from pgadvisor.workload.trees import Tree, bare, children, uncast
+from pgadvisor.workload.comparands import Other, others, subjects
+from pgadvisor.workload.operators import (
+    BINARY,
+    FLIPPED,
+    LEAKPROOF,
+    LEAKPROOF_TYPES,
+    NEGATED,
+    SYNONYMS,
+    can_use_btree,
+    is_pattern,
+)
+from pgadvisor.workload.outputs import is_aggregate
+from pgadvisor.workload.scopes import Origin, Scope, Subject, reference
+from pgadvisor.workload.trees import Tree, bare, children, parameters, uncast, walk
 
 if TYPE_CHECKING:
     from pgadvisor.workload.reader import Reader
 
 _NOTHING = Other(Comparand.NOTHING)
+# Columns of set operations stand for one column of each arm: of an equality of two, so many pairs are told.
+_MAX_PAIRS = 100
 
 
 class Conditions:
@@ -28,23 +40,39 @@ class Conditions:
         self._scope = scope
         self._not_limited = not_limited
 
-    def read(self, node: Tree) -> None:
+    def read(self, node: Tree, *, in_or: bool = False) -> None:
         """Walks down AND, OR and NOT without recursion: they come by the thousand."""
-        stack: list[tuple[Tree, bool, bool]] = [(node, False, False)]
+        stack: list[tuple[Tree, bool, bool]] = [(node, False, in_or)]
         while stack:
             each, negated, in_or = stack.pop()
             each = bare(each)
             if isinstance(each, exp.Connector):
                 in_or = in_or or negated or not isinstance(each, exp.And)
-                stack += [(each.expression, False, in_or), (each.this, False, in_or)]
+                stack += [(each.expression, negated, in_or), (each.this, negated, in_or)]
             elif isinstance(each, exp.Not):
                 stack.append((each.this, not negated, in_or))
             else:
                 self._leaf(each, negated, in_or)
 
+    def read_having(self, node: Tree, group: Tree | None) -> None:
+        """HAVING: a condition without aggregates on what is grouped by is as good as one of WHERE; others limit no row.
+
+        (subquery_planner in planner.c.)
+        """
+        sets = (exp.Cube, exp.Rollup, exp.GroupingSets)
+        moved = group is not None and not any(isinstance(part, sets) for part in walk(group))
+        stack = [node]
+        while stack:
+            each = bare(stack.pop())
+            if isinstance(each, exp.And):
+                stack += [each.expression, each.this]
+                continue
+            fixed = any(isinstance(part, exp.Query) or is_aggregate(self._reader, part) for part in walk(each))
+            self.read(each, in_or=fixed or not moved)
+
     def equate(self, left: Origin, right: Origin) -> None:
         """An equality between columns of two relations."""
-        if left.joined and right.joined:
+        if left.joined and right.joined and left.column.number > 0 and right.column.number > 0:
             self._reader.gathered.joins[Join(left=reference(left), right=reference(right))] = None
             return
         for one, other in ((left, right), (right, left)):
@@ -52,6 +80,7 @@ class Conditions:
                 self._emit(Subject(one), "=", Other(Comparand.COLUMN, occurrences=frozenset({other.occurrence})), False)
 
     def _leaf(self, node: Tree, negated: bool, in_or: bool) -> None:
+        self._cases(node)
         if isinstance(node, exp.Escape):
             node = bare(node.this)
         if node.args.get("negate"):
@@ -63,31 +92,47 @@ class Conditions:
         elif isinstance(node, exp.Is):
             self._is(node, negated, in_or)
         elif isinstance(node, exp.Between):
+            operator = "between symmetric" if node.args.get("symmetric") else "between"
             bounds = others(self._reader, [node.args["low"], node.args["high"]], self._scope)
-            self._compare_with(node.this, "between", bounds, negated, in_or)
+            self._compare_with(node.this, operator, bounds, negated, in_or)
         elif isinstance(node, exp.MatchAgainst):
             self._comparison(node.expressions[0], "@@", node.this, negated, in_or)
         elif isinstance(node, exp.Operator):
             spelled = str(node.args["operator"]).rsplit(".", 1)[-1].strip()
             self._comparison(node.this, SYNONYMS.get(spelled, spelled), node.expression, negated, in_or)
-        elif type(node) in BINARY:
+        elif type(node) in BINARY and not self._reader.function_name(node):
             self._comparison(node.this, BINARY[type(node)], node.expression, negated, in_or)
         else:
             # A bare boolean, or a function that decides.
+            other = Other(Comparand.NOTHING, parameters=parameters(node))
             for subject in subjects(self._reader, node, self._scope):
-                self._emit(subject, "is false" if negated else "is true", _NOTHING, in_or)
+                self._emit(subject, "is false" if negated else "is true", other, in_or)
+
+    def _cases(self, node: Tree) -> None:
+        """The conditions after WHEN in an expression: each is one choice of several."""
+        for each in walk(node):
+            if not isinstance(each, exp.Case):
+                continue
+            for branch in each.args["ifs"]:
+                if each.this is None:
+                    self.read(branch.this, in_or=True)
+                else:
+                    self._comparison(each.this, "=", branch.this, False, True)
 
     def _is(self, node: exp.Is, negated: bool, in_or: bool) -> None:
         what = node.expression
         name = what.sql().lower() if isinstance(what, exp.Null | exp.Boolean) else ""
+        if isinstance(what, exp.JSON):
+            name = "json"
         if not name:
             self._fallback(node, in_or)
             return
         operator = f"is not {name}" if negated else f"is {name}"
-        for subject in subjects(self._reader, node.this, self._scope):
-            # A relation filled up with NULLs is not read through an index for them.
-            padded = operator == "is null" and self._scope.is_nullable(subject.origin)
-            self._emit(subject, operator, _NOTHING, in_or or padded)
+        for column in _row(node.this) if name == "null" else [node.this]:
+            for subject in subjects(self._reader, column, self._scope):
+                # A relation filled up with NULLs is not read through an index for them.
+                padded = operator == "is null" and self._scope.is_nullable(subject.origin)
+                self._emit(subject, operator, _NOTHING, in_or or padded)
 
     def _in(self, node: exp.In, negated: bool, in_or: bool) -> None:
         query = node.args.get("query")
@@ -98,19 +143,28 @@ class Conditions:
         columns = _row(node.this)
         if len(columns) == 1:
             self._compare_with(columns[0], "in", others(self._reader, values, self._scope), negated, in_or)
+            for value in values:
+                self._mirrored(value, "=", node.this, in_or or negated or len(values) > 1)
             return
         rows = [_row(value) for value in values]
         for position, column in enumerate(columns):
             items = [row[position] for row in rows if len(row) == len(columns)]
             self._compare_with(column, "in", others(self._reader, items, self._scope), negated, in_or)
 
+    def _mirrored(self, value: Tree, operator: str, compared: Tree, in_or: bool) -> None:
+        """`$1 IN (a, b)`: the columns stand among the values."""
+        if isinstance(bare(value), exp.Column | exp.Func | exp.Binary | exp.Cast):
+            other = others(self._reader, [compared], self._scope)
+            for subject in subjects(self._reader, value, self._scope):
+                self._emit(subject, operator, other, in_or)
+
     def _in_query(self, left: Tree, query: Tree, negated: bool, in_or: bool) -> None:
         """`x IN (SELECT y ...)`: a join with the subquery unless it is negated or one choice of several."""
         shown = self._reader.outputs.get(id(query))
-        origins = [] if shown is None else list(shown.columns.values())
+        outputs = [] if shown is None else list(shown.columns.values())
         columns = _row(left)
         for position, column in enumerate(columns):
-            origin = origins[position] if len(origins) == len(columns) else None
+            origin = outputs[position].origin if len(outputs) == len(columns) else None
             for subject in subjects(self._reader, column, self._scope):
                 if origin is not None and not subject.hidden_by and not negated and not in_or and origin.joined:
                     self.equate(subject.origin, origin)
@@ -130,28 +184,35 @@ class Conditions:
         if self._equijoin(left, operator, right, negated, in_or):
             return
         self._compare_with(left, operator, others(self._reader, [right], self._scope), negated, in_or)
-        flipped = FLIPPED.get(operator, "")
-        if flipped:
-            self._compare_with(right, flipped, others(self._reader, [left], self._scope), negated, in_or)
+        other = others(self._reader, [left], self._scope)
+        if operator in FLIPPED:
+            self._compare_with(right, FLIPPED[operator], other, negated, in_or)
+            return
+        for subject in subjects(self._reader, right, self._scope):
+            # A column as a pattern, a key that is asked for, and the like: no index is searched for it.
+            hidden = Subject(subject.origin, subject.hidden_by or "expression")
+            self._emit(hidden, NEGATED.get(operator, operator) if negated else operator, other, in_or)
 
     def _equijoin(self, left: Tree, operator: str, right: Tree, negated: bool, in_or: bool) -> bool:
         if operator != "=" or negated or in_or:
             return False
         sides = [subjects(self._reader, side, self._scope) for side in (left, right)]
-        if any(len(side) != 1 or side[0].hidden_by for side in sides):
+        if not all(sides) or any(subject.hidden_by for side in sides for subject in side):
             return False
-        (one,), (other,) = sides
-        if one.origin.occurrence == other.origin.occurrence:
+        pairs = list(product(*sides)) if len(sides[0]) * len(sides[1]) <= _MAX_PAIRS else []
+        if not pairs or any(one.origin.occurrence == other.origin.occurrence for one, other in pairs):
             return False
-        self.equate(one.origin, other.origin)
+        for one, other in pairs:
+            self.equate(one.origin, other.origin)
         return True
 
     def _rows(self, columns: Sequence[Tree], operator: str, values: Sequence[Tree], negated: bool, in_or: bool) -> None:
         """`(a, b) = (1, 2)` is two equalities; `(a, b) > (1, 2)` limits `a` alone, and to `>=`."""
-        if len(columns) != len(values):
-            padded = [*values, *[None] * (len(columns) - len(values))]
-            for column, _ in zip(columns, padded, strict=False):
-                self._compare_with(column, operator, Other(Comparand.EXPRESSION), negated, in_or)
+        if len(columns) != len(values) or operator == "overlaps":
+            for one, other in ((columns, values), (values, columns)) if operator == "overlaps" else ((columns, ()),):
+                opposite = others(self._reader, other, self._scope) if other else Other(Comparand.EXPRESSION)
+                for column in one:
+                    self._compare_with(column, operator, opposite, negated, in_or)
             return
         for position, (column, value) in enumerate(zip(columns, values, strict=True)):
             if operator == "=":
@@ -174,26 +235,28 @@ class Conditions:
         self._compare_with(left, spelled, others(self._reader, items, self._scope), negated, in_or)
         for subject in subjects(self._reader, array, self._scope):
             other = others(self._reader, [left], self._scope)
-            self._emit(Subject(subject.origin, subject.hidden_by or "expression"), operator, other, in_or)
+            found = operator if quantifier == "any" else f"{operator} all"
+            self._emit(Subject(subject.origin, subject.hidden_by or "expression"), found, other, in_or)
 
     def _compare_with(self, node: Tree, operator: str, other: Other, negated: bool, in_or: bool) -> None:
-        if negated:
-            # What SQL spells as one operator is one here; PostgreSQL's `NOT a = 1` is left as what it is.
-            in_or = in_or or operator not in NEGATED
-            operator = NEGATED.get(operator, operator)
+        if negated and operator in NEGATED:
+            # What SQL spells as one operator is one here; `NOT a = 1` is left as what it is.
+            operator, negated = NEGATED[operator], False
         for subject in subjects(self._reader, node, self._scope):
-            self._emit(subject, operator, other, in_or)
+            self._emit(subject, operator, other, in_or or negated, negated=negated)
 
     def _fallback(self, node: Tree, in_or: bool) -> None:
         for child in children(node):
             for subject in subjects(self._reader, child, self._scope):
                 self._emit(Subject(subject.origin, subject.hidden_by or "expression"), "is true", _NOTHING, in_or)
 
-    def _emit(self, subject: Subject, operator: str, other: Other, in_or: bool) -> None:
+    def _emit(self, subject: Subject, operator: str, other: Other, in_or: bool, *, negated: bool = False) -> None:
         origin = subject.origin
-        if not origin.filtered:
+        if not origin.filtered or (origin.guarded and not _passes_barrier(subject, operator)):
             return
         hidden_by = subject.hidden_by or other.converts(origin.column)
+        if not hidden_by and other.wildcard and is_pattern(operator):
+            hidden_by = "leading wildcard"
         alone = not other.volatile and origin.occurrence not in other.occurrences
         predicate = Predicate(
             relation_oid=origin.relation_oid,
@@ -206,8 +269,17 @@ class Conditions:
             hidden_by=hidden_by,
             in_or=in_or or origin.occurrence in self._not_limited,
             parameters=other.parameters,
+            negated=negated,
         )
         self._reader.gathered.predicates[predicate] = None
+
+
+def _passes_barrier(subject: Subject, operator: str) -> bool:
+    """Whether a security barrier lets a condition through before its own conditions are checked.
+
+    https://www.postgresql.org/docs/current/rules-privileges.html
+    """
+    return not subject.hidden_by and operator in LEAKPROOF and subject.origin.column.type_name in LEAKPROOF_TYPES
 
 
 def _row(node: Tree) -> list[Tree]:

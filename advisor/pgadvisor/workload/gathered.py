@@ -14,7 +14,6 @@ from pgadvisor.model.shape import (
     StatementKind,
     StatementShape,
 )
-from pgadvisor.workload.scopes import Origin
 
 
 @dataclass
@@ -34,11 +33,17 @@ class Gathered:
     conflict: dict[ColumnRef, None] = field(default_factory=dict)
     unresolved: dict[str, None] = field(default_factory=dict)
 
-    def reads(self, origins: Iterable[Origin | None]) -> None:
+    limit: int | None = None
+    offset: int | None = None
+    is_distinct: bool = False
+    distinct: tuple[ColumnRef, ...] = ()
+    locking: str = ""
+    functions: dict[str, None] = field(default_factory=dict)
+    views: dict[str, None] = field(default_factory=dict)
+
+    def reads(self, refs: Iterable[ColumnRef]) -> None:
         """Notes columns as read."""
-        for origin in origins:
-            if origin is not None:
-                self.read[reference(origin)] = None
+        self.read.update(dict.fromkeys(refs))
 
     def shape(self, query_id: str, kind: StatementKind) -> StatementShape:
         """The finished shape."""
@@ -57,12 +62,14 @@ class Gathered:
             columns_written=_sorted(self.written),
             conflict_columns=tuple(self.conflict),
             unresolved=tuple(self.unresolved),
+            limit=self.limit,
+            offset=self.offset,
+            is_distinct=self.is_distinct,
+            distinct=self.distinct,
+            locking=self.locking,
+            functions=tuple(self.functions),
+            views=tuple(self.views),
         )
-
-
-def reference(origin: Origin) -> ColumnRef:
-    """The column an origin stands for."""
-    return ColumnRef(relation_oid=origin.relation_oid, column=origin.column.name)
 
 
 def _sorted(columns: Iterable[ColumnRef]) -> tuple[ColumnRef, ...]:

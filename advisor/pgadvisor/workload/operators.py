@@ -32,6 +32,9 @@ BINARY: dict[type[exp.Expr], str] = {
     exp.ExtendsLeft: "&<",
     exp.ExtendsRight: "&>",
     exp.Overlaps: "overlaps",
+    exp.StartsWith: "^@",
+    exp.BitwiseLeftShift: "<<",
+    exp.BitwiseRightShift: ">>",
 }
 
 # Operators that have a word, or another spelling, for a name.
@@ -52,12 +55,15 @@ FLIPPED = {
     "&&": "&&",
     "@@": "@@",
     "-|-": "-|-",
+    "<<": ">>",
+    ">>": "<<",
 }
 
 NEGATED = {
     "in": "not in",
     "not in": "in",
     "between": "not between",
+    "between symmetric": "not between symmetric",
     "like": "not like",
     "ilike": "not ilike",
     "~": "!~",
@@ -67,16 +73,38 @@ NEGATED = {
     "is not distinct from": "is distinct from",
 }
 
-_BTREE = frozenset({"=", "<", "<=", ">", ">=", "between", "in", "is null", "is true", "is false"})
+_BTREE = frozenset({"=", "<", "<=", ">", ">=", "between", "between symmetric", "in", "is null", "is true", "is false"})
 
 # Types without a default B-tree operator class. (pg_opclass.)
 _NO_BTREE_TYPES = words("json xml point line lseg box path polygon circle xid cid aclitem")
 
 
+# Operators with a pattern on their right.
+PATTERNS = words("like ilike not_like not_ilike similar_to not_similar_to")
+
+# Types whose comparisons are leakproof, so that a security barrier lets them through. (pg_proc.proleakproof.)
+LEAKPROOF_TYPES = words(
+    "bool bytea char int2 int4 int8 float4 float8 text varchar bpchar name oid date time timetz timestamp timestamptz "
+    "uuid"
+)
+LEAKPROOF = frozenset(
+    {"=", "<>", "<", "<=", ">", ">=", "between", "in", "not in", "is null", "is not null", "is true", "is false"}
+)
+
+
+def is_pattern(operator: str) -> bool:
+    """Whether what stands on the right of an operator is a pattern."""
+    return operator.removesuffix(" any").removesuffix(" all").replace(" ", "_") in PATTERNS
+
+
 def can_use_btree(operator: str, column: Column, constant: str | None) -> bool:
-    """Whether a B-tree on a column serves an operator: equality, range, IN, IS NULL, LIKE with a fixed beginning."""
-    if column.type_name in _NO_BTREE_TYPES:
+    """Whether a B-tree on a column serves an operator: equality, range, IN, IS NULL, LIKE with a fixed beginning.
+
+    Of ^@, which knows no wildcards, a beginning with one is not believed either: few patterns begin so.
+    """
+    # Columns of the system have no numbers above zero, and no index.
+    if column.type_name in _NO_BTREE_TYPES or column.number < 0:
         return False
-    if operator == "like":
+    if operator in ("like", "^@"):
         return constant is not None and not constant.startswith(("'%", "'_", "'\\", "''"))
     return operator in _BTREE

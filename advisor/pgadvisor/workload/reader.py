@@ -4,38 +4,68 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from pgadvisor.model.catalog import RelationKind
-from pgadvisor.model.shape import ShapeRelation
+from pgadvisor.model.catalog import Relation
+from pgadvisor.model.shape import ColumnRef
 from pgadvisor.workload.conditions import Conditions
+from pgadvisor.workload.from_items import add_from, add_joins, column_aliases
 from pgadvisor.workload.gathered import Gathered
-from pgadvisor.workload.ordering import read_group, read_order
-from pgadvisor.workload.outputs import all_columns, barred, barred_by, changed, projected
+from pgadvisor.workload.ordering import read_distinct, read_group, read_locks, read_order
+from pgadvisor.workload.outputs import barred, barred_by, combined, is_union_all, padded, projected
 from pgadvisor.workload.schema import SchemaView
-from pgadvisor.workload.scopes import Origin, Scope, Source
-from pgadvisor.workload.trees import Tree, children, function_name, identifier, parts_of
+from pgadvisor.workload.scopes import COMPUTED, Origin, Output, Scope, Source
+from pgadvisor.workload.trees import Tree, children, function_name, identifier, parts_of, walk
+from pgadvisor.workload.volatility import VOLATILE
+from pgadvisor.workload.words import words
 from pgadvisor.workload.writes import WRITES
+
+# So many views are looked into for one statement: views on views multiply.
+MAX_VIEWS = 200
+
+# Written like functions, but part of the language.
+_SYNTAX = words("all any array cast coalesce exists greatest grouping in least nullif row some")
+
+
+@dataclass
+class _Shared:
+    """What the readers of a statement and of the views in it have in common."""
+
+    gathered: Gathered = field(default_factory=Gathered)
+    occurrences: Iterator[int] = field(default_factory=itertools.count)
+    views_left: int = MAX_VIEWS
 
 
 class Reader:
-    """One statement's tree, read once into `gathered`. text is what the tree was parsed from."""
+    """One statement's tree, read once into `gathered`. text is what the tree was parsed from.
 
-    def __init__(self, schema: SchemaView, text: str, tree: Tree) -> None:
+    A view in it is read by a reader of its own, below this one; through are the views on the way to it, view_oids
+    these by oid. target is the FROM item of a view that is written to.
+    """
+
+    def __init__(self, schema: SchemaView, text: str, tree: Tree, shared: _Shared | None = None) -> None:
         self.schema = schema
-        self.gathered = Gathered()
+        self.through: tuple[str, ...] = ()
+        self.view_oids: frozenset[int] = frozenset()
+        self.target: Tree | None = None
         # What each subquery in an expression shows, by the identity of its node.
         self.outputs: dict[int, Source] = {}
+        self._shared = _Shared() if shared is None else shared
         self._text = text
         self._tree = tree
-        self._occurrences = itertools.count()
         self._references: Counter[str] | None = None
+
+    @property
+    def gathered(self) -> Gathered:
+        """What was gathered so far."""
+        return self._shared.gathered
 
     def read(self) -> Gathered:
         """Reads the whole statement."""
-        self.query(self._tree, None)
+        self.gathered.reads(self.query(self._tree, None).needs())
         return self.gathered
 
     def query(self, node: Tree, outer: Scope | None) -> Source:
@@ -53,36 +83,63 @@ class Reader:
             return barred(shown) if limited else shown
         for kind, write in WRITES.items():
             if isinstance(node, kind):
-                return write(self, node, scope)
+                shown = write(self, node, scope)
+                self.gathered.reads(shown.needs())
+                return shown
         self.expression(node, scope)
         columns = node.expressions[0].expressions if isinstance(node, exp.Values) and node.expressions else []
-        return Source("", {f"column{n + 1}": None for n in range(len(columns))}, is_open=not columns)
+        return Source("", {f"column{n + 1}": COMPUTED for n in range(len(columns))}, is_open=not columns)
+
+    # Expressions
 
     def expression(self, node: Tree | None, scope: Scope) -> None:
         """Notes the columns that an expression reads, and reads the subqueries in it."""
+        self.gathered.reads(self.needs_of(node, scope))
+
+    def needs_of(self, node: Tree | None, scope: Scope) -> dict[ColumnRef, None]:
+        """The base columns read where an expression is evaluated. The subqueries and functions in it are noted."""
+        needs: dict[ColumnRef, None] = {}
         stack = [] if node is None else [node]
         while stack:
             each = stack.pop()
             if isinstance(each, exp.Column):
-                self.gathered.reads(self.columns_of(each, scope))
+                needs.update(dict.fromkeys(self.output_of(each, scope).needs))
             elif isinstance(each, exp.Query):
-                if id(each) not in self.outputs:
-                    self.outputs[id(each)] = self.query(each, scope)
+                needs.update(dict.fromkeys(self.subquery(each, scope).needs()))
+            elif isinstance(each, exp.Exists) and isinstance(each.this, exp.Query):
+                # Whether there is a row: the select list is not even looked at.
+                self.subquery(each.this, scope)
             else:
+                if isinstance(each, exp.Func):
+                    self._note_function(each)
                 stack.extend(reversed(children(each)))
+        return needs
+
+    def subquery(self, node: Tree, scope: Scope) -> Source:
+        """What a subquery in an expression shows; it is read once."""
+        if id(node) not in self.outputs:
+            self.outputs[id(node)] = self.query(node, scope)
+        return self.outputs[id(node)]
+
+    def output_of(self, node: exp.Column, scope: Scope) -> Output:
+        """What a column, `t.*` or the name of a whole row stands for."""
+        alias, name = parts_of(node)
+        is_star = isinstance(node.this, exp.Star)
+        found = None if is_star else scope.output(name, alias)
+        if found is not None:
+            return found
+        row = scope.source(alias or name) if is_star or not alias else None
+        return COMPUTED if row is None else Output(needs=tuple(row.needs()))
 
     def column_of(self, node: exp.Column, scope: Scope) -> Origin | None:
         """The base column that a reference stands for, None where it is none or not one alone."""
-        alias, name = parts_of(node)
-        return None if isinstance(node.this, exp.Star) else scope.column(name, alias)
+        return self.output_of(node, scope).origin
 
-    def columns_of(self, node: exp.Column, scope: Scope) -> list[Origin | None]:
-        """The base columns behind a column, `t.*`, or the name of a whole row."""
-        alias, name = parts_of(node)
-        origin = self.column_of(node, scope)
-        row = scope.source(alias or name) if origin is None else None
-        whole = isinstance(node.this, exp.Star) or not alias
-        return list(row.columns.values()) if row is not None and whole else [origin]
+    def occurrences_of(self, node: exp.Column, scope: Scope) -> set[int]:
+        """The uses of base relations that a reference is about."""
+        found = {subject.origin.occurrence for subject in self.output_of(node, scope).subjects}
+        row = None if found else scope.source(parts_of(node)[0] or parts_of(node)[1])
+        return found if row is None else row.occurrences()
 
     def condition(self, node: Tree | None, scope: Scope, not_limited: frozenset[int] = frozenset()) -> None:
         """Reads a condition that must hold; not_limited are occurrences whose rows it does not thin out."""
@@ -94,98 +151,39 @@ class Reader:
         """The name of a called function as it was written, folded."""
         return function_name(node, self._text)
 
-    # FROM
+    def _note_function(self, node: Tree) -> None:
+        name = self.function_name(node)
+        if not name or name in _SYNTAX:
+            return
+        parent = node.parent
+        if isinstance(parent, exp.Dot) and parent.expression is node:
+            name = ".".join(
+                [*(identifier(part) for part in walk(parent.this) if isinstance(part, exp.Identifier)), name]
+            )
+        self.gathered.functions[name] = None
 
-    def base(self, node: exp.Table, *, written: bool = False) -> Source:
-        """The source of a named relation, noted as used; what is not in the catalog is noted as unresolved."""
-        name = identifier(node.this)
-        schema_node = node.args.get("db")
-        schema_name = identifier(schema_node) if schema_node is not None else None
-        alias = identifier(node.args["alias"].this) if _has_alias(node) else name
-        relation = self.schema.relation(schema_name, name)
-        if relation is None:
-            self.gathered.unresolved[f"{schema_name}.{name}" if schema_name else name] = None
-            return Source(alias, {}, is_open=True)
-        columns = self.schema.columns(relation.oid)
-        if relation.kind is RelationKind.VIEW:
-            self.gathered.unresolved[f"view {relation.schema}.{relation.name}"] = None
-            return Source(alias, dict.fromkeys(columns), is_open=not columns).renamed(_column_aliases(node))
-        self.gathered.relations[ShapeRelation(relation_oid=relation.oid, alias=alias, written=written)] = None
-        occurrence = next(self._occurrences)
-        origins: dict[str, Origin | None] = {
-            each: Origin(relation.oid, occurrence, alias, column) for each, column in columns.items()
-        }
-        return Source(alias, origins, is_open=not columns, relation=relation).renamed(_column_aliases(node))
+    # Relations
 
-    def add_from(self, node: Tree, scope: Scope) -> list[Source]:
-        """Adds what a FROM item holds, its joins included, to the scope."""
-        added = self._item(node, scope)
-        for join in node.args.get("joins") or ():
-            added = added + self._join(join, scope, added)
-        return added
+    def relation(self, schema: str | None, name: str) -> Relation | None:
+        """The relation of a name. In a view's definition only the system's relations stand without their schema."""
+        return self.schema.relation(schema or ("pg_catalog" if self.through else None), name)
 
-    def _item(self, node: Tree, scope: Scope) -> list[Source]:
-        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not _has_alias(node):
-            return self.add_from(node.this, scope)
-        source = self._source(node, scope)
-        scope.sources.append(source)
-        return [source]
+    def occurrence(self) -> int:
+        """A number for one more use of a relation."""
+        return next(self._shared.occurrences)
 
-    def _source(self, node: Tree, scope: Scope) -> Source:
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
-            cte = None if node.args.get("db") else scope.cte(identifier(node.this))
-            return self.base(node) if cte is None else self._aliased(self._used(cte), node, cte.alias)
-        inner = node.this if isinstance(node, exp.Lateral) else node
-        if isinstance(inner, exp.Subquery | exp.Select | exp.SetOperation):
-            if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Table):
-                joined = Scope(outer=scope.outer, ctes=scope.ctes)
-                self.add_from(inner.this, joined)
-                return self._aliased(all_columns(joined), node)
-            # Only LATERAL sees its neighbours.
-            outer = scope if isinstance(node, exp.Lateral) else Scope(outer=scope.outer, ctes=scope.ctes)
-            return self._aliased(self.query(inner, outer), node)
-        if isinstance(inner, exp.Values):
-            return self._aliased(self.query(inner, scope), node)
-        for child in children(inner):
-            self.expression(child, scope)
-        return self._aliased(Source("", {}, is_open=True), node)
+    def below(self, text: str, tree: Tree, view_oid: int, view: str, target: Tree | None) -> Reader:
+        """A reader of a view's query, which gathers into the same."""
+        reader = Reader(self.schema, text, tree, self._shared)
+        reader.through = (*self.through, view)
+        reader.view_oids = self.view_oids | {view_oid}
+        reader.target = target
+        return reader
 
-    def _used(self, cte: Source) -> Source:
-        """A CTE where it is used: each use reads the relations in it on its own."""
-        uses = {origin.occurrence for origin in cte.columns.values() if origin is not None}
-        fresh = {occurrence: next(self._occurrences) for occurrence in sorted(uses)}
-        return changed(cte, lambda origin: replace(origin, occurrence=fresh[origin.occurrence]))
-
-    def _aliased(self, source: Source, node: Tree, default: str = "") -> Source:
-        alias = identifier(node.args["alias"].this) if _has_alias(node) else default
-        return replace(source, alias=alias, relation=None).renamed(_column_aliases(node))
-
-    def _join(self, node: exp.Join, scope: Scope, left: list[Source]) -> list[Source]:
-        right = self.add_from(node.this, scope)
-        side = node.side.upper()
-        left_uses, right_uses = frozenset(scope.occurrences(left)), frozenset(scope.occurrences(right))
-        if side in ("LEFT", "FULL"):
-            scope.nullable |= right_uses
-        if side in ("RIGHT", "FULL"):
-            scope.nullable |= left_uses
-        kept = {"LEFT": left_uses, "RIGHT": right_uses, "FULL": left_uses | right_uses}.get(side, frozenset())
-        names = [identifier(name) for name in node.args.get("using") or ()]
-        if node.method.upper() == "NATURAL":
-            shared = {name for source in left for name in source.columns}
-            names = [name for source in right for name in source.columns if name in shared]
-        for name in names:
-            self._merge(name, scope, left, right, side)
-        self.condition(node.args.get("on"), scope, kept)
-        return right
-
-    def _merge(self, name: str, scope: Scope, left: list[Source], right: list[Source], side: str) -> None:
-        """A column that USING or NATURAL makes one of two."""
-        first = Scope(sources=left, merged={k: v for k, v in scope.merged.items() if k == name}).column(name)
-        second = Scope(sources=right).column(name)
-        self.gathered.reads((first, second))
-        if first is not None and second is not None:
-            Conditions(self, scope, frozenset()).equate(first, second)
-        scope.merged[name] = {"RIGHT": second, "FULL": None}.get(side, first)
+    def may_enter_view(self) -> bool:
+        """Whether one more view may be looked into; counts it."""
+        self._shared.views_left -= 1
+        return self._shared.views_left >= 0
 
     # Queries
 
@@ -195,12 +193,19 @@ class Reader:
             return
         for cte in with_.expressions:
             name = identifier(cte.args["alias"].this)
-            if with_.args.get("recursive"):
+            if isinstance(cte.this, exp.Query) and not self._uses(name):
+                # What nobody asks for is not executed, unless it writes.
+                scope.ctes[name] = Source(name, {}, is_open=True)
+                continue
+            recursive = with_.args.get("recursive") and _mentions(cte.this, name)
+            if recursive:
                 # What the recursive part sees of itself; replaced once the whole is read.
                 scope.ctes[name] = Source(name, {}, is_open=True)
-            shown = self.query(cte.this, scope).renamed(_column_aliases(cte))
-            inlined = self._is_inlined(cte, name) and not with_.args.get("recursive")
-            scope.ctes[name] = replace(shown if inlined else barred(shown), alias=name)
+            shown = self.query(cte.this, scope).renamed(column_aliases(cte))
+            if recursive or not self._is_inlined(cte, name):
+                self.gathered.reads(shown.needs())
+                shown = barred(shown)
+            scope.ctes[name] = replace(shown, alias=name)
 
     def _is_inlined(self, cte: exp.CTE, name: str) -> bool:
         """Whether PostgreSQL merges a CTE into the query: it is used once, or NOT MATERIALIZED says so.
@@ -210,29 +215,37 @@ class Reader:
         materialized = cte.args.get("materialized")
         if not isinstance(cte.this, exp.Query) or materialized or cte.this.args.get("locks"):
             return False
-        if materialized is False:
-            return True
+        if any(isinstance(part, exp.Func) and self.function_name(part) in VOLATILE for part in _whole(cte.this)):
+            return False
+        return materialized is False or self._uses(name) == 1
+
+    def _uses(self, name: str) -> int:
+        """How often a name stands for a relation in the whole text."""
         if self._references is None:
-            tables = self._tree.find_all(exp.Table)
+            tables = (each for each in _whole(self._tree) if isinstance(each, exp.Table))
             self._references = Counter(
                 identifier(table.this) for table in tables if isinstance(table.this, exp.Identifier)
             )
-        return self._references[name] == 1
+        return self._references[name]
 
     def _select(self, node: exp.Select, scope: Scope) -> Source:
         from_ = node.args.get("from_")
-        added = [] if from_ is None else self.add_from(from_.this, scope)
-        for join in node.args.get("joins") or ():
-            added = added + self._join(join, scope, added)
+        added = [] if from_ is None else add_from(self, from_.this, scope)
+        add_joins(self, node, scope, added)
         where = node.args.get("where")
         self.condition(None if where is None else where.this, scope)
         shown = projected(self, node.expressions, scope)
-        distinct = node.args.get("distinct")
-        for part in (distinct, node.args.get("having"), *(node.args.get("windows") or ())):
-            self.expression(part, scope)
+        for window in node.args.get("windows") or ():
+            self.expression(window, scope)
         grouped = read_group(self, node, scope, shown)
+        having = node.args.get("having")
+        if having is not None:
+            self.expression(having, scope)
+            Conditions(self, scope, frozenset()).read_having(having.this, node.args.get("group"))
+        read_distinct(self, node, scope, shown)
         read_order(self, node, scope, shown)
-        return barred_by(self, node, scope, shown, grouped)
+        read_locks(self, node)
+        return barred_by(self, node, scope, padded(shown, scope), grouped)
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> Source:
         # UNION chains lean to the left, sometimes by the thousand.
@@ -244,18 +257,22 @@ class Reader:
                 stack += [each.expression, each.this]
             else:
                 arms.append(each)
-        shown = [self.query(arm, scope) for arm in arms]
-        result = Source("", dict.fromkeys(shown[0].columns), is_open=shown[0].is_open)
+        shown = [self.query(each, scope) for each in arms]
+        if not is_union_all(node):
+            for arm in shown:
+                self.gathered.reads(arm.needs())
+        result = combined(node, shown)
         read_order(self, node, Scope(outer=scope), result)
-        return result
+        limited = node.args.get("limit") is not None or node.args.get("offset") is not None
+        return barred(result) if limited else result
 
 
-def _has_alias(node: Tree) -> bool:
-    alias = node.args.get("alias")
-    return isinstance(alias, exp.TableAlias) and alias.this is not None
+def _whole(node: Tree) -> Iterable[Tree]:
+    return walk(node, into_queries=True)
 
 
-def _column_aliases(node: Tree) -> list[str]:
-    alias = node.args.get("alias")
-    columns = alias.args.get("columns") or [] if isinstance(alias, exp.TableAlias) else []
-    return [identifier(column.this if isinstance(column, exp.ColumnDef) else column) for column in columns]
+def _mentions(node: Tree, name: str) -> bool:
+    return any(
+        isinstance(each, exp.Table) and isinstance(each.this, exp.Identifier) and identifier(each.this) == name
+        for each in _whole(node)
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from typing import TYPE_CHECKING
 
 from pgadvisor.model.catalog import Catalog, Column, Relation
+
+if TYPE_CHECKING:
+    from pgadvisor.workload.views import ParsedView
 
 # NAMEDATALEN - 1: longer names are cut, at a character's border.
 # https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
@@ -24,11 +28,15 @@ def fold(name: str, *, quoted: bool) -> str:
 
 
 class SchemaView:
-    """Relations, columns and constraints by the names that statements use. Names given are folded ones."""
+    """Relations, columns and constraints by the names that statements use. Names given are folded ones.
+
+    parsed_views are the queries of views, by oid, as they were first asked for.
+    """
 
     def __init__(self, catalog: Catalog, search_path: Sequence[str]) -> None:
         self._search_path = tuple(search_path)
         self._relations = {(relation.schema, relation.name): relation for relation in catalog.relations}
+        self.parsed_views: dict[int, ParsedView | None] = {}
         self._columns: dict[int, dict[str, Column]] = {}
         for column in sorted(catalog.columns, key=lambda column: (column.relation_oid, column.number)):
             self._columns.setdefault(column.relation_oid, {})[column.name] = column

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from pgadvisor.model.shape import ColumnRef
+from pgadvisor.workload.from_items import add_from, base
 from pgadvisor.workload.outputs import projected
-from pgadvisor.workload.scopes import Scope, Source
+from pgadvisor.workload.scopes import COMPUTED, Scope, Source, occurrences, reference
 from pgadvisor.workload.trees import Tree, bare, children, identifier
 
 if TYPE_CHECKING:
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def _insert(reader: Reader, node: Tree, scope: Scope) -> Source:
-    target = reader.base(node.this.this if isinstance(node.this, exp.Schema) else node.this, written=True)
+    target = base(reader, node.this.this if isinstance(node.this, exp.Schema) else node.this, written=True)
     if node.args.get("expression") is not None:
-        reader.query(node.args["expression"], scope)
-    scope.sources = [target, Source("excluded", dict.fromkeys(target.columns), is_open=True)]
+        reader.gathered.reads(reader.query(node.args["expression"], scope).needs())
+    scope.sources = [target, Source("excluded", dict.fromkeys(target.columns, COMPUTED), is_open=True)]
     conflict = node.args.get("conflict")
     if conflict is not None:
         _conflict(reader, conflict, target, scope)
     scope.sources = [target]
-    return _returning(reader, node, scope)
+    return _returning(reader, node, target, scope)
 
 
 def _conflict(reader: Reader, node: exp.OnConflict, target: Source, scope: Scope) -> None:
@@ -47,34 +48,35 @@ def _conflict(reader: Reader, node: exp.OnConflict, target: Source, scope: Scope
 
 
 def _update(reader: Reader, node: Tree, scope: Scope) -> Source:
-    target = reader.base(node.this, written=True)
+    target = base(reader, node.this, written=True)
     scope.sources = [target]
     from_ = node.args.get("from_")
     if from_ is not None:
-        reader.add_from(from_.this, scope)
+        add_from(reader, from_.this, scope)
     _assignments(reader, node.expressions, target, scope)
     where = node.args.get("where")
     reader.condition(None if where is None else where.this, scope)
-    return _returning(reader, node, scope)
+    return _returning(reader, node, target, scope)
 
 
 def _delete(reader: Reader, node: Tree, scope: Scope) -> Source:
-    scope.sources = [reader.base(node.this, written=True)]
+    target = base(reader, node.this, written=True)
+    scope.sources = [target]
     for item in node.args.get("using") or ():
-        reader.add_from(item, scope)
+        add_from(reader, item, scope)
     where = node.args.get("where")
     reader.condition(None if where is None else where.this, scope)
-    return _returning(reader, node, scope)
+    return _returning(reader, node, target, scope)
 
 
 def _merge(reader: Reader, node: Tree, scope: Scope) -> Source:
-    target = reader.base(node.this, written=True)
+    target = base(reader, node.this, written=True)
     scope.sources = [target]
-    source = reader.add_from(node.args["using"], scope)
+    source = add_from(reader, node.args["using"], scope)
     whens = node.args["whens"].expressions
     # Rows of the source without a match are still needed where one is to be inserted for them.
     keeps_source = any(not when.args.get("matched") for when in whens)
-    reader.condition(node.args["on"], scope, frozenset(scope.occurrences(source)) if keeps_source else frozenset())
+    reader.condition(node.args["on"], scope, occurrences(source) if keeps_source else frozenset())
     for when in whens:
         reader.expression(when.args.get("condition"), scope)
         then = when.args.get("then")
@@ -82,7 +84,7 @@ def _merge(reader: Reader, node: Tree, scope: Scope) -> Source:
             _assignments(reader, then.expressions, target, scope)
         elif isinstance(then, exp.Insert):
             reader.expression(then.args.get("expression"), scope)
-    return _returning(reader, node, scope)
+    return _returning(reader, node, target, scope)
 
 
 WRITES: dict[type[Tree], Callable[[Reader, Tree, Scope], Source]] = {
@@ -119,12 +121,13 @@ def _items(node: Tree) -> list[Tree]:
 
 
 def _references(target: Source, names: list[str]) -> list[ColumnRef]:
-    if target.relation is None:
-        return []
-    oid = target.relation.oid
-    return [ColumnRef(relation_oid=oid, column=name) for name in names if name in target.columns]
+    outputs = (target.columns[name] for name in names if name in target.columns)
+    return [reference(output.origin) for output in outputs if output.origin is not None]
 
 
-def _returning(reader: Reader, node: Tree, scope: Scope) -> Source:
+def _returning(reader: Reader, node: Tree, target: Source, scope: Scope) -> Source:
+    """What RETURNING shows; `old` and `new` are the rows before and after (PostgreSQL 18)."""
     returning = node.args.get("returning")
+    for alias in ("old", "new"):
+        scope.extra.setdefault(alias, target)
     return projected(reader, [] if returning is None else returning.expressions, scope)

@@ -37,7 +37,9 @@ def told(shape: StatementShape) -> dict[str, Any]:
     texts: dict[str, Any] = {
         "kind": str(shape.kind),
         "relations": [
-            f"{NAMES[each.relation_oid]} {each.alias}" + (" written" if each.written else "")
+            f"{NAMES[each.relation_oid]} {each.alias}"
+            + (" written" if each.written else "")
+            + (f" through {' > '.join(name.removeprefix('public.') for name in each.through)}" if each.through else "")
             for each in shape.relations
         ],
         "predicates": [predicate(each) for each in shape.predicates],
@@ -59,22 +61,30 @@ def told(shape: StatementShape) -> dict[str, Any]:
         "written": [column(each.relation_oid, each.column) for each in shape.columns_written],
         "conflict": [column(each.relation_oid, each.column) for each in shape.conflict_columns],
         "unresolved": list(shape.unresolved),
+        "limit_count": shape.limit,
+        "offset": shape.offset,
+        "is_distinct": shape.is_distinct,
+        "distinct": [column(each.relation_oid, each.column) for each in shape.distinct],
+        "locking": shape.locking,
+        "functions": list(shape.functions),
+        "views": list(shape.views),
     }
-    return {key: value for key, value in texts.items() if value}
+    return {key: value for key, value in texts.items() if value or (value == 0 and key in ("limit_count", "offset"))}
 
 
 def predicate(each: Predicate) -> str:
-    """One predicate: `[or] alias.column [{what hides it}] operator [comparand] [(no index)]`."""
+    """One predicate: `[or] [not] alias.column [{what hides it}] operator [comparand] [(no index)]`."""
     parameters = ", ".join(f"${n}" for n in each.parameters)
     other = {
         Comparand.PARAMETER: parameters,
         Comparand.CONSTANT: each.constant or "constant",
         Comparand.COLUMN: "column",
         Comparand.EXPRESSION: f"expression {parameters}".strip(),
-        Comparand.NOTHING: "",
+        Comparand.NOTHING: parameters,
     }[each.comparand]
     parts = (
         "or" if each.in_or else "",
+        "not" if each.negated else "",
         f"{each.alias}.{each.column}",
         f"{{{each.hidden_by}}}" if each.hidden_by else "",
         each.operator,
