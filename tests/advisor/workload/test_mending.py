@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgadvisor.workload.lexer import Kind, lex
-from pgadvisor.workload.mending import LITERAL_KEPT, MEMBERS_KEPT, mend, shortened
+from pgadvisor.workload.lexer import Kind, Lexed, lex
+from pgadvisor.workload.mended_literals import LITERAL_KEPT
+from pgadvisor.workload.mending import MEMBERS_KEPT, mend, shortened
 
 UNCHANGED = [
     *("select", "a", "t.b", "$1", "$22", "'it''s'", "e'\\''", '"a""$1"', "1.5", "::", "(", ")", ",", "=", "->>", "and"),
@@ -26,6 +27,14 @@ def split(text: str) -> list[str]:
     return [lexed.of(token) for token in lexed.tokens]
 
 
+COPIES = {
+    "select character varying $1, timestamp(3) without time zone $2": (
+        "select CAST( $1 AS varchar), CAST( $2 AS timestamp)"
+    ),
+    "json_value(j, '$' passing 1 as x returning int default 2 on empty)": "pg_catalog.json_value(j, '$', 1, 2)",
+}
+
+
 @pytest.mark.parametrize(
     ("text", "copy"),
     [
@@ -39,7 +48,34 @@ def split(text: str) -> list[str]:
         ("date $1", "CAST( $1 AS date)"),
         ("timestamp with time zone $1", "CAST( $1 AS timestamptz)"),
         ("time without time zone $1", "CAST( $1 AS time)"),
-        ("interval $1", "interval $1"),
+        ("interval $1 * 2", "CAST( $1 AS interval) * 2"),
+        ("select interval '1 day' day to second(3)", "select CAST('1 day' AS interval)"),
+        ("select box '(1,1)', mytype $1", "select CAST('(1,1)' AS box) , CAST( $1 AS mytype)"),
+        ("select character varying $1, timestamp(3) without time zone $2", None),
+        ("a::cube, b::int array[3], c::bit varying(3)", 'a::"cube" , b::int[], c::"varbit"'),
+        ("columns a int path '$' limit $1", "columns a int path '$' limit $1"),
+        ("order by a using >, b using operator(pg_catalog.<)", "order by a DESC, b ASC"),
+        ("from t tablesample s.rows(10) repeatable (1) where", "from t where"),
+        (") search depth first by f, t set s cycle f, t set c using p select", ") select"),
+        (") cycle f, t set c to $1 default $2 using p select", ") select"),
+        (") cycle on a = b", ") cycle on a = b"),
+        ("insert into t (a.b, c[$1].d, e) values", "insert into t (a , c , e) values"),
+        ("join u using (a) as j where", "join u using (a) where"),
+        ("returning with (old as o) o.a", "returning o.a"),
+        ("from only (t)", "from only t"),
+        ("a is nfkc normalized", "a OPERATOR(normalized) 'nfkc'"),
+        ("a at local", "a AT TIME ZONE ''"),
+        ("u&'x' uescape '!'", "'x'"),
+        ("1_000 0x1F 0o17", "1000 31 15"),
+        ("xmlpi(name foo, $1)", "pg_catalog.xmlpi( $1)"),
+        ("xmlexists($1 passing by ref a by value)", "pg_catalog.xmlexists( $1 , a )"),
+        ("xmlroot(xml $1, version no value)", "pg_catalog.xmlroot(CAST( $1 AS xml) , null)"),
+        ("json_object('a': $1 absent on null)", "pg_catalog.json_object('a', $1 )"),
+        ("json_value(j, '$' passing 1 as x returning int default 2 on empty)", None),
+        ("json_object(value, key)", "pg_catalog.json_object(value, key)"),
+        ("substring(a similar b escape c)", "substring(a , b , c)"),
+        ("substring(a from b)", "substring(a from b)"),
+        ("select is(a, b), x is (b)", 'select "is"(a, b), x is (b)'),
         ("a <<% b", "a OPERATOR(<<%) b"),
         ("a operator(s.<<%) b operator(<<%) c", "a operator(s.<<%) b operator(<<%) c"),
         ("select @ a", "select - a"),
@@ -49,15 +85,24 @@ def split(text: str) -> list[str]:
         ("straight_join", '"straight_join"'),
     ],
 )
-def test_what_is_mended(text: str, copy: str) -> None:
-    assert " ".join(mended(text).split()) == copy
+def test_what_is_mended(text: str, copy: str | None) -> None:
+    expected = COPIES[text] if copy is None else copy
+    assert split(mended(text)) == split(expected)
+
+
+def _has_typed_constants(lexed: Lexed) -> bool:
+    """Whether a name stands before a value, which makes it the name of a type."""
+    return any(
+        lexed.word(index) in ("a", "b") and token.kind in (Kind.STRING, Kind.PARAMETER)
+        for index, token in enumerate(lexed.tokens[1:])
+    )
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(UNCHANGED)).map(" ".join))
 def test_nothing_else_is_changed(text: str) -> None:
     lexed = lex(text)
-    if not lexed.unterminated and "/*" not in split(text):
+    if not lexed.unterminated and "/*" not in split(text) and not _has_typed_constants(lexed):
         assert split(mended(text)) == split(text)
 
 
