@@ -7,6 +7,8 @@
     options = { min_total_ms = 0 }
     identity = "public.orders(customer_id)"
     undone = false                    # only where there is no way back, as from statistics gathered
+    by_hand = ["ALTER ..."]           # where a rule advises and recommends no commands: what a reader of it would run
+    undo_by_hand = ["ALTER ..."]
 
 `fails` names commands after the set-up that must fail, such as a unique index that finds duplicates; `then` follows.
 """
@@ -50,6 +52,8 @@ class Scenario(Data, kw_only=True):
     workload: list[Work] = []
     options: dict[str, Any] = {}
     undone: bool = True
+    by_hand: list[str] = []
+    undo_by_hand: list[str] = []
 
 
 def load_scenarios(rule: str) -> list[Scenario]:

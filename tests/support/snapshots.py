@@ -42,7 +42,7 @@ from pgadvisor.model.catalog import (
 )
 from pgadvisor.model.counters import Counters, IndexCounters, RelationSize, TableCounters, Window
 from pgadvisor.model.coverage import Coverage, Fact, FactCoverage, Gap, Presence
-from pgadvisor.model.plans import ObservedPlan, PlanMethod
+from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod, ValueChoice
 from pgadvisor.model.server import Extension, Server, Setting
 from pgadvisor.model.shape import StatementShape
 from pgadvisor.model.snapshot import Snapshot
@@ -80,6 +80,7 @@ class TableData(Data, kw_only=True):
     columns: list[str] = []
     rows: float = 0.0
     kind: RelationKind | None = None
+    definition: str | None = None
     partition_of: str = ""
     partition_by: str = ""
     inherits: str = ""
@@ -97,11 +98,13 @@ class TableData(Data, kw_only=True):
 
 
 class PlanData(Data, kw_only=True):
-    """An observed plan; tree is in the notation of `support.plan_text`."""
+    """An observed plan; tree is in the notation of `support.plan_text`, parameters are $1, $2, ..."""
 
     tree: str
     method: PlanMethod = PlanMethod.GENERIC
     equivalent_select: bool = False
+    values: ValueChoice | None = None
+    parameters: list[str | None] = []
 
 
 class StatementData(Data, kw_only=True):
@@ -275,6 +278,7 @@ class _Builder:
             schema=schema,
             name=bare,
             kind=kind,
+            definition=table.definition,
             owner="app",
             persistence=table.persistence,
             row_count=None if table.rows < 0 else table.rows,
@@ -413,6 +417,11 @@ def _plans(given: SnapshotData) -> tuple[ObservedPlan, ...]:
             plan=explain(plan.tree),
             planner=f"PostgreSQL {given.version // 10_000}",
             equivalent_select=plan.equivalent_select,
+            values=plan.values,
+            parameters=tuple(
+                ParameterValue(position=position, type="text", value=value, source=f"value {position}")
+                for position, value in enumerate(plan.parameters, start=1)
+            ),
         )
         for statement in given.statements
         for plan in statement.plans
