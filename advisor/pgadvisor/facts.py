@@ -19,7 +19,8 @@ from pgadvisor.model.catalog import (
 )
 from pgadvisor.model.counters import IndexCounters, RelationSize, TableCounters, Window
 from pgadvisor.model.coverage import Coverage, Fact, Presence
-from pgadvisor.model.plan_nodes import PlanNode, parse_plan
+from pgadvisor.model.plan_nodes import Plan, PlanNode
+from pgadvisor.model.plan_reading import read_plan
 from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.server import Server
 from pgadvisor.model.shape import StatementShape
@@ -46,10 +47,15 @@ class Statement(Model, frozen=True, kw_only=True):
 
 
 class StatementPlan(Model, frozen=True, kw_only=True):
-    """An observed plan with its typed root."""
+    """An observed plan, typed."""
 
     observed: ObservedPlan
-    root: PlanNode
+    plan: Plan
+
+    @property
+    def root(self) -> PlanNode:
+        """Its topmost node."""
+        return self.plan.root
 
 
 class Facts:
@@ -345,7 +351,7 @@ class Facts:
 
     @cached_property
     def _plans(self) -> Mapping[str, tuple[StatementPlan, ...]]:
-        plans = (StatementPlan(observed=plan, root=parse_plan(plan.plan)) for plan in self.snapshot.plans)
+        plans = (StatementPlan(observed=plan, plan=read_plan(plan.plan)) for plan in self.snapshot.plans)
         return _group(plans, lambda plan: plan.observed.query_id)
 
     @cached_property

@@ -12,7 +12,7 @@ import pytest
 from pgadvisor.config import CollectConfig
 from pgadvisor.model.activity import Activity
 from pgadvisor.model.coverage import Fact
-from pgadvisor.model.plan_nodes import parse_plan
+from pgadvisor.model.plan_reading import parse_plan
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.planner.execute import count_scans
 from pgadvisor.planner.observe import Observation, observe

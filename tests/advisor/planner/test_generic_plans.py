@@ -11,7 +11,7 @@ import pytest
 
 from pgadvisor.config import CollectConfig
 from pgadvisor.model.coverage import Fact, GapKind
-from pgadvisor.model.plan_nodes import parse_plan
+from pgadvisor.model.plan_reading import parse_plan
 from pgadvisor.planner.observe import Observation, observe
 from pgadvisor.progress import silent
 from support.databases import Database

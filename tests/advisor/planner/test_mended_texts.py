@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from pgadvisor.model.plan_nodes import parse_plan
+from pgadvisor.model.plan_reading import parse_plan
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.planner.mended import mended
 from support.databases import Database

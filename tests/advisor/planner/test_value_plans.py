@@ -9,7 +9,7 @@ import pytest
 
 from pgadvisor.config import CollectConfig
 from pgadvisor.model.coverage import GapKind
-from pgadvisor.model.plan_nodes import parse_plan
+from pgadvisor.model.plan_reading import parse_plan
 from pgadvisor.model.plans import PlanMethod, ValueChoice
 from support.databases import Database
 from support.planning import OFF, Seen, observe_texts
