@@ -26,7 +26,8 @@ class SourceStatement:
     """One statement of a source: equal fingerprints are one, its numbers are summed up.
 
     text is a representative, with its constants where the source has them. query_id is the server's, where the source
-    says it. Times are in milliseconds. calls_seen are a few real calls with their parameters, plans a few plans of
+    says it; nested are the numbers of the same statement within functions, where the source tells these apart. Times
+    are in milliseconds. calls_seen are a few real calls with their parameters, plans a few plans of
     auto_explain as EXPLAIN's JSON objects; both are bounded, whatever the size of the source.
     """
 
@@ -39,6 +40,7 @@ class SourceStatement:
     rows: int = 0
     query_id: str | None = None
     role: str | None = None
+    nested: SourceStatement | None = None
     calls_seen: list[SourceCall] = field(default_factory=list)
     plans: list[dict[str, Any]] = field(default_factory=list)
 
