@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +13,7 @@ import psycopg
 from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod, ValueChoice
 from pgadvisor.model.shape import StatementShape
+from pgadvisor.planner.compared_types import compared_types
 from pgadvisor.planner.execute import Executor, check_history
 from pgadvisor.planner.generic import is_refusal_of_rights, plan_generic
 from pgadvisor.planner.guard import Guard
@@ -43,7 +45,7 @@ _ALL_COUNTED: dict[str, Any] = {"track": "all", "track_utility": True, "may_sile
 # A gap about many statements names this many of them.
 _NAMED = 20
 # A text may need more than one change until the server can read it.
-_MENDINGS = 5
+_MENDINGS = 8
 
 
 def observe(
@@ -199,7 +201,8 @@ class _Observer:
                     refusal = NotDone("Only a role that may write can see its plan, and no SELECT has a like one")
             elif mendings < _MENDINGS:
                 mendings += 1
-                changed = mended(text, error, self._session.connection.info.server_version)
+                version = self._session.connection.info.server_version
+                changed = mended(text, error, version, partial(compared_types, each.candidate.shape, self._facts))
                 each = replace(each, rewritten=True)
             if changed is None:
                 break

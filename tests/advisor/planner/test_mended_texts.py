@@ -27,6 +27,14 @@ V18 = 180000
             "SELECT CAST($1 AS timestamp with time zone) -- date $2",
         ),
         ("SELECT extract($1 FROM at)", "SELECT pg_catalog.extract(CAST($1 AS text), at)"),
+        (
+            "SELECT numeric(10, 2) $1 + double precision $2",
+            "SELECT CAST($1 AS numeric(10, 2)) + CAST($2 AS double precision)",
+        ),
+        ("SELECT interval $1 second(3)", "SELECT CAST($1 AS interval second(3))"),
+        ("SELECT time (3) without time zone $1", "SELECT CAST($1 AS time (3) without time zone)"),
+        ("SELECT character varying $1, citext $2", "SELECT CAST($1 AS character varying), CAST($2 AS citext)"),
+        ("SELECT now() AT TIME ZONE $1, CASE WHEN a THEN $2 ELSE $3 END", None),
         ("SELECT t.date FROM t LIMIT $1", None),
         ("SELECT x.date $1", None),
         ("SELECT interval $1 '", None),
@@ -49,11 +57,21 @@ def test_typed_constants(text: str, expected: str | None) -> None:
             "SELECT (SELECT f($1) FROM t GROUP BY f($1)) FROM u LIMIT $2",
         ),
         ("SELECT f($1) FROM t GROUP BY g($2), x", None),
+        (
+            "SELECT f($1), g($2) FROM t GROUP BY f($3), g($4) ORDER BY 1",
+            "SELECT f($1), g($2) FROM t GROUP BY f($1), g($2) ORDER BY 1",
+        ),
         ("SELECT 1 FROM t GROUP BY", None),
     ],
 )
 def test_group_by(text: str, expected: str | None) -> None:
     assert mended(text, errors.GroupingError(), V18) == expected
+
+
+def test_distinct_rows_are_ordered_by_what_they_show() -> None:
+    text = "SELECT DISTINCT f($1, x), y FROM t ORDER BY y DESC, f($2, x) NULLS LAST LIMIT $3"
+    wanted = "SELECT DISTINCT f($1, x), y FROM t ORDER BY y DESC, f($1, x) NULLS LAST LIMIT $2"
+    assert mended(text, errors.InvalidColumnReference(), V18) == wanted
 
 
 def test_other_errors_and_very_long_texts_are_left_alone() -> None:
@@ -64,8 +82,9 @@ def test_other_errors_and_very_long_texts_are_left_alone() -> None:
 @pytest.mark.server
 def test_mended_texts_are_planned_and_not_executed(any_database: Database) -> None:
     any_database.execute(
-        """CREATE TABLE visits (at timestamptz, what text);
-           INSERT INTO visits SELECT now() - i * interval '1 h', 'w' FROM generate_series(1, 100) i; ANALYZE visits"""
+        """CREATE TABLE visits (at timestamptz, what text, n int, amount numeric(10, 2), day date);
+           INSERT INTO visits SELECT now() - i * interval '1 h', 'w', i, i, now() FROM generate_series(1, 100) i;
+           ANALYZE visits"""
     )
     texts = (
         "SELECT count(*) FROM visits WHERE at > now() - interval $1",
@@ -74,13 +93,32 @@ def test_mended_texts_are_planned_and_not_executed(any_database: Database) -> No
         "SELECT * FROM visits WHERE $1 IS NULL AND $2 IS NULL",
         "SELECT date_trunc($1, at), count(*) FROM visits WHERE at > timestamptz $2 GROUP BY date_trunc($3, at)",
         "DELETE FROM visits WHERE at < now() - interval $1 day",
+        "SELECT count(*) FROM visits WHERE n BETWEEN $1 - $2 AND $3 + $4",
+        "SELECT count(*) FROM visits WHERE amount < $1 * $2",
+        "SELECT count(*) FROM visits WHERE at::date >= date $1 AND at < date $2 + interval $3",
+        "SELECT count(*) FROM visits WHERE day + $1 > now() AND at < $2 + $3",
+        "SELECT jsonb_build_object($1, what, $2, n, $3, $4) FROM visits",
+        "SELECT trim($1 FROM what), position($2 IN $3), substring($4 FROM $5 FOR $6) FROM visits",
+        "SELECT overlay($1 PLACING $2 FROM $3) FROM visits",
+        "SELECT * FROM visits WHERE what = $1 || $2",
+        "SELECT * FROM visits WHERE n = ANY (ARRAY[$1, $2])",
+        "SELECT * FROM visits WHERE ($1 IS NULL OR what = $2) AND n IN ($3 /*, ... */) FETCH FIRST $4 ROWS ONLY",
+        "SELECT numeric(10, 2) $1, at AT TIME ZONE $2, make_interval(days => $3), $4::text[] FROM visits",
+        "SELECT * FROM visits, generate_series($1, $2)",
+        "SELECT DISTINCT date_trunc($1, at) FROM visits ORDER BY date_trunc($2, at) DESC",
     )
     seen = observe_texts(any_database.dsn, texts)
     for text in texts:
-        assert [plan.method for plan in seen.plans(text)] == [PlanMethod.GENERIC], text
+        assert seen.plans(text, PlanMethod.GENERIC), (text, [gap.reason for gap in seen.gaps(text)])
         assert any(node.relation == "visits" for node in parse_plan(seen.plan(text).plan).walk())
+    executed = seen.plan(texts[0], PlanMethod.EXECUTED)
+    assert executed.rewritten and executed.parameters[0].source == "back to the 90% point of public.visits.at"
+    assert not seen.plans(texts[3], PlanMethod.EXECUTED)
+    between = next(text for text in texts if "BETWEEN" in text)
+    assert seen.plan(between).rewritten and "::numeric" not in str(seen.plan(between).plan)
     reader = any_database.role("reader", grants=["SELECT ON visits"])
-    assert observe_texts(reader.dsn, texts).plan(texts[-1]).equivalent_select
+    delete = next(text for text in texts if text.startswith("DELETE"))
+    assert observe_texts(reader.dsn, (delete,)).plan(delete).equivalent_select
 
 
 @pytest.mark.server
