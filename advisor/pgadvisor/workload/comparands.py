@@ -97,7 +97,7 @@ def _values(node: Tree) -> Iterator[Tree]:
             continue
         parts = children(each)
         if isinstance(each, exp.Case):
-            parts = [part.args["true"] if isinstance(part, exp.If) else part for part in parts]
+            parts = [part.args["true"] if isinstance(part, exp.If) else part for part in parts if part is not each.this]
         stack.extend(reversed(parts))
 
 
@@ -199,7 +199,9 @@ def _collation(node: exp.Collate) -> str:
 
 
 def _type_name(node: Tree) -> str:
-    return node.sql(dialect="postgres").lower()
+    """The name of a type; sqlglot has another for numeric."""
+    name = node.sql(dialect="postgres").lower()
+    return "numeric" + name.removeprefix("decimal") if name.startswith("decimal") else name
 
 
 def _hiding(reader: Reader, node: Tree) -> str:

@@ -93,8 +93,11 @@ class Conditions:
             self._is(node, negated, in_or)
         elif isinstance(node, exp.Between):
             operator = "between symmetric" if node.args.get("symmetric") else "between"
-            bounds = others(self._reader, [node.args["low"], node.args["high"]], self._scope)
-            self._compare_with(node.this, operator, bounds, negated, in_or)
+            ends = [node.args["low"], node.args["high"]]
+            self._compare_with(node.this, operator, others(self._reader, ends, self._scope), negated, in_or)
+            if not node.args.get("symmetric"):
+                for end, mirrored in zip(ends, (">", "<") if negated else ("<=", ">="), strict=True):
+                    self._mirrored(end, mirrored, node.this, in_or or negated)
         elif isinstance(node, exp.MatchAgainst):
             self._comparison(node.expressions[0], "@@", node.this, negated, in_or)
         elif isinstance(node, exp.Operator):
@@ -102,6 +105,10 @@ class Conditions:
             self._comparison(node.this, SYNONYMS.get(spelled, spelled), node.expression, negated, in_or)
         elif type(node) in BINARY and not self._reader.function_name(node):
             self._comparison(node.this, BINARY[type(node)], node.expression, negated, in_or)
+        elif isinstance(node, exp.Case):
+            for result in (*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")):
+                if result is not None:
+                    self.read(result, in_or=True)
         else:
             # A bare boolean, or a function that decides.
             other = Other(Comparand.NOTHING, parameters=parameters(node))
@@ -124,8 +131,14 @@ class Conditions:
         name = what.sql().lower() if isinstance(what, exp.Null | exp.Boolean) else ""
         if isinstance(what, exp.JSON):
             name = "json"
+        elif name == "null" and self._reader.says_unknown(node):
+            name = "unknown"
         if not name:
             self._fallback(node, in_or)
+            return
+        if isinstance(bare(node.this), exp.Predicate | exp.Connector | exp.Not) and name != "json":
+            # `(a = 1) IS TRUE` holds where `a = 1` does, but no index is searched for it.
+            self.read(node.this, in_or=True)
             return
         operator = f"is not {name}" if negated else f"is {name}"
         for column in _row(node.this) if name == "null" else [node.this]:
@@ -144,7 +157,8 @@ class Conditions:
         if len(columns) == 1:
             self._compare_with(columns[0], "in", others(self._reader, values, self._scope), negated, in_or)
             for value in values:
-                self._mirrored(value, "=", node.this, in_or or negated or len(values) > 1)
+                mirrored = in_or or (len(values) > 1 and not negated)
+                self._mirrored(value, "<>" if negated else "=", node.this, mirrored)
             return
         rows = [_row(value) for value in values]
         for position, column in enumerate(columns):
@@ -152,7 +166,7 @@ class Conditions:
             self._compare_with(column, "in", others(self._reader, items, self._scope), negated, in_or)
 
     def _mirrored(self, value: Tree, operator: str, compared: Tree, in_or: bool) -> None:
-        """`$1 IN (a, b)`: the columns stand among the values."""
+        """`$1 IN (a, b)` and `$1 BETWEEN a AND b`: the columns stand among the values."""
         if isinstance(bare(value), exp.Column | exp.Func | exp.Binary | exp.Cast):
             other = others(self._reader, [compared], self._scope)
             for subject in subjects(self._reader, value, self._scope):
@@ -208,6 +222,8 @@ class Conditions:
 
     def _rows(self, columns: Sequence[Tree], operator: str, values: Sequence[Tree], negated: bool, in_or: bool) -> None:
         """`(a, b) = (1, 2)` is two equalities; `(a, b) > (1, 2)` limits `a` alone, and to `>=`."""
+        if negated and operator in NEGATED:
+            operator, negated = NEGATED[operator], False
         if len(columns) != len(values) or operator == "overlaps":
             for one, other in ((columns, values), (values, columns)) if operator == "overlaps" else ((columns, ()),):
                 opposite = others(self._reader, other, self._scope) if other else Other(Comparand.EXPRESSION)
@@ -240,7 +256,7 @@ class Conditions:
 
     def _compare_with(self, node: Tree, operator: str, other: Other, negated: bool, in_or: bool) -> None:
         if negated and operator in NEGATED:
-            # What SQL spells as one operator is one here; `NOT a = 1` is left as what it is.
+            # As the planner does: `NOT a > 1` is `a <= 1`, and an index serves it.
             operator, negated = NEGATED[operator], False
         for subject in subjects(self._reader, node, self._scope):
             self._emit(subject, operator, other, in_or or negated, negated=negated)

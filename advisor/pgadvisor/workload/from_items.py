@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from pgadvisor.workload.reader import Reader
 
 
-def base(reader: Reader, node: exp.Table, *, written: bool = False) -> Source:
-    """The source of a named relation, noted as used; what is not in the catalog is noted as unresolved."""
+def base(reader: Reader, node: exp.Table, *, written: bool = False, inserting: bool = False) -> Source:
+    """The source of a named relation, noted as used; what is not in the catalog is noted as unresolved.
+
+    written: it is the target of the statement, inserting: one that only gets new rows.
+    """
     name = identifier(node.this)
     schema_node = node.args.get("db")
     schema_name = identifier(schema_node) if schema_node is not None else None
@@ -32,7 +35,7 @@ def base(reader: Reader, node: exp.Table, *, written: bool = False) -> Source:
     written = written or node is reader.target
     columns = reader.schema.columns(relation.oid)
     if relation.kind is RelationKind.VIEW:
-        shown = read_view(reader, relation, written=written)
+        shown = read_view(reader, relation, written=written, inserting=inserting or reader.inserting)
         if shown is None:
             reader.gathered.unresolved[f"view {relation.schema}.{relation.name}"] = None
             shown = Source(alias, dict.fromkeys(columns, COMPUTED), is_open=not columns)

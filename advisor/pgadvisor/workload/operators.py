@@ -59,7 +59,14 @@ FLIPPED = {
     ">>": "<<",
 }
 
+# The operator that holds where one does not; the planner does the same. (negate_clause in prepqual.c.)
 NEGATED = {
+    "=": "<>",
+    "<>": "=",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
     "in": "not in",
     "not in": "in",
     "between": "not between",

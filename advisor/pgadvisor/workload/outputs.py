@@ -31,7 +31,7 @@ _AGGREGATES = words(
 
 def is_aggregate(reader: Reader, node: Tree) -> bool:
     """Whether a node aggregates rows."""
-    if isinstance(node, exp.AggFunc | exp.Filter | exp.WithinGroup):
+    if isinstance(node, exp.AggFunc | exp.Filter | exp.JSONArrayAgg | exp.JSONObjectAgg | exp.WithinGroup):
         return True
     return isinstance(node, exp.Func) and reader.function_name(node) in _AGGREGATES
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ MAX_VIEWS = 200
 
 # Written like functions, but part of the language.
 _SYNTAX = words("all any array cast coalesce exists greatest grouping in least nullif row some")
+_UNKNOWN = re.compile(r'[\s")]*is\s+(?:not\s+)?unknown\b', re.IGNORECASE)
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Reader:
     """One statement's tree, read once into `gathered`. text is what the tree was parsed from.
 
     A view in it is read by a reader of its own, below this one; through are the views on the way to it, view_oids
-    these by oid. target is the FROM item of a view that is written to.
+    these by oid. target is the FROM item of a view that is written to, inserting: only to add rows.
     """
 
     def __init__(self, schema: SchemaView, text: str, tree: Tree, shared: _Shared | None = None) -> None:
@@ -51,6 +53,7 @@ class Reader:
         self.through: tuple[str, ...] = ()
         self.view_oids: frozenset[int] = frozenset()
         self.target: Tree | None = None
+        self.inserting = False
         # What each subquery in an expression shows, by the identity of its node.
         self.outputs: dict[int, Source] = {}
         self._shared = _Shared() if shared is None else shared
@@ -151,6 +154,11 @@ class Reader:
         """The name of a called function as it was written, folded."""
         return function_name(node, self._text)
 
+    def says_unknown(self, node: exp.Is) -> bool:
+        """Whether IS UNKNOWN was written, which the parser takes for IS NULL; a B-tree serves only the latter."""
+        ends = [part.meta.get("end", -1) for part in walk(node.this) if isinstance(part, exp.Identifier)]
+        return bool(ends) and _UNKNOWN.match(self._text, max(ends) + 1) is not None
+
     def _note_function(self, node: Tree) -> None:
         name = self.function_name(node)
         if not name or name in _SYNTAX:
@@ -233,7 +241,9 @@ class Reader:
         added = [] if from_ is None else add_from(self, from_.this, scope)
         add_joins(self, node, scope, added)
         where = node.args.get("where")
-        self.condition(None if where is None else where.this, scope)
+        # What is inserted into a view is not held to the view's conditions.
+        if where is not None and not (self.inserting and node is self._tree):
+            self.condition(where.this, scope)
         shown = projected(self, node.expressions, scope)
         for window in node.args.get("windows") or ():
             self.expression(window, scope)

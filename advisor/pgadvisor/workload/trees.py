@@ -13,10 +13,14 @@ Tree = exp.Expr
 # Functions whose arguments are set apart by words; the parser does not tell where they stand.
 _SPECIAL_SYNTAX: dict[type[Tree], str] = {
     exp.Extract: "extract",
+    exp.GroupConcat: "string_agg",
+    exp.JSONArrayAgg: "json_agg",
+    exp.JSONObjectAgg: "json_object_agg",
     exp.Overlay: "overlay",
     exp.StrPosition: "position",
     exp.Substring: "substring",
     exp.Trim: "btrim",
+    exp.Unnest: "unnest",
 }
 
 

@@ -51,7 +51,7 @@ def parse_view(definition: str | None) -> ParsedView | None:
     return ParsedView(text, tree) if isinstance(tree, exp.Query) else None
 
 
-def read_view(reader: Reader, relation: Relation, *, written: bool) -> Source | None:
+def read_view(reader: Reader, relation: Relation, *, written: bool, inserting: bool) -> Source | None:
     """What a view shows, its relations and conditions noted; None where it cannot be looked into.
 
     A view that is written to must be one that PostgreSQL updates by itself: on one relation, without aggregates and
@@ -69,6 +69,7 @@ def read_view(reader: Reader, relation: Relation, *, written: bool) -> Source | 
     name = f"{relation.schema}.{relation.name}"
     reader.gathered.views[name] = None
     below = reader.below(view.text, view.tree, relation.oid, name, target)
+    below.inserting = inserting and target is not None
     shown = below.query(view.tree, None).renamed(list(reader.schema.columns(relation.oid)))
     return guarded(shown) if any(option.lower() in _ON for option in relation.options) else shown
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def _insert(reader: Reader, node: Tree, scope: Scope) -> Source:
-    target = base(reader, node.this.this if isinstance(node.this, exp.Schema) else node.this, written=True)
+    target = base(
+        reader, node.this.this if isinstance(node.this, exp.Schema) else node.this, written=True, inserting=True
+    )
     if node.args.get("expression") is not None:
         reader.gathered.reads(reader.query(node.args["expression"], scope).needs())
     scope.sources = [target, Source("excluded", dict.fromkeys(target.columns, COMPUTED), is_open=True)]
@@ -74,9 +76,12 @@ def _merge(reader: Reader, node: Tree, scope: Scope) -> Source:
     scope.sources = [target]
     source = add_from(reader, node.args["using"], scope)
     whens = node.args["whens"].expressions
-    # Rows of the source without a match are still needed where one is to be inserted for them.
-    keeps_source = any(not when.args.get("matched") for when in whens)
-    reader.condition(node.args["on"], scope, occurrences(source) if keeps_source else frozenset())
+    # Rows without a match are still needed where something is to be done for them.
+    kept: frozenset[int] = frozenset()
+    for when in whens:
+        if not when.args.get("matched"):
+            kept |= occurrences([target] if when.args.get("source") else source)
+    reader.condition(node.args["on"], scope, kept)
     for when in whens:
         reader.expression(when.args.get("condition"), scope)
         then = when.args.get("then")

@@ -103,19 +103,20 @@ def test_the_shape_is_as_told(case: dict[str, Any]) -> None:
 
 @pytest.mark.server
 def test_the_server_takes_every_statement(database: Database) -> None:
-    """Cases are PostgreSQL's: each is prepared on a server that has the schema."""
-    database.execute("CREATE SCHEMA audit")
+    """Cases are PostgreSQL's: each is prepared on a server that has the schema, which spells the views as told."""
+    database.execute("CREATE SCHEMA audit; CREATE FUNCTION audit.check_it(bigint, text) RETURNS boolean RETURN true")
+    definitions = {}
     for name, table in SCHEMA["tables"].items():
-        columns = ", ".join(table["columns"])
-        kind = table.get("kind", "table")
-        constraints = "".join(f", CONSTRAINT {key} {text}" for key, text in table.get("constraints", {}).items())
-        if kind == "table":
-            database.execute(f"CREATE TABLE {name} ({columns}{constraints})")
-        else:
-            nulls = ", ".join(f"NULL::{column.split()[1]} AS {column.split()[0]}" for column in table["columns"])
-            database.execute(f"CREATE {kind} {name} AS SELECT {nulls}")
-    refused = {}
+        database.execute(_creation(name, table))
+        if "definition" in table and name != "public.odd":
+            definitions[name] = " ".join(table["definition"].split())
     with database.connect() as connection:
+        connection.execute("SET search_path TO pg_catalog")
+        query = "SELECT pg_get_viewdef(%s::regclass)"
+        spelled = {name: connection.execute(query, [name]).fetchall() for name in definitions}
+        assert {name: " ".join(text.split()) for name, ((text,),) in spelled.items()} == definitions
+        connection.execute("SET search_path TO public")
+        refused = {}
         for case in ALL.values():
             if not case.get("server", True):
                 continue
@@ -123,3 +124,18 @@ def test_the_server_takes_every_statement(database: Database) -> None:
             if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
                 refused[case["name"]] = result.error_message.decode().partition("\n")[0]
     assert refused == {}
+
+
+def _creation(name: str, table: dict[str, Any]) -> str:
+    """The command that makes a relation of the schema."""
+    kind = table.get("kind", "table")
+    if "view" in kind:
+        nulls = ", ".join(f"NULL::{column.split()[1]} AS {column.split()[0]}" for column in table["columns"])
+        options = f"WITH ({', '.join(table['options'])})" if "options" in table else ""
+        definition = f"SELECT {nulls}" if name == "public.odd" else table.get("definition", f"SELECT {nulls}")
+        return f"CREATE {kind} {name} {options} AS {definition}"
+    if "partition_of" in table:
+        return f"CREATE TABLE {name} PARTITION OF {table['partition_of']} DEFAULT"
+    constraints = "".join(f", CONSTRAINT {key} {text}" for key, text in table.get("constraints", {}).items())
+    partition = f"PARTITION BY {table['partition_by']}" if "partition_by" in table else ""
+    return f"CREATE TABLE {name} ({', '.join(table['columns'])}{constraints}) {partition}"
