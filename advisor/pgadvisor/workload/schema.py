@@ -36,6 +36,7 @@ class SchemaView:
     def __init__(self, catalog: Catalog, search_path: Sequence[str]) -> None:
         self._search_path = tuple(search_path)
         self._relations = {(relation.schema, relation.name): relation for relation in catalog.relations}
+        self._by_oid = {relation.oid: relation for relation in catalog.relations}
         self.parsed_views: dict[int, ParsedView | None] = {}
         self._columns: dict[int, dict[str, Column]] = {}
         for column in sorted(catalog.columns, key=lambda column: (column.relation_oid, column.number)):
@@ -59,6 +60,10 @@ class SchemaView:
             if found is not None:
                 return found
         return None
+
+    def by_oid(self, relation_oid: int) -> Relation | None:
+        """The relation of an oid."""
+        return self._by_oid.get(relation_oid)
 
     def columns(self, relation_oid: int) -> Mapping[str, Column]:
         """The columns of a relation by name, in their order."""
