@@ -91,13 +91,20 @@ class Events:
             self._waiting.pop(session, None)
         if not text or text.endswith(_OWN):
             return
-        entry = self._entry(text, role, query_id)
-        if name is not None:
+        entry = self.tally.known.get(text) or self.tally.entry(text)
+        if entry.role is None:
+            entry.role = role
+        if query_id and query_id != b"0":
+            entry.query_id = query_id
+        if name:
             if name.startswith(b"fetch from "):
                 # More rows of the same call.
                 entry.by_duration.total += ms
                 return
-            self._note_values(listed, text)
+            if listed is not None:
+                self.with_values += 1
+            elif b"$" in text:
+                self._note_values(None, text)
         self.tally.call(entry, ms, listed)
 
     def failed(self, session: bytes) -> None:
@@ -137,7 +144,7 @@ class Events:
         if entry.role is None:
             entry.role = role
         if query_id and query_id != b"0":
-            entry.query_id = query_id.decode("ascii", "replace")
+            entry.query_id = query_id
         return entry
 
     def _plan(self, ms: float, body: bytes, nested: bool, role: bytes | None, query_id: bytes | None) -> None:

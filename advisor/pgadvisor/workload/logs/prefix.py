@@ -80,13 +80,13 @@ def scanner(prefix: str) -> re.Pattern[bytes]:
     """What matches one record after the other, each with its line end, by the same groups and five more.
 
     duration, execute (its name), text and values are those of a call with its duration; its values are those of the
-    next line, if that is of the same session. other is any other record as a whole.
+    next line, if that is of the same session. record is all of it, or any other record, whose other groups are empty.
     """
     lines = rb"[^\n]*+(?:\n\t[^\n]*+)*+"
     call = rb"LOG:  duration: (?P<duration>\d{1,15}\.\d{1,6}) ms  (?:statement|execute (?P<execute>[^\n:]{1,140}+)): "
     detail = rb"(?:\n%bDETAIL:  [Pp]arameters: (?P<values>%b))?" % (_spelled(prefix, again=True), lines)
     known = rb"%b%b(?P<text>%b)%b" % (_spelled(prefix), call, lines, detail)
-    return re.compile(rb"(?:%b|(?P<other>%b))(?:\n|\Z)" % (known, lines))
+    return re.compile(rb"(?P<record>%b|%b)(?:\n|\Z)" % (known, lines))
 
 
 def _spelled(prefix: str, *, again: bool = False) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from pgadvisor.memory import without_collector
 from pgadvisor.model.coverage import Gap
 from pgadvisor.model.statements import SourceKind, StatementSource
 from pgadvisor.progress import Progress, silent
@@ -41,13 +42,13 @@ def read_log(
     name is what it is called in gaps and errors. database: only statements of this one, as far as the log says where
     they ran; None for all. prefix is the server's log_line_prefix, found out where it is not given. Calls of a
     statement are those with a duration, or if there are more of them, those with a plan of auto_explain. Plans of
-    statements that ran within functions are kept, their times are not counted: they are part of their callers'.
+    statements that ran within functions are kept, their times stand apart: they are part of their callers'.
 
     Raises SourceError where the file is no log, or compressed in a way that cannot be undone.
     """
     source = _Counted(stream, f"Reading {name}", progress)
     try:
-        blocks = Blocks(unpacked(cast("BinaryIO", source), source.head))
+        blocks = Blocks(unpacked(source, source.head))
     except Unreadable as error:
         raise SourceError(f"Cannot read {name}: {error}.") from None
     each = iter(blocks)
@@ -57,7 +58,8 @@ def read_log(
         damage = f" ({blocks.damage})" if blocks.damage else ""
         raise SourceError(f"{name} is not a PostgreSQL log that can be read{damage}. Give {_FORMATS}.")
     events = Events(Tally(fingerprint))
-    reading = _read(kind, itertools.chain([first], each), database, events)
+    with without_collector():
+        reading = _read(kind, itertools.chain([first], each), database, events)
     return _workload(name, database, events, reading, blocks.damage)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from operator import itemgetter
 
 from pgadvisor.workload.logs.events import Events
 from pgadvisor.workload.logs.held import Held, plain
@@ -12,8 +13,10 @@ from pgadvisor.workload.logs.record import Reading
 
 # Each line of a message after its first begins with a tab.
 BOUNDARY = re.compile(rb"\n(?=[^\t])")
-_PARTS = ("duration", "execute", "text", "values", "other", "session", "database", "user", "query_id")
+_OF_LINE = ("severity", "session", "database", "user", "query_id", "moment")
+_PARTS = ("record", "duration", "execute", "text", "values", "session", "database", "user", "query_id", "moment")
 # What it runs is said in a line that follows.
+_FIRST = b"eE \t\r\n"
 _EXECUTE = re.compile(rb"\s*execute\b", re.IGNORECASE)
 
 
@@ -23,8 +26,8 @@ class _Lines:
     def __init__(self, prefix: str, database: bytes | None, events: Events) -> None:
         self.held = Held(events)
         self.reading = Reading(says_database=False, says_session="%p" in prefix or "%c" in prefix)
-        self.first: re.Match[bytes] | None = None
-        self.last: re.Match[bytes] | None = None
+        self.since = b""
+        self.until = b""
         self._match = pattern(prefix).match
         self._database = database
 
@@ -35,10 +38,9 @@ class _Lines:
             if record.strip():
                 self.reading.unread += 1
             return
-        self.last = found
-        if self.first is None:
-            self.first = found
-        severity, session, base, role, query_id = found.group("severity", "session", "database", "user", "query_id")
+        severity, session, base, role, query_id, now = found.group(*_OF_LINE)
+        self.until = now or b""
+        self.since = self.since or self.until
         self.held.line(session or b"", severity, record[found.end() :], role or None, query_id, self.is_ours(base))
 
     def is_ours(self, base: bytes | None) -> bool:
@@ -55,8 +57,7 @@ class _Lines:
         """What the log told about itself."""
         self.held.end()
         reading = self.reading
-        reading.since = (self.first["moment"] or b"") if self.first else b""
-        reading.until = (self.last["moment"] or b"") if self.last else b""
+        reading.since, reading.until = self.since, self.until
         return reading
 
 
@@ -67,24 +68,35 @@ def read_stderr(chunks: Iterable[bytes], prefix: str, database: bytes | None, ev
     a detour, all else line by line.
     """
     lines = _Lines(prefix, database, events)
-    held, line, is_ours, call = lines.held.messages, lines.line, lines.is_ours, events.call
-    finditer = scanner(prefix).finditer
+    held, line, call = lines.held.messages, lines.line, events.call
+    scan = scanner(prefix)
+    parts = itemgetter(*(scan.groupindex[part] - 1 for part in _PARTS))
+    ours = None
     for chunk in chunks:
-        for found in finditer(chunk):
-            duration, name, text, values, other, session, base, role, query_id = found.group(*_PARTS)
-            if other is not None:
-                if other:
-                    line(other)
+        for found in scan.findall(chunk):
+            record, duration, name, text, values, session, base, role, query_id, now = parts(found)
+            if not duration:
+                if record:
+                    line(record)
                 continue
-            # Its values may come later, between the lines of other sessions.
-            if (name is not None and values is None and b"$" in text) or (name is None and _EXECUTE.match(text)):
-                line(found[0].rstrip(b"\r\n"))
+            if name:
+                # Its values may come later, between the lines of other sessions.
+                if not values and b"$" in text:
+                    line(record)
+                    continue
+            elif text[:1] in _FIRST and _EXECUTE.match(text):
+                line(record)
                 continue
-            lines.last = found
-            if lines.first is None:
-                lines.first = found
             if session in held:
                 lines.held.release(session)
-            if is_ours(base):
-                call(session or b"", float(duration), name, plain(text), values, role or None, query_id)
+            lines.until = now
+            if not lines.since:
+                lines.since = now
+            if base == database:
+                ours = base
+            elif not lines.is_ours(base):
+                continue
+            text = plain(text) if b"\n" in text else text.strip()
+            call(session, float(duration), name, text, values or None, role, query_id)
+    lines.is_ours(ours)
     return lines.end()

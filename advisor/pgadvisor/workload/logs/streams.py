@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import bz2
 import codecs
-import gzip
 import importlib
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO, Protocol, cast
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 # What is kept of one record, in bytes. auto_explain writes plans of some hundred kilobytes for very large statements.
 MAX_RECORD_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 20
+_PACKED_BYTES = 1 << 16
 # What a boundary between records may need to see beyond the end of a line.
 _BOUNDARY_BYTES = 64
 _PACKED = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
@@ -28,10 +28,21 @@ class Unreadable(Exception):  # noqa: N818 - it is told to the reader as a sente
 
 
 class Reads(Protocol):
-    """What blocks are read from."""
+    """What a log is read from."""
 
     def read(self, size: int, /) -> bytes:
         """At most so many bytes; none at the end."""
+
+
+class _Unpacks(Protocol):
+    """What bz2, lzma and zstd unpack one member with."""
+
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """What comes of these bytes, or of those given before."""
 
 
 def packing(head: bytes) -> str:
@@ -39,25 +50,53 @@ def packing(head: bytes) -> str:
     return next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
 
 
-def unpacked(stream: BinaryIO, head: bytes) -> Reads:
+def unpacked(stream: Reads, head: bytes) -> Iterator[bytes]:
     """The stream as it was before it was compressed, all its members in turn; head are its first bytes, not yet read.
 
-    Raises Unreadable where this Python cannot read the compression.
+    What is before a damage is given before it raises one of DAMAGED. Raises Unreadable at once where this Python cannot
+    read the compression.
     """
     kind = packing(head)
     if kind == "gz":
-        return cast("Reads", gzip.GzipFile(fileobj=stream))
+        return _gunzipped(stream)
     if kind == "bz2":
-        return bz2.BZ2File(stream)
+        return _members(stream, bz2.BZ2Decompressor)
     if kind == "xz":
-        return lzma.LZMAFile(stream)
+        return _members(stream, lzma.LZMADecompressor)
     if kind == "zst":
         try:
             zstd = importlib.import_module("compression.zstd")
         except ImportError:
             raise Unreadable("it is compressed with zstd, which Python reads from 3.14 on; unpack it first") from None
-        return cast("Reads", zstd.ZstdFile(stream))
-    return stream
+        return _members(stream, zstd.ZstdDecompressor)
+    return iter(lambda: stream.read(BLOCK_BYTES), b"")
+
+
+def _gunzipped(stream: Reads) -> Iterator[bytes]:
+    data = stream.read(_PACKED_BYTES)
+    while data:
+        member = zlib.decompressobj(31)
+        while not member.eof:
+            yield member.decompress(data, BLOCK_BYTES)
+            data = member.unconsumed_tail
+            if not data and not member.eof and not (data := stream.read(_PACKED_BYTES)):
+                yield member.flush()
+                if not member.eof:
+                    raise EOFError
+        # Tapes and some copies are filled up with zeros.
+        data = (member.unused_data or stream.read(_PACKED_BYTES)).lstrip(b"\0")
+
+
+def _members(stream: Reads, new: Callable[[], _Unpacks]) -> Iterator[bytes]:
+    data = stream.read(_PACKED_BYTES)
+    while data:
+        member = new()
+        while not member.eof:
+            yield member.decompress(data, BLOCK_BYTES)
+            data = b""
+            if member.needs_input and not member.eof and not (data := stream.read(_PACKED_BYTES)):
+                raise EOFError
+        data = (member.unused_data or stream.read(_PACKED_BYTES)).lstrip(b"\0")
 
 
 def unpacked_head(head: bytes) -> bytes:
@@ -89,29 +128,30 @@ def as_utf8(block: bytes) -> bytes:
 class Blocks:
     """The blocks of a log in UTF-8; damage says why it could not be read to its end, "" if it could."""
 
-    def __init__(self, stream: Reads) -> None:
-        self._stream = stream
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
         self.damage = ""
 
     def __iter__(self) -> Iterator[bytes]:
-        """One after the other, up to the end or the damage."""
+        """One after the other, up to the end or the damage; none is empty."""
         decoder: codecs.IncrementalDecoder | None = None
         first = True
-        while block := self._read():
+        while (block := self._next()) is not None:
             if first and (encoding := _UTF16.get(block[:2])):
                 decoder = codecs.getincrementaldecoder(encoding)("replace")
                 block = block[2:]
-            elif first:
+            elif first and block:
                 block = block.removeprefix(codecs.BOM_UTF8)
-            first = False
-            yield block if decoder is None else decoder.decode(block).encode("utf-8", "replace")
+            first = first and not block
+            if block:
+                yield block if decoder is None else decoder.decode(block).encode("utf-8", "replace")
 
-    def _read(self) -> bytes:
+    def _next(self) -> bytes | None:
         try:
-            return self._stream.read(BLOCK_BYTES)
+            return next(self._pieces, None)
         except DAMAGED as error:
             self.damage = "it ends too early" if isinstance(error, EOFError) else "it is damaged"
-            return b""
+            return None
 
 
 def records(blocks: Iterator[bytes], boundary: re.Pattern[bytes]) -> Iterator[list[bytes]]:

@@ -20,9 +20,10 @@ _SLOWEST, _FASTEST, _BETWEEN, _PLANS = 4, 3, 3, 3
 _CACHED_BYTES = 16 << 20
 _LONG_BYTES = 2_000
 # Constants of texts in which nothing is a comment, an escape or a dollar quote.
-_CONSTANT = re.compile(rb"'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d[\d.]*+")
+# Each begins with what it is known by, which is what makes looking for it fast.
+_CONSTANT = re.compile(rb"'[^']*+(?:''[^']*+)*+'|\d(?<![\w$.\x80-\xff].)[\d.]*+")
 # Where there is a BY, short numbers may be positions of columns, which are no constants.
-_LONG_CONSTANT = re.compile(rb"'(?:[^']++|'')*+'|(?<![\w$.\x80-\xff])\d\d\d[\d.]*+")
+_LONG_CONSTANT = re.compile(rb"'[^']*+(?:''[^']*+)*+'|\d(?<![\w$.\x80-\xff].)\d\d[\d.]*+")
 _QUOTED = re.compile(rb"\"[^\"]*+\"")
 _DOLLAR_QUOTE = re.compile(rb"\$\D")
 # Numbers that say how long a type is are no constants either.
@@ -57,7 +58,8 @@ class Entry:
     """One statement: its calls by durations and by plans, a few of their values, a few plans."""
 
     __slots__ = (
-        "between", "by_duration", "by_plan", "fastest", "fingerprint", "plans", "query_id", "role", "slowest", "text",
+        "above", "below", "between", "by_duration", "by_plan", "fastest", "fingerprint", "nested", "plans",
+        "query_id", "role", "slowest", "text",
     )  # fmt: skip
 
     def __init__(self, fingerprint: str, text: bytes) -> None:
@@ -65,12 +67,16 @@ class Entry:
         self.text = text
         self.by_duration = Counts()
         self.by_plan = Counts()
-        self.query_id: str | None = None
+        self.nested = Counts()
+        self.query_id: bytes | None = None
         self.role: bytes | None = None
         self.slowest: list[tuple[float, bytes]] = []
         self.fastest: list[tuple[float, bytes]] = []
         self.between: list[tuple[float, bytes]] = []
         self.plans: list[tuple[bool, float, bytes, bool]] = []
+        # A call whose time is beyond one of these is among the slowest or fastest.
+        self.above = -1.0
+        self.below = float("inf")
 
     @property
     def counts(self) -> Counts:
@@ -83,15 +89,6 @@ class Entry:
         values = sum(len(listed) for _, listed in self.slowest + self.fastest + self.between)
         return 500 + len(self.text) + values + sum(len(body) for _, _, body, _ in self.plans)
 
-    def wants(self, ms: float, number: int) -> bool:
-        """Whether the values of a call would be kept."""
-        return (
-            number & (number - 1) == 0
-            or len(self.fastest) < _FASTEST
-            or ms > self.slowest[-1][0]
-            or ms < self.fastest[-1][0]
-        )
-
     def keep_values(self, ms: float, listed: bytes, number: int) -> int:
         """Keeps the values of a call if it is among the slowest or fastest, or one in between; bytes kept more.
 
@@ -100,10 +97,12 @@ class Entry:
         between = number & (number - 1) == 0
         if between:
             self.between = [*self.between[1 - _BETWEEN :], (ms, listed)]
-        if len(self.slowest) < _SLOWEST or ms > self.slowest[-1][0]:
+        if ms > self.above:
             self.slowest = _kept(self.slowest, ms, listed, _SLOWEST, slowest=True)
-        elif len(self.fastest) < _FASTEST or ms < self.fastest[-1][0]:
+            self.above = self.slowest[-1][0] if len(self.slowest) == _SLOWEST else -1.0
+        elif ms < self.below:
             self.fastest = _kept(self.fastest, ms, listed, _FASTEST, slowest=False)
+            self.below = self.fastest[-1][0] if len(self.fastest) == _FASTEST else float("inf")
         elif not between:
             return 0
         return len(listed)
@@ -118,12 +117,16 @@ class Entry:
 
 
 class Tally:
-    """All statements of a log. dropped_* sum up those that were pushed out by costlier ones."""
+    """All statements of a log.
+
+    known are the entries of texts seen lately, the first place to look. dropped_* sum up what was pushed out by
+    costlier statements.
+    """
 
     def __init__(self, fingerprint: Callable[[str], str]) -> None:
         self._fingerprint = fingerprint
         self._entries: dict[str, Entry] = {}
-        self._new: dict[bytes, Entry] = {}
+        self.known: dict[bytes, Entry] = {}
         self._old: dict[bytes, Entry] = {}
         self._cached = 0
         self._weight = 0
@@ -140,24 +143,37 @@ class Tally:
 
     def entry(self, text: bytes) -> Entry:
         """The entry of the statement that this is a text of."""
-        key = text if len(text) <= _LONG_BYTES else hashlib.blake2b(text, digest_size=16).digest()
-        found = self._new.get(key)
+        found = self.known.get(text)
+        if found is not None:
+            return found
+        # A text with constants is not remembered itself: it may never come again.
+        shared = without_constants(text) if len(text) <= MAX_PLAN_BYTES else None
+        key = text if shared is None else shared
+        if len(key) > _LONG_BYTES:
+            key = hashlib.blake2b(key, digest_size=16).digest()
+        found = self.known.get(key)
         if found is None:
-            found = self._old.get(key) or self._by_constants(text)
+            found = self._old.get(key) or self._by_fingerprint(text)
             self._remember(key, found)
         return found
 
     def call(self, entry: Entry, ms: float, listed: bytes | None) -> None:
         """One call with its duration, and its values as the log lists them."""
         counts = entry.by_duration
-        counts.add(ms)
-        if listed is not None and entry.wants(ms, counts.calls):
-            self._keep_values(entry, ms, listed, counts.calls)
+        counts.calls += 1
+        counts.total += ms
+        if ms < counts.smallest:
+            counts.smallest = ms
+        if ms > counts.most:
+            counts.most = ms
+        if listed is not None:
+            calls = counts.calls
+            if ms > entry.above or ms < entry.below or calls & (calls - 1) == 0:
+                self._keep_values(entry, ms, listed, calls)
 
     def plan(self, entry: Entry, ms: float, plan: LoggedPlan, *, nested: bool) -> None:
         """One call with its plan; nested: it ran within another statement, which its time is part of already."""
-        if not nested:
-            entry.by_plan.add(ms)
+        (entry.nested if nested else entry.by_plan).add(ms)
         if plan.values is not None and not entry.by_duration.calls:
             self._keep_values(entry, ms, plan.values, max(1, entry.by_plan.calls))
         self.long_plans += len(plan.body) > MAX_PLAN_BYTES
@@ -168,17 +184,6 @@ class Tally:
             self.long_values += 1
         elif kept := entry.keep_values(ms, listed, number):
             self._weigh(kept)
-
-    def _by_constants(self, text: bytes) -> Entry:
-        """The entry of a text that was not seen before, though one with other constants may have been."""
-        key = without_constants(text) if len(text) <= MAX_PLAN_BYTES else None
-        if key is None:
-            return self._by_fingerprint(text)
-        if len(key) > _LONG_BYTES:
-            key = hashlib.blake2b(key, digest_size=16).digest()
-        found = self._new.get(key) or self._old.get(key) or self._by_fingerprint(text)
-        self._remember(key, found)
-        return found
 
     def _by_fingerprint(self, text: bytes) -> Entry:
         fingerprint = self._fingerprint(text_of(text))
@@ -193,10 +198,10 @@ class Tally:
 
     def _remember(self, key: bytes, entry: Entry) -> None:
         """Notes a key in the newer of two halves; when that is full, the older is forgotten."""
-        self._new[key] = entry
+        self.known[key] = entry
         self._cached += len(key) + 100
         if self._cached > _CACHED_BYTES:
-            self._old, self._new, self._cached = self._new, {}, 0
+            self._old, self.known, self._cached = self.known, {}, 0
 
     def _weigh(self, more: int) -> None:
         """Notes bytes kept; what was kept before and no longer is, is found out when they are too many."""
@@ -222,7 +227,7 @@ class Tally:
             self.dropped.calls += counts.calls
             self.dropped.total += counts.total
         self._entries = kept
-        self._new, self._old, self._cached = {}, {}, 0
+        self.known, self._old, self._cached = {}, {}, 0
 
 
 def _cost(entry: Entry) -> tuple[float, str]:
@@ -250,7 +255,7 @@ def all_calls(entry: Entry) -> Iterator[tuple[float, bytes]]:
 def without_constants(text: bytes) -> bytes | None:
     """What texts share that differ in simple constants alone; None where that cannot be told at a glance.
 
-    Texts with the same one have the same fingerprint, which takes ten times as long to find. No text is its own.
+    Texts with the same one have the same fingerprint, which takes ten times as long to find.
     """
     if b"--" in text or b"/*" in text or b"\\" in text or (b"$" in text and _DOLLAR_QUOTE.search(text)):
         return None
@@ -260,4 +265,5 @@ def without_constants(text: bytes) -> bytes | None:
     if b"'" in quoted:
         return None
     constant = _LONG_CONSTANT if b"by" in text.lower() else _CONSTANT
-    return b"%b\0%b" % (quoted, constant.sub(b"?", text))
+    shared = constant.sub(b"?", text)
+    return b"%b\0%b" % (quoted, shared) if quoted else shared
