@@ -144,9 +144,9 @@ class Look:
         observation = self.observation
         costs = [session.footprint() for session in (*self.asked_before, self.session)]
         return Footprint(
-            server_ms=round(sum(cost.server_ms for cost in costs), 1),
+            server_ms=round(sum(cost.server_ms for cost in costs) + observation.watch_ms, 1),
             transactions=sum(cost.transactions for cost in costs),
-            queries=sum(cost.queries for cost in costs),
+            queries=sum(cost.queries for cost in costs) + observation.watch_queries,
             longest_transaction_ms=max(cost.longest_transaction_ms for cost in costs),
             explained=observation.explained,
             executed=observation.executed,

@@ -166,6 +166,7 @@ def _candidates(facts: Facts, shapes: dict[str, StatementShape]) -> list[Candida
             calls=statement.calls,
             mean_ms=statement.mean_ms,
             max_ms=statement.max_ms,
+            rows=statement.rows,
             role=roles.get(statement.query_id),
         )
         for statement in facts.statements.values()
@@ -183,8 +184,9 @@ def _note_failure(look: Look, failed: Gap) -> None:
 
 def _note_the_rest(look: Look, statements: Statements) -> None:
     """A gap for the statements that were not chosen, if they took time worth speaking of."""
-    rows = statements.rows
-    looked_into = {text.query_id for text in statements.texts}
+    # Nested statements lie within the time of those that call them.
+    rows = [row for row in statements.rows if row.toplevel is not False]
+    looked_into = {query_id for text in statements.texts for query_id in (text.query_id, *text.also)}
     rest = {row.query_id for row in rows} - looked_into
     rest_ms = sum(row.total_ms for row in rows if row.query_id in rest)
     total_ms = sum(row.total_ms for row in rows)
@@ -193,8 +195,8 @@ def _note_the_rest(look: Look, statements: Statements) -> None:
             Gap(
                 fact=Fact.PLANS,
                 scope=f"{len(rest)} statements",
-                reason=f"They are not among the {len(looked_into)} costliest, but took {rest_ms / total_ms:.0%} of the "
-                "time",
+                reason=f"They are not among the {len(statements.texts)} costliest, but took {rest_ms / total_ms:.0%} "
+                "of the time",
                 remedy="Raise --statements.",
                 kind=GapKind.LIMIT,
             )

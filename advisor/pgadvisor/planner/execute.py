@@ -14,7 +14,8 @@ from pgadvisor.model.plans import ParameterValue, PlanMethod
 from pgadvisor.planner.guard import Guard, Opened, ParameterType
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.observation import Candidate, Observation
-from pgadvisor.planner.refusals import NotDone
+from pgadvisor.planner.questions import ask
+from pgadvisor.planner.refusals import NotDone, someone_waited
 from pgadvisor.planner.values import choose_values
 from pgadvisor.planner.wire import explain_command, explain_with
 from pgadvisor.workload.lexer import Kind, first_keyword, lex
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from pgadvisor.postgres.session import Session
 
 _PLAIN = "VERBOSE, SETTINGS, FORMAT JSON"
-_ANALYZE = f"ANALYZE, BUFFERS, {_PLAIN}"
+# A SELECT writes WAL too: for hint bits with checksums, and for what it prunes.
+_ANALYZE = f"ANALYZE, BUFFERS, WAL, {_PLAIN}"
+# Without SERIALIZE, new in 17, values are neither fetched from TOAST nor made texts, as every client has them.
+_SINCE = {170000: "SERIALIZE TEXT, MEMORY"}
+# A clock as slow as this makes a node with many rows look slower than what is in it.
+_SLOW_CLOCK_US = 1.0
 _READING = frozenset(("select", "with", "values", "table"))
 # A plan with one of these locks or writes rows, or asks another server.
 _ACTING_NODES = frozenset(("LockRows", "ModifyTable", "Foreign Scan"))
@@ -41,11 +47,15 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of an attempt to execute a statement; not_executed says why there is only a plan for the values."""
+    """What came of an attempt to execute a statement; not_executed says why there is only a plan for the values.
+
+    run_ms are the times of all executions, that of the plan the last.
+    """
 
     plan: dict[str, Any]
     method: PlanMethod
     values: tuple[ParameterValue, ...]
+    run_ms: tuple[float, ...] = ()
     not_executed: NotDone | None = None
 
 
@@ -65,6 +75,12 @@ def check_history(candidate: Candidate, config: Limits) -> None:
         )
 
 
+def analyze_options(version_num: int, *, timing: bool) -> str:
+    """What EXPLAIN is asked for when it executes, as far as the version has it."""
+    newer = [options for since, options in _SINCE.items() if version_num >= since]
+    return ", ".join([_ANALYZE, *newer, *(() if timing else ("TIMING OFF",))])
+
+
 def _says_into(text: str) -> bool:
     """Whether INTO stands outside of strings, comments and quoted names."""
     if "into" not in text.lower():
@@ -82,6 +98,8 @@ class Executor:
         self._facts = facts
         self._config = config
         self._observation = observation
+        self._clock_is_slow: bool | None = None
+        self._runs = config.execute_runs + int(config.execute_warm_up)
         self._indexes: dict[str, list[Index]] = defaultdict(list)
         for index in facts.indexes.values():
             self._indexes[index.name].append(index)
@@ -110,10 +128,10 @@ class Executor:
             try:
                 self._check_plan(plan)
                 self._check_counters(plan)
-                executed = self._execute(opened, texts)
+                executed, run_ms = self._execute(opened, texts)
             except NotDone as refusal:
-                return Trial(plan, PlanMethod.VALUES, values, refusal)
-        return Trial(executed, PlanMethod.EXECUTED, values)
+                return Trial(plan, PlanMethod.VALUES, values, not_executed=refusal)
+        return Trial(executed, PlanMethod.EXECUTED, values, run_ms)
 
     def _check_values(self, candidate: Candidate) -> None:
         """Raises NotDone where some parameter has no value whatever its type is: then the server need not be asked."""
@@ -146,23 +164,49 @@ class Executor:
         for node in nodes(plan):
             for index in self._indexes.get(node.get("Index Name", ""), ()):
                 read = sum(counters.rows_read for counters in self._facts.index_counters(index))
-                if node["Plan Rows"] > max(_FEW_ROWS, _COUNTED_SHARE * read):
+                if node["Plan Rows"] * self._runs > max(_FEW_ROWS, _COUNTED_SHARE * read):
                     raise NotDone(
                         f"It would read a large part of all that was ever read through the index {index.schema}."
                         f"{index.name}, whose counters would then tell of it"
                     )
 
-    def _execute(self, opened: Opened, texts: list[str | None]) -> dict[str, Any]:
+    def _execute(self, opened: Opened, texts: list[str | None]) -> tuple[dict[str, Any], tuple[float, ...]]:
+        """The plan of the last run, and the times of all. Raises NotDone where the first run was not to be finished."""
+        self._guard.require_watch(opened)
         # Times are to be those of the role, JIT and all. No plan depends on it, and even an EXPLAIN that executes
         # nothing loads the compiler, which may take a second on a busy disk.
         opened.transaction.rows("SET LOCAL jit TO DEFAULT")
+        ask(opened.transaction, "limit_temporary_files")
+        slow_clock = self._has_slow_clock(opened)
+        plan: dict[str, Any] | None = None
+        run_ms: list[float] = []
+        for run in range(self._runs):
+            warming = self._config.execute_warm_up and run == 0
+            try:
+                later = self._run_once(opened, texts, timing=not (slow_clock or warming))
+            except NotDone:
+                if plan is None:
+                    raise
+                # What was measured until then is kept.
+                break
+            plan = later
+            run_ms.append(float(plan.get("Execution Time", 0.0)))
+            if self.left_ms < 1:
+                break
+        assert plan is not None  # noqa: S101  there is one run at least
+        return plan, tuple(run_ms)
+
+    def _run_once(self, opened: Opened, texts: list[str | None], *, timing: bool) -> dict[str, Any]:
         timeout_ms = max(1, int(min(self._config.execute_timeout_ms, self.left_ms)))
         opened.bound(most_ms=timeout_ms, lock_ms=_LOCK_TIMEOUT_MS)
+        options = analyze_options(self._session.connection.info.server_version, timing=timing)
         self._observation.executed += 1
         started = time.perf_counter()
         try:
-            plan = explain_with(self._session, explain_command(_ANALYZE, opened.text), texts)
+            plan = explain_with(self._session, explain_command(options, opened.text), texts)
         except psycopg.errors.QueryCanceled as error:
+            if opened.watch is not None and opened.watch.fired:
+                raise someone_waited() from error
             raise NotDone(
                 "It ran into the timeout of an execution; the plan is one for the same values, not executed",
                 self._more_time(),
@@ -171,6 +215,13 @@ class Executor:
             self._observation.executed_ms += (time.perf_counter() - started) * 1000
         count_scans(plan, self._observation.scans_added)
         return plan
+
+    def _has_slow_clock(self, opened: Opened) -> bool:
+        """Whether to tell the time takes the server so long that times of nodes would be mostly that; asked once."""
+        if self._clock_is_slow is None:
+            (clock,) = ask(opened.transaction, "clock")
+            self._clock_is_slow = clock["told_us"] > _SLOW_CLOCK_US
+        return self._clock_is_slow
 
     def _more_time(self) -> str:
         """What gives an execution more time: the options that allow it the least."""

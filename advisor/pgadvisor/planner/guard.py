@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import psycopg
 
 from pgadvisor.model.catalog import RelationKind
 from pgadvisor.model.coverage import GapKind
 from pgadvisor.planner.functions import Lookup
 from pgadvisor.planner.mentions import Mentions
 from pgadvisor.planner.questions import ask, catalogs_only
-from pgadvisor.planner.refusals import NotDone, took_too_long
+from pgadvisor.planner.refusals import NotDone, someone_waited, took_too_long
+from pgadvisor.planner.watcher import Watch, Watcher
 from pgadvisor.planner.wire import parse
 from pgadvisor.workload.lexer import Kind, first_keyword, hides_nothing, lex
 
@@ -43,7 +46,7 @@ class Opened:
 
     text is the one command in it, without comments and semicolons at its end. volatile names volatile code that it
     reaches, if asked for. ends_at, of time.monotonic, is when it must be over: its locks are then as old as the lock
-    timeout allows.
+    timeout allows. watch is what looks whether others wait for those locks, None where nothing does.
     """
 
     session: Session
@@ -52,6 +55,7 @@ class Opened:
     text: str
     parameters: tuple[ParameterType, ...]
     volatile: str | None
+    watch: Watch | None = None
 
     def bound(self, *, most_ms: int | None = None, lock_ms: int | None = None) -> None:
         """Cancels the next statement once the transaction must be over, or after most_ms.
@@ -69,16 +73,24 @@ class Guard:
 
     silent: our own commands are kept out of pg_stat_statements, which takes a superuser. lock_share: one plan may take
     no more than this share of what the lock table, which all sessions share, has free. trust: names of owners whose
-    code may run with our rights.
+    code may run with our rights. watcher: watches over the transactions.
     """
 
     def __init__(
-        self, session: Session, facts: Facts, *, silent: bool, lock_share: float, trust: Sequence[str] = ()
+        self,
+        session: Session,
+        facts: Facts,
+        *,
+        silent: bool,
+        lock_share: float,
+        trust: Sequence[str] = (),
+        watcher: Watcher | None = None,
     ) -> None:
         self._session = session
         self._silent = silent
         self._lock_share = lock_share
         self._trust = trust
+        self._watcher = watcher
         self._partitioned = [
             (relation.name, sum(1 + len(facts.indexes_of(leaf.oid)) for leaf in facts.leaves(relation.oid)))
             for relation in facts.relations.values()
@@ -100,46 +112,62 @@ class Guard:
         mentions = Mentions(text)
         # Before the transaction: of a text of a megabyte it may take a second.
         body, has_strings = self._checked(text, mentions)
-        with self._session.transaction(search_path=None) as transaction:
-            self._settle(transaction)
-            if identity is not None:
-                identity.assume(transaction)
-            (path,) = ask(transaction, "role_path")
-            schemas = frozenset(path["schemas"])
-            with catalogs_only(transaction, path["search_path"]):
-                _check_locks(transaction, mentions)
-                self._check_free_locks(transaction, mentions)
-                if self._lookup is None:
-                    self._lookup = Lookup(transaction, self._trust)
-                elsewhere = self._lookup.asks_elsewhere(mentions)
-                if elsewhere is not None:
-                    raise NotDone(f"Planning it may ask another server about the foreign table behind {elsewhere}")
-                if has_strings:
-                    # To parse a string as a value of some type may run that type's code already.
-                    self._refuse_strangers_code(self._lookup, transaction, mentions, schemas)
-                limit_ms = self._session.keep_timeout_ms
-                transaction.set_local(**self._session.timeouts(limit_ms))
-            ends_at = time.monotonic() + limit_ms / 1000
-            oids = parse(self._session, text)
-            with catalogs_only(transaction, path["search_path"]):
-                self._refuse_strangers_code(self._lookup, transaction, mentions, schemas)
-                volatile = self._lookup.volatile(transaction, mentions, schemas) if with_volatile else None
-                parameters = self._parameters(transaction, oids)
-            yield Opened(self._session, transaction, ends_at, body, parameters, volatile)
+        watch: Watch | None = None
+        try:
+            with self._session.transaction(search_path=None) as transaction:
+                self._settle(transaction)
+                if identity is not None:
+                    identity.assume(transaction)
+                (path,) = ask(transaction, "role_path")
+                with nullcontext() if self._watcher is None else self._watcher.over(path["pid"]) as watch:
+                    oids, ends_at = self._parse(transaction, text, mentions, path, has_strings=has_strings)
+                    with catalogs_only(transaction, path["search_path"]):
+                        volatile = self._reached(transaction, mentions, path["schemas"], with_volatile=with_volatile)
+                        parameters = self._parameters(transaction, oids)
+                    yield Opened(self._session, transaction, ends_at, body, parameters, volatile, watch)
+        except psycopg.errors.QueryCanceled as error:
+            if watch is not None and watch.fired:
+                raise someone_waited() from error
+            raise
 
-    @staticmethod
-    def _refuse_strangers_code(
-        lookup: Lookup, transaction: Transaction, mentions: Mentions, schemas: Collection[str]
-    ) -> None:
-        unsafe = lookup.unsafe_to_plan(transaction, mentions, schemas)
-        if unsafe is None:
+    def require_watch(self, opened: Opened) -> None:
+        """Raises NotDone unless somebody looks whether others wait for the locks of an open transaction."""
+        if self._watcher is None or opened.watch is None:
             return
-        rights = ", with rights that its owner does not have" if unsafe.strange else ""
-        remedy = ""
-        if unsafe.owner is not None:
-            owner = json.dumps(unsafe.owner, ensure_ascii=False)
-            remedy = f"If its code may run with the rights of the collecting role: collect.trust_owners = [{owner}]."
-        raise NotDone(f"Planning it would run {unsafe.what}{rights}", remedy)
+        failure = self._watcher.confirm(opened.watch)
+        if failure:
+            raise NotDone(
+                f"{failure}, and nothing is executed unwatched",
+                "Let the role have two connections: its CONNECTION LIMIT, max_connections, the size of a pool.",
+            )
+
+    def _parse(
+        self, transaction: Transaction, text: str, mentions: Mentions, path: Mapping[str, Any], *, has_strings: bool
+    ) -> tuple[tuple[int, ...], float]:
+        """Has the server parse a text, which locks its relations; types of its parameters, and when that must end."""
+        with catalogs_only(transaction, path["search_path"]):
+            _check_locks(transaction, mentions)
+            self._check_free_locks(transaction, mentions)
+            if self._lookup is None:
+                self._lookup = Lookup(transaction, self._trust)
+            elsewhere = self._lookup.asks_elsewhere(mentions)
+            if elsewhere is not None:
+                raise NotDone(f"Planning it may ask another server about the foreign table behind {elsewhere}")
+            if has_strings:
+                # To parse a string as a value of some type may run that type's code already.
+                self._reached(transaction, mentions, path["schemas"], with_volatile=False)
+            limit_ms = self._session.keep_timeout_ms
+            transaction.set_local(**self._session.timeouts(limit_ms))
+        ends_at = time.monotonic() + limit_ms / 1000
+        return parse(self._session, text), ends_at
+
+    def _reached(
+        self, transaction: Transaction, mentions: Mentions, schemas: Collection[str], *, with_volatile: bool
+    ) -> str | None:
+        """Volatile code that a text reaches, if asked for. Raises NotDone for code that must not be planned."""
+        assert self._lookup is not None  # noqa: S101  made before the first text is parsed
+        _refuse_strangers_code(self._lookup, transaction, mentions, frozenset(schemas))
+        return self._lookup.volatile(transaction, mentions, frozenset(schemas)) if with_volatile else None
 
     def _checked(self, text: str, mentions: Mentions) -> tuple[str, bool]:
         """The one command in a text, and whether there are strings in it."""
@@ -191,3 +219,17 @@ def _check_locks(transaction: Transaction, mentions: Mentions) -> None:
                 "Run again when the lock is gone.",
                 GapKind.LOCKED,
             )
+
+
+def _refuse_strangers_code(
+    lookup: Lookup, transaction: Transaction, mentions: Mentions, schemas: Collection[str]
+) -> None:
+    unsafe = lookup.unsafe_to_plan(transaction, mentions, schemas)
+    if unsafe is None:
+        return
+    rights = ", with rights that its owner does not have" if unsafe.strange else ""
+    remedy = ""
+    if unsafe.owner is not None:
+        owner = json.dumps(unsafe.owner, ensure_ascii=False)
+        remedy = f"If its code may run with the rights of the collecting role: collect.trust_owners = [{owner}]."
+    raise NotDone(f"Planning it would run {unsafe.what}{rights}", remedy)

@@ -14,7 +14,8 @@ from pgadvisor.model.statements import StatementRole
 class Candidate(Model, frozen=True, kw_only=True):
     """A statement to plan: its normalised text, its shape where it was understood, and how the server ran it.
 
-    role is the one that it took the most time for, None where that is not known.
+    rows is how many it gave in all its calls. role is the one that it took the most time for. Both are None where they
+    are not known.
     """
 
     query_id: str
@@ -23,6 +24,7 @@ class Candidate(Model, frozen=True, kw_only=True):
     calls: int
     mean_ms: float
     max_ms: float
+    rows: int | None = None
     role: StatementRole | None = None
 
 
@@ -33,7 +35,8 @@ class Observation:
     explained and executed count EXPLAINs without and with ANALYZE, also those that failed; value_explains those of the
     former that were made for values on which plans may depend. executed_ms is the time spent waiting for the latter.
     scans_added counts, per qualified table or index, the scans that executed plans added to its counters.
-    statement_entries is how many entries all this added to pg_stat_statements at most.
+    statement_entries is how many entries all this added to pg_stat_statements at most. watch_queries and watch_ms are
+    what the connection that watches over us asked, and how long it waited for the answers.
     """
 
     plans: list[ObservedPlan] = field(default_factory=list)
@@ -44,3 +47,5 @@ class Observation:
     executed_ms: float = 0.0
     scans_added: dict[str, int] = field(default_factory=dict)
     statement_entries: int = 0
+    watch_queries: int = 0
+    watch_ms: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,10 +22,12 @@ from pgadvisor.planner.identity import Identities, Identity, NotAssumed
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.mended import mended
 from pgadvisor.planner.observation import Candidate, Observation
+from pgadvisor.planner.order import most_telling
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import LIMITS, NotDone, limit_reached, refused_by_server
 from pgadvisor.planner.trouble import trouble
 from pgadvisor.planner.value_plans import Readable, plans_for, sets_for, worth_asking
+from pgadvisor.planner.watcher import Watcher
 from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import raise_if_lost, server_message
 from pgadvisor.progress import Progress
@@ -84,7 +87,15 @@ class _Observer:
         self._into = into
         self._counted = self._counting()
         silent = bool(self._counted["may_silence"])
-        self._guard = Guard(session, facts, silent=silent, lock_share=config.lock_share, trust=config.trust_owners)
+        self._watcher = Watcher(session, silent=silent)
+        self._guard = Guard(
+            session,
+            facts,
+            silent=silent,
+            lock_share=config.lock_share,
+            trust=config.trust_owners,
+            watcher=self._watcher,
+        )
         self._identities = Identities(session, facts, config.session)
         self._server = f"PostgreSQL {facts.server.version} (live)"
         self._explained_before = into.explained + into.executed
@@ -179,7 +190,10 @@ class _Observer:
             self._refuse(Fact.PLANS, [candidate], refused)
 
     def close(self) -> None:
-        """Says what was refused, and adds up what the commands have added to pg_stat_statements at most."""
+        """Ends the watch, says what was refused, and adds up what was added to pg_stat_statements at most."""
+        self._watcher.close()
+        self._into.watch_queries += self._watcher.queries
+        self._into.watch_ms += self._watcher.ms
         for (fact, reason, remedy, kind), query_ids in self._refused.items():
             gap = Gap(fact=fact, scope=_scope(query_ids), reason=reason, remedy=remedy, kind=kind)
             self._into.gaps.append(gap)
@@ -187,6 +201,7 @@ class _Observer:
             # With track = all the statement within an EXPLAIN may be counted on its own.
             each = int(self._counted["track_utility"]) + int(self._counted["track"] == "all")
             self._into.statement_entries += (self._config.max_explains - self._left()) * each
+            self._into.statement_entries += self._watcher.entries
 
     def _plan(self, candidate: Candidate) -> None:
         """Plans a statement as it is, else mended, else as the SELECT that finds its rows; a gap if all fails."""
@@ -250,17 +265,21 @@ class _Observer:
     def _execute(self, suitable: Sequence[Candidate], progress: Progress) -> None:
         config = self._config
         executor = Executor(self._session, self._guard, self._facts, config, self._into)
+        generic = {plan.query_id: plan.plan for plan in self._into.plans if plan.method is PlanMethod.GENERIC}
+        suitable = most_telling(suitable, generic, self._facts)
         most = min(len(suitable), config.execute_max_statements)
         each_ms = min(config.execute_timeout_ms, self._session.lock_timeout_ms)
         step = (
             f"Executing up to {most} statements, read-only, at most {each_ms} ms each "
             f"and {config.execute_total_ms} ms in all"
         )
+        runs = config.execute_runs + int(config.execute_warm_up)
         executed_before = self._into.executed
         for done, candidate in enumerate(suitable):
-            executed = self._into.executed - executed_before
+            # Statements, each of which may be run several times.
+            executed = math.ceil((self._into.executed - executed_before) / runs)
             progress(step, min(executed, most), most)
-            if executed >= most or executor.left_ms < 1 or self._left() < 2:
+            if executed >= most or executor.left_ms < 1 or self._left() < 1 + runs:
                 caps = NotDone(
                     "The limits on executions were used up before it",
                     "Raise collect.execute_max_statements, collect.execute_total_ms or collect.max_explains.",
@@ -288,7 +307,9 @@ class _Observer:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], NotDone(reason))
             return
         choice = ValueChoice.TYPICAL if trial.values else None
-        self._keep(candidate, trial.method, trial.plan, identity, values=trial.values, choice=choice)
+        self._keep(
+            candidate, trial.method, trial.plan, identity, values=trial.values, choice=choice, run_ms=trial.run_ms
+        )
         if trial.not_executed is not None:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], trial.not_executed)
 
@@ -309,6 +330,7 @@ class _Observer:
         *,
         values: tuple[ParameterValue, ...] = (),
         choice: ValueChoice | None = None,
+        run_ms: tuple[float, ...] = (),
     ) -> None:
         each = self._readable[candidate.query_id]
         observed = ObservedPlan(
@@ -322,6 +344,7 @@ class _Observer:
             rewritten=each.rewritten,
             role=identity.role,
             role_missed=identity.missed,
+            run_ms=run_ms,
         )
         self._into.plans.append(observed)
         if identity.missed and method is PlanMethod.GENERIC:

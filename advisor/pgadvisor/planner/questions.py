@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def ask(transaction: Transaction, question: str, **values: object) -> list[dict[str, Any]]:
     """Rows of queries/<question>.sql, in whose text %(name)s stands for a value that is bound."""
-    return transaction.rows(sql.SQL(_text(question)), values or None)
+    return transaction.rows(sql.SQL(text_of(question)), values or None)
 
 
 @contextmanager
@@ -33,5 +33,6 @@ def catalogs_only(transaction: Transaction, own_search_path: str) -> Iterator[No
 
 
 @cache
-def _text(question: str) -> str:
+def text_of(question: str) -> str:
+    """The text of queries/<question>.sql."""
     return resources.files("pgadvisor.planner").joinpath("queries", f"{question}.sql").read_text(encoding="utf-8")

@@ -54,6 +54,15 @@ def took_too_long(session: Session) -> NotDone:
     )
 
 
+def someone_waited() -> NotDone:
+    """A statement of ours that was cancelled for the sake of another session."""
+    return NotDone(
+        "Another session began to wait for a lock that it had, so it was cancelled",
+        "Run again when no other session wants a strong lock on its relations.",
+        GapKind.LOCKED,
+    )
+
+
 def refused_by_server(error: psycopg.Error, session: Session) -> NotDone:
     """What the server's error means for the reader."""
     if isinstance(error, LIMITS):
