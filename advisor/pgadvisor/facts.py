@@ -35,7 +35,10 @@ V = TypeVar("V")
 
 
 class Statement(Model, frozen=True, kw_only=True):
-    """One statement of this database, summed over roles and nesting levels."""
+    """One statement of this database, summed over roles and nesting levels.
+
+    nested_ms is the part of total_ms that other statements called for (track = all): it lies within the time of those.
+    """
 
     query_id: str
     text: str | None
@@ -44,6 +47,12 @@ class Statement(Model, frozen=True, kw_only=True):
     mean_ms: float
     max_ms: float
     rows: int
+    nested_ms: float = 0.0
+
+    @property
+    def own_ms(self) -> float:
+        """Its time that is in no other statement's: what sums over statements are made of."""
+        return self.total_ms - self.nested_ms
 
 
 class StatementPlan(Model, frozen=True, kw_only=True):
@@ -282,15 +291,27 @@ class Facts:
         if self.snapshot.statements is None:
             return {}
         texts = {text.query_id: text.text for text in self.snapshot.statements.texts}
-        rows = _group(self.snapshot.statements.rows, lambda row: row.query_id)
+        folded = {other: text.query_id for text in self.snapshot.statements.texts for other in text.also}
+        rows = _group(self.snapshot.statements.rows, lambda row: folded.get(row.query_id, row.query_id))
         merged = [_merge(query_id, texts.get(query_id), group) for query_id, group in rows.items()]
         merged.sort(key=lambda statement: (-statement.total_ms, statement.query_id))
         return {statement.query_id: statement for statement in merged}
 
     @cached_property
     def total_statement_ms(self) -> float:
-        """Time spent in all statements of this database."""
-        return sum(statement.total_ms for statement in self.statements.values())
+        """Time spent in all statements of this database, that of nested ones within their callers alone.
+
+        Where CALL and DO are not counted (track_utility off), what they call has no caller, so that the time of the
+        nested is what is known where it is more.
+        """
+        own_ms = sum(statement.own_ms for statement in self.statements.values())
+        nested_ms = sum(statement.nested_ms for statement in self.statements.values())
+        is_off = any(s.name == "pg_stat_statements.track_utility" and s.value == "off" for s in self.server.settings)
+        return max(own_ms, nested_ms) if is_off or not own_ms else own_ms
+
+    def share_of_time(self, time_ms: float) -> float:
+        """Which share of the statements' time some time is, 0 where none was counted; nested time can exceed it."""
+        return min(time_ms / self.total_statement_ms, 1.0) if self.total_statement_ms else 0.0
 
     def statements_on(self, relation_oid: int) -> tuple[StatementShape, ...]:
         """Shapes that use a relation (or the partitioned table it belongs to), the costliest first."""
@@ -386,6 +407,7 @@ def _merge(query_id: str, text: str | None, rows: tuple[StatementRow, ...]) -> S
         mean_ms=total_ms / calls if calls else 0.0,
         max_ms=max(row.max_ms for row in rows),
         rows=sum(row.rows for row in rows),
+        nested_ms=sum(row.total_ms for row in rows if row.toplevel is False),
     )
 
 

@@ -17,6 +17,7 @@ from pgadvisor.model.report import (
     ReportFinding,
     RuleOutcome,
     RuleText,
+    Share,
     StatementView,
     Step,
     TableView,
@@ -76,10 +77,20 @@ class GapGroup:
 
 
 @dataclass(frozen=True)
+class TimePart:
+    """A part of the statements' time; number says which of all parts it is, also where others are left out."""
+
+    number: int
+    share: Share
+    fraction: float
+
+
+@dataclass(frozen=True)
 class Segment:
     """A part of the bar that shows where the time goes. severity is the worst of the findings that name it."""
 
     statement: StatementView
+    share: float
     severity: Severity | None
 
 
@@ -158,13 +169,24 @@ class Page:
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """The costliest statements, for the bar."""
-        views = sorted(self.statements, key=lambda view: -view.share)[:BAR_SEGMENTS]
-        return tuple(Segment(view, self._worst(view)) for view in views if view.share >= 0.005)
+        segments = [
+            Segment(view, max(view.share - view.nested_share, 0.0), self._worst(view)) for view in self.statements
+        ]
+        segments.sort(key=lambda segment: -segment.share)
+        return tuple(segment for segment in segments[:BAR_SEGMENTS] if segment.share >= 0.005)
+
+    @cached_property
+    def time_parts(self) -> tuple[TimePart, ...]:
+        """How the statements' time is cut up by how far it was seen; only parts that there are."""
+        found = enumerate(self.report.trust.parts, start=1)
+        return tuple(
+            TimePart(number, share, share.time_ms / share.of_time_ms) for number, share in found if share.time_ms > 0
+        )
 
     @cached_property
     def rest_share(self) -> float:
         """The share of the time that the bar's segments leave."""
-        return max(1.0 - sum(segment.statement.share for segment in self.segments), 0.0)
+        return max(1.0 - sum(segment.share for segment in self.segments), 0.0)
 
     @cached_property
     def gap_groups(self) -> tuple[GapGroup, ...]:

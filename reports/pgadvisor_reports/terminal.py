@@ -114,6 +114,8 @@ class _Writer:
                 for share in trust.shares
             )
             self._field("Of their time", ", ".join(parts))
+        for sentence in filter(None, (words.active_time(trust), words.evictions(trust))):
+            self._field("", prose(sentence))
         self.console.print()
 
     def _watched(self) -> None:

@@ -6,8 +6,9 @@ from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.explanation import Explanation
 from pgadvisor.model.findings import OutcomeStatus
-from pgadvisor.model.report import Report
+from pgadvisor.model.report import Report, Trust
 from pgadvisor.model.snapshot import Change, Host
+from pgadvisor_reports import formatting
 
 CONFIDENCE = {
     Confidence.MEASURED: "executed and timed",
@@ -83,6 +84,31 @@ def change(seen: Change) -> str:
         return "no statement is new or gone"
     number, _, rest = said[0].partition(" ")
     return ", ".join([f"{number} statement{'' if number == '1' else 's'} {rest}", *said[1:]])
+
+
+def active_time(trust: Trust) -> str:
+    """How much of the database's active time is that of the statements, or why that is not known; "" for neither."""
+    active = trust.active
+    if active.statements_ms is not None and active.active_ms:
+        share = formatting.fraction(active.statements_ms / active.active_ms).text
+        return (
+            f"Statements account for {share} of the {formatting.duration(active.active_ms).text} in which the "
+            "database's sessions were active."
+        )
+    if not active.reason:
+        return ""
+    return f"Of the database's active time no share is known. {active.reason}. {active.remedy}".rstrip()
+
+
+def evictions(trust: Trust) -> str:
+    """What entries that were pushed out of pg_stat_statements mean; "" where there were none."""
+    if not trust.evicted:
+        return ""
+    entries = f"{plural(trust.evicted, 'entry', 'entries')} {'was' if trust.evicted == 1 else 'were'}"
+    return (
+        f"{entries} pushed out of pg_stat_statements for want of room: their time until then is in no total. Raise "
+        "pg_stat_statements.max."
+    )
 
 
 def looks(report: Report) -> str:

@@ -93,7 +93,7 @@ def _finding(facts: Facts, group: Group, options: SequentialScanWithFilterOption
     proposal = CreateIndex(definition=definition, partitioned=table.kind is RelationKind.PARTITIONED)
     method = min((scan.method for scan in group.scans), key=METHODS.index)
     columns = ", ".join(_column(key) for key in group.keys) or ", ".join(group.hidden)
-    share = group.time_ms / facts.total_statement_ms if facts.total_statement_ms else 0.0
+    share = facts.share_of_time(group.time_ms)
     critical = method is PlanMethod.EXECUTED and share >= options.critical_share
     where = f" where {definition.predicate}" if definition.predicate else ""
     first = group.keys[0].column if group.keys else None

@@ -208,6 +208,19 @@ def test_the_interval_and_the_servers_are_said() -> None:
     assert "Servers whose counters are added up" not in page(sample_report()).text()
 
 
+def test_the_time_is_cut_up_by_how_far_it_was_seen() -> None:
+    parsed = page(sample_report())
+    label = (
+        "Of the statements' time: understood and planned 94%, understood, not planned 2.3%, opaque 1.2%, "
+        "not understood 0.5%, not looked into 2%"
+    )
+    assert label in [attributes.get("aria-label") for _, attributes in parsed.tags]
+    bars = [attributes["class"] for tag, attributes in parsed.tags if tag == "i" and "part" in attributes["class"]]
+    assert bars == ["part1", "part2", "part4", "part5", "part6"]
+    assert "Statements account for 91.0%" in parsed.text()
+    assert "pushed out of pg_stat_statements" in parsed.text()
+
+
 def test_a_healthy_database_is_told_what_was_checked_and_what_not_seen() -> None:
     text = " ".join(page(healthy_report()).text().split())
     assert "7 rules looked and found nothing to change. 2 rules could not see everything" in text

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from pgadvisor.model.base import Severity
-from pgadvisor.model.report import Rate, RateUnit, Report, ReportImpact, Step
+from pgadvisor.model.report import ActiveTime, Rate, RateUnit, Report, ReportImpact, Step
 from pgadvisor.registry import load_renderer
 from pgadvisor_reports.terminal import render
 from support.hostile_reports import hostile_report
@@ -33,6 +33,19 @@ def test_the_interval_and_the_servers_are_said() -> None:
     assert "3 entries were pushed out of pg_stat_statements" in text
     assert "3 servers added up: db1.example.org:5432 (primary) 6 h, db2.example.org:5432 (standby)" in text
     assert "Between two looks" not in render(sample_report(), 100, False)
+
+
+def test_opaque_time_active_time_and_evictions_are_said() -> None:
+    text = " ".join(render(sample_report(), 100, False).split())
+    assert "54% executed, 1.2% opaque" in text
+    assert "Statements account for 91.0% of the 25.3 h in which the database's sessions were active." in text
+    assert "1 204 entries were pushed out of pg_stat_statements" in text
+    unknown = msgspec.structs.replace(
+        sample_report().trust, active=ActiveTime(reason="The windows differ", remedy="Look twice."), evicted=1
+    )
+    text = " ".join(render(msgspec.structs.replace(sample_report(), trust=unknown), 100, False).split())
+    assert "Of the database's active time no share is known. The windows differ. Look twice." in text
+    assert "1 entry was pushed out" in text
 
 
 def test_sql_is_whole_and_on_its_own_line() -> None:

@@ -15,6 +15,7 @@ from pgadvisor.model.coverage import Fact, FactCoverage, Footprint, Gap, Presenc
 from pgadvisor.model.findings import Evidence, OutcomeStatus, Subject, SubjectKind, Unit
 from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
 from pgadvisor.model.report import (
+    ActiveTime,
     IndexView,
     Left,
     PlanView,
@@ -509,7 +510,21 @@ def sample_report() -> Report:
                 Share(
                     label="executed", statements=12, of_statements=1812, time_ms=44_820_000.0, of_time_ms=83_000_000.0
                 ),
+                Share(label="opaque", statements=2, of_statements=1812, time_ms=1_000_000.0, of_time_ms=83_000_000.0),
             ),
+            parts=tuple(
+                Share(label=label, statements=statements, of_statements=1812, time_ms=time_ms, of_time_ms=83_000_000.0)
+                for label, statements, time_ms in (
+                    ("understood and planned", 86, 78_020_000.0),
+                    ("understood, not planned", 9, 1_905_000.0),
+                    ("planned, not understood", 0, 0.0),
+                    ("opaque", 2, 1_000_000.0),
+                    ("not understood", 3, 415_000.0),
+                    ("not looked into", 1712, 1_660_000.0),
+                )
+            ),
+            active=ActiveTime(statements_ms=83_000_000.0, active_ms=91_208_791.0),
+            evicted=1_204,
             coverage=tuple(
                 FactCoverage(
                     fact=fact,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,18 +11,19 @@ import msgspec
 from pgadvisor import __version__
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import KeyedFinding, anchor
+from pgadvisor.advise.opaque import Opaque
 from pgadvisor.advise.platforms import platform_gaps
 from pgadvisor.advise.rates import of_statements, of_writes
 from pgadvisor.advise.recommend import action_plan, recommend, reject
 from pgadvisor.advise.tenants import folded_recommendations
 from pgadvisor.advise.values import masked
 from pgadvisor.advise.views import index_views, setting_views, statement_views, table_views
+from pgadvisor.advise.workload_shares import active_time, parts, shares
 from pgadvisor.facts import Facts
 from pgadvisor.masking import MASK
 from pgadvisor.model.base import Severity
 from pgadvisor.model.coverage import Fact, Gap
 from pgadvisor.model.findings import Outcome, Subject
-from pgadvisor.model.plans import PlanMethod
 from pgadvisor.model.report import (
     Left,
     Report,
@@ -30,7 +31,6 @@ from pgadvisor.model.report import (
     ReportImpact,
     RuleOutcome,
     RuleText,
-    Share,
     Source,
     Tool,
     Trust,
@@ -103,7 +103,6 @@ def _finding(
 ) -> ReportFinding:
     finding = keyed.finding
     impact = finding.impact
-    total_ms = facts.total_statement_ms
     time = None if impact.time_ms is None else of_statements(impact.time_ms, facts)
     return ReportFinding(
         key=keyed.key,
@@ -120,7 +119,9 @@ def _finding(
         evidence=masked(finding.evidence, show_values),
         impact=ReportImpact(
             time=time,
-            time_share=impact.time_ms / total_ms if impact.time_ms is not None and total_ms else None,
+            time_share=None
+            if impact.time_ms is None or not facts.total_statement_ms
+            else facts.share_of_time(impact.time_ms),
             bytes=impact.bytes,
             writes=None if impact.writes is None else of_writes(impact.writes, facts),
         ),
@@ -156,13 +157,17 @@ def _source(facts: Facts) -> Source:
 def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: bool) -> Trust:
     coverage = facts.coverage
     contents = facts.snapshot.contents
+    opaque = Opaque(facts)
     cut = [gap for gap in coverage.gaps if gap.fact is Fact.CONNECTION]
     return Trust(
         counters_window=facts.counters_window,
         statements_window=facts.statements_window,
-        shares=_shares(facts),
+        shares=shares(facts, opaque),
+        parts=parts(facts, opaque),
+        active=active_time(facts.snapshot),
+        evicted=None if facts.snapshot.statements is None else facts.snapshot.statements.evicted,
         coverage=coverage.facts,
-        gaps=(*coverage.gaps, *platform_gaps(facts), *_parser_gaps(not_understood)),
+        gaps=(*coverage.gaps, *platform_gaps(facts), *opaque.gaps(), *_parser_gaps(not_understood)),
         footprint=coverage.footprint,
         planners=tuple(sorted({plan.planner for plan in facts.snapshot.plans})),
         values_masked=not show_values,
@@ -170,33 +175,6 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         interrupted=coverage.interrupted,
         change=facts.snapshot.change,
         contents=contents if contents.redacted else Contents(),
-    )
-
-
-def _shares(facts: Facts) -> tuple[Share, ...]:
-    """How much of the workload went how far, by statements and by time."""
-    texts = {query_id for query_id, statement in facts.statements.items() if statement.text is not None}
-    executed = {plan.query_id for plan in facts.snapshot.plans if plan.method is PlanMethod.EXECUTED}
-    return tuple(
-        _share(label, query_ids, facts)
-        for label, query_ids in (
-            ("looked into", texts),
-            ("understood", facts.shapes.keys() & texts),
-            ("planned", set(facts.planned())),
-            ("executed", executed),
-        )
-    )
-
-
-def _share(label: str, query_ids: Collection[str], facts: Facts) -> Share:
-    statements = facts.statements
-    return Share(
-        label=label,
-        statements=len(query_ids),
-        of_statements=len(statements),
-        # In the order of the statements: floats added in the order of a set differ from run to run.
-        time_ms=sum(statement.total_ms for query_id, statement in statements.items() if query_id in query_ids),
-        of_time_ms=facts.total_statement_ms,
     )
 
 

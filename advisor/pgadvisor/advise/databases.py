@@ -9,6 +9,7 @@ import msgspec
 
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.recommend import action_plan
+from pgadvisor.advise.workload_shares import added_active, added_shares
 from pgadvisor.model.base import Severity
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Fact, FactCoverage, Footprint, Gap, Presence
@@ -21,7 +22,6 @@ from pgadvisor.model.report import (
     Report,
     ReportFinding,
     RuleOutcome,
-    Share,
     StatementView,
     TableView,
     Trust,
@@ -136,7 +136,7 @@ def _weight(finding: ReportFinding) -> tuple[object, ...]:
 
 def _finding(finding: ReportFinding, database: str, total_ms: float) -> ReportFinding:
     key, time = _key(database, finding.key), finding.impact.time
-    share = None if time is None or not total_ms else time.total / total_ms
+    share = None if time is None or not total_ms else min(time.total / total_ms, 1.0)
     return msgspec.structs.replace(
         finding,
         key=key,
@@ -185,13 +185,20 @@ def _statements(reports: Sequence[Report]) -> list[StatementView]:
         msgspec.structs.replace(
             view,
             anchor=anchor(f"statement:{view.database}:{view.query_id}"),
-            share=view.total_ms / total_ms if total_ms else 0.0,
+            share=min(view.total_ms / total_ms, 1.0) if total_ms else 0.0,
+            nested_share=_nested_share(view, total_ms),
             findings=tuple(_key(view.database, each) for each in view.findings),
         )
         for report in reports
         for view in _of(report, report.statements)
     ]
     return sorted(views, key=lambda view: (-view.total_ms, view.database, view.query_id))
+
+
+def _nested_share(view: StatementView, total_ms: float) -> float:
+    """The part of a statement's share that is within others', of the time in all databases."""
+    nested = view.nested_share / view.share if view.share else 0.0
+    return min(view.total_ms * nested / total_ms, 1.0) if total_ms else 0.0
 
 
 def _outcome(group: Sequence[RuleOutcome]) -> RuleOutcome:
@@ -213,7 +220,10 @@ def _trust(reports: Sequence[Report]) -> Trust:
     return Trust(
         counters_window=_shortest([trust.counters_window for trust in trusts]),
         statements_window=_shortest([trust.statements_window for trust in trusts]),
-        shares=_shares(trusts),
+        shares=added_shares([trust.shares for trust in trusts]),
+        parts=added_shares([trust.parts for trust in trusts]),
+        active=added_active([trust.active for trust in trusts]),
+        evicted=max((trust.evicted for trust in trusts if trust.evicted is not None), default=None),
         coverage=_coverage(trusts),
         gaps=tuple(_gap(gap, report.source.database) for report in reports for gap in report.trust.gaps),
         footprint=_footprint(reports),
@@ -254,23 +264,6 @@ def _shortest(windows: Sequence[Window | None]) -> Window | None:
     if any(window is None or window.since is None for window in windows):
         return next((window for window in windows if window is not None and window.since is None), None)
     return min((window for window in windows if window is not None), key=lambda window: window.seconds or 0.0)
-
-
-def _shares(trusts: Sequence[Trust]) -> tuple[Share, ...]:
-    by_label: dict[str, list[Share]] = {}
-    for trust in trusts:
-        for share in trust.shares:
-            by_label.setdefault(share.label, []).append(share)
-    return tuple(
-        Share(
-            label=label,
-            statements=sum(share.statements for share in shares),
-            of_statements=sum(share.of_statements for share in shares),
-            time_ms=sum(share.time_ms for share in shares),
-            of_time_ms=sum(share.of_time_ms for share in shares),
-        )
-        for label, shares in by_label.items()
-    )
 
 
 def _coverage(trusts: Sequence[Trust]) -> tuple[FactCoverage, ...]:

@@ -83,7 +83,6 @@ def _statement_view(
         # A command that the planner does not plan may hold a password, which is shown to nobody.
         text = text if config.show_values and plannable else mask_literals(text)
     oids = () if shape is None else dict.fromkeys(relation.relation_oid for relation in shape.relations)
-    total_ms = facts.total_statement_ms
     return StatementView(
         query_id=statement.query_id,
         anchor=anchor(f"statement:{statement.query_id}"),
@@ -95,7 +94,8 @@ def _statement_view(
         mean_ms=statement.mean_ms,
         max_ms=statement.max_ms,
         rows=statement.rows,
-        share=statement.total_ms / total_ms if total_ms else 0.0,
+        share=facts.share_of_time(statement.total_ms),
+        nested_share=facts.share_of_time(statement.nested_ms),
         time=of_statements(statement.total_ms, facts),
         understood=shape is not None,
         not_understood_reason=reasons.get(statement.query_id, ""),

@@ -52,16 +52,33 @@ class Share(Model, frozen=True, kw_only=True):
     of_time_ms: float
 
 
+class ActiveTime(Model, frozen=True, kw_only=True):
+    """How much of the time that the database's sessions were active is that of its statements, from 14 on.
+
+    Both in milliseconds, None where they cannot be compared; reason says why not, and remedy what would make it so.
+    """
+
+    statements_ms: float | None = None
+    active_ms: float | None = None
+    reason: str = ""
+    remedy: str = ""
+
+
 class Trust(Model, frozen=True, kw_only=True):
     """Why the report can be believed, and how far.
 
     partial_reason is set where collection was cut short, and interrupted where the user did it. change is set where
-    the counters are those of an interval between two looks, contents where values or names were replaced.
+    the counters are those of an interval between two looks, contents where values or names were replaced. parts cut
+    the statements' time up without overlaps, by how far each went. evicted counts the entries that
+    pg_stat_statements pushed out for want of room: what was counted of them before is in no total.
     """
 
     counters_window: Window | None
     statements_window: Window | None
     shares: tuple[Share, ...] = ()
+    parts: tuple[Share, ...] = ()
+    active: ActiveTime = ActiveTime()
+    evicted: int | None = None
     coverage: tuple[FactCoverage, ...] = ()
     gaps: tuple[Gap, ...] = ()
     footprint: Footprint = Footprint()
@@ -224,7 +241,11 @@ class PlanView(Model, frozen=True, kw_only=True):
 
 
 class StatementView(Model, frozen=True, kw_only=True):
-    """A statement in the reference table. cut_bytes is how much of a long text was left out."""
+    """A statement in the reference table. cut_bytes is how much of a long text was left out.
+
+    share is that of its time in the statements' total. nested_share is the part of it that other statements called for,
+    which lies within their shares.
+    """
 
     query_id: str
     anchor: str
@@ -237,6 +258,7 @@ class StatementView(Model, frozen=True, kw_only=True):
     max_ms: float
     rows: int
     share: float
+    nested_share: float = 0.0
     time: Rate
     understood: bool
     not_understood_reason: str = ""
