@@ -97,6 +97,8 @@ def read_stderr(chunks: Iterable[bytes], prefix: str, database: bytes | None, ev
             elif not lines.is_ours(base):
                 continue
             text = plain(text) if b"\n" in text else text.strip()
+            if b"\n" in values:
+                values = plain(values)
             call(session, float(duration), name, text, values or None, role, query_id)
     lines.is_ours(ours)
     return lines.end()

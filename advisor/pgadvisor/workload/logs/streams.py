@@ -9,7 +9,7 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 # What is kept of one record, in bytes. auto_explain writes plans of some hundred kilobytes for very large statements.
 MAX_RECORD_BYTES = 1 << 20
@@ -32,17 +32,6 @@ class Reads(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """At most so many bytes; none at the end."""
-
-
-class _Unpacks(Protocol):
-    """What bz2, lzma and zstd unpack one member with."""
-
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """What comes of these bytes, or of those given before."""
 
 
 def packing(head: bytes) -> str:
@@ -78,24 +67,27 @@ def _gunzipped(stream: Reads) -> Iterator[bytes]:
         member = zlib.decompressobj(31)
         while not member.eof:
             yield member.decompress(data, BLOCK_BYTES)
-            data = member.unconsumed_tail
-            if not data and not member.eof and not (data := stream.read(_PACKED_BYTES)):
+            data = member.unconsumed_tail or member.unused_data or stream.read(_PACKED_BYTES)
+            if not data:
                 yield member.flush()
-                if not member.eof:
-                    raise EOFError
+                break
+        if not member.eof:
+            raise EOFError
         # Tapes and some copies are filled up with zeros.
-        data = (member.unused_data or stream.read(_PACKED_BYTES)).lstrip(b"\0")
+        data = data.lstrip(b"\0")
 
 
-def _members(stream: Reads, new: Callable[[], _Unpacks]) -> Iterator[bytes]:
+def _members(stream: Reads, new: Callable[[], Any]) -> Iterator[bytes]:
     data = stream.read(_PACKED_BYTES)
     while data:
         member = new()
         while not member.eof:
             yield member.decompress(data, BLOCK_BYTES)
-            data = b""
-            if member.needs_input and not member.eof and not (data := stream.read(_PACKED_BYTES)):
-                raise EOFError
+            data = stream.read(_PACKED_BYTES) if member.needs_input else b""
+            if not data and member.needs_input:
+                break
+        if not member.eof:
+            raise EOFError
         data = (member.unused_data or stream.read(_PACKED_BYTES)).lstrip(b"\0")
 
 

@@ -111,7 +111,8 @@ def test_logs_of_servers(old_server: Callable[[int], Server], major: int) -> Non
         assert set(each.statements) == set(first.statements)
         for fingerprint, one in each.statements.items():
             same = first.statements[fingerprint]
-            assert (one.calls, one.total_ms, one.role) == (same.calls, pytest.approx(same.total_ms), same.role)
+            assert (one.calls, one.role) == (same.calls, same.role)
+            assert one.total_ms == pytest.approx(same.total_ms)
             assert one.calls_seen == same.calls_seen
             assert one.plans == same.plans
 
@@ -122,7 +123,8 @@ def check(found: SourceWorkload, major: int) -> None:
     assert not [each for each in found.statements.values() if "elsewhere" in each.text or "nothing" in each.text]
     assert SECRET not in repr(found)
     simple = statement(found, "SELECT b FROM t")
-    assert (simple.calls, simple.role, simple.min_ms + simple.max_ms) == (2, "postgres", pytest.approx(simple.total_ms))
+    assert (simple.calls, simple.role) == (2, "postgres")
+    assert simple.min_ms + simple.max_ms == pytest.approx(simple.total_ms)
     bound = statement(found, "SELECT a FROM t")
     assert bound.calls == 2
     assert {call.values for call in bound.calls_seen} == {("5", "it's, $1 = '"), (None, "two\nlines")}
