@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgadvisor import engine
@@ -14,6 +15,7 @@ from pgadvisor.advise.platforms import without_platforms
 from pgadvisor.advise.tenants import folded
 from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
+from pgadvisor.model.statements import SourceKind
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import check_names, combine
 from pgadvisor.workload.role_settings import search_paths
@@ -23,22 +25,46 @@ from pgadvisor.workload.shapes import understand_all
 if TYPE_CHECKING:
     from pgadvisor.config import Config
     from pgadvisor.model.report import Report
+    from pgadvisor.model.shape import NotUnderstood
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.rules_api import AnyRule
 
 
 def analyze_all(
-    snapshots: Sequence[Snapshot], config: Config, rules: Sequence[AnyRule], progress: Progress = silent
+    snapshots: Sequence[Snapshot],
+    config: Config,
+    rules: Sequence[AnyRule],
+    progress: Progress = silent,
+    files: Sequence[Path] = (),
 ) -> Report:
     """One report on any number of snapshots, at least one.
 
     Of one database they are put together: two looks at a server as an interval, a primary and its standbys as one.
     Several databases are judged one by one, and their findings ranked together. Raises CombineError where snapshots
-    cannot be put together, ConfigError where options of the rules do not fit.
+    cannot be put together, ConfigError where options of the rules do not fit. files are read as more statements; raises
+    SourceError where one cannot be used.
     """
     combined = combine(snapshots) if len(snapshots) > 1 else snapshots
+    if files:
+        combined = [
+            _with_files(snapshot, files, config, progress, is_first=not index)
+            for index, snapshot in enumerate(combined)
+        ]
     check_names(combined)
     return merged([analyze(snapshot, config, rules, progress) for snapshot in combined], config.report)
+
+
+def _with_files(
+    snapshot: Snapshot, files: Sequence[Path], config: Config, progress: Progress, *, is_first: bool
+) -> Snapshot:
+    """The snapshot with statements of files among its own; those of SQL files belong to the first database."""
+    from pgadvisor.snapshots.sources import put_in
+    from pgadvisor.workload.sources.read import read_source
+
+    sources = [read_source(path, snapshot.server.database, progress) for path in files]
+    if not is_first:
+        sources = [each for each in sources if each.source.kind is not SourceKind.SQL_FILE]
+    return put_in(snapshot, sources, config.collect.statements)
 
 
 def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progress: Progress = silent) -> Report:
@@ -46,11 +72,26 @@ def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progre
 
     Raises ConfigError where options of the rules do not fit.
     """
-    options = rule_options(config, rules)
+    return judge(*read_facts(snapshot, progress), config, rules, progress)
+
+
+def read_facts(snapshot: Snapshot, progress: Progress = silent) -> tuple[Facts, list[NotUnderstood]]:
+    """A snapshot with the shapes of its statements, and those that were not understood."""
     texts = () if snapshot.statements is None else snapshot.statements.texts
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
     shapes, not_understood = understand_all(texts, schema, progress, search_paths(snapshot))
-    facts = Facts(snapshot, shapes)
+    return Facts(snapshot, shapes), not_understood
+
+
+def judge(
+    facts: Facts,
+    not_understood: Sequence[NotUnderstood],
+    config: Config,
+    rules: Sequence[AnyRule],
+    progress: Progress = silent,
+) -> Report:
+    """What rules and advisor make of the facts. Raises ConfigError where options of the rules do not fit."""
+    options = rule_options(config, rules)
     outcomes = engine.run(
         rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")
     )

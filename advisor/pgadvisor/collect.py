@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pgadvisor.collecting.look import Look, session_on
+from pgadvisor.collecting.one import OneStatement, take_statement
 from pgadvisor.collecting.tour import Tour, take
 from pgadvisor.collecting.watch import intervals, take_numbers, wait
 from pgadvisor.collecting.workload import Workload
@@ -32,18 +34,21 @@ def collect(dsn: str | None, config: CollectConfig, progress: Progress = silent)
     return snapshot
 
 
-def collect_all(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> tuple[Snapshot, ...]:
+def collect_all(
+    dsn: str | None, config: CollectConfig, progress: Progress = silent, files: Sequence[Path] = ()
+) -> tuple[Snapshot, ...]:
     """One look at each database of the server, one after the other; at that of the DSN alone unless configured.
 
     The first is the one that the DSN leads to, the others follow by name. Statements of all are read once, over the
     first of them that has pg_stat_statements. A database that cannot be looked at, or that Ctrl-C left no time for, is
-    a gap of the first snapshot. Raises ConnectError where none can be connected to.
+    a gap of the first snapshot. files are read as more statements. Raises ConnectError where none can be connected to,
+    SourceError where a file cannot be used.
     """
-    return _looked(dsn, Workload(config, ServerStatements()), progress)
+    return _looked(dsn, Workload(config, ServerStatements(), files=tuple(files)), progress)
 
 
 def collect_watched(
-    dsn: str | None, config: CollectConfig, wait_s: float, progress: Progress = silent
+    dsn: str | None, config: CollectConfig, wait_s: float, progress: Progress = silent, files: Sequence[Path] = ()
 ) -> tuple[Snapshot, ...]:
     """Two looks so many seconds apart, as snapshots of the time in between.
 
@@ -55,7 +60,8 @@ def collect_watched(
         raise KeyboardInterrupt
     wait(wait_s, progress)
     earlier = {each.server.database_oid: each.statements.rows for each in first if each.statements is not None}
-    return intervals(first, _looked(dsn, Workload(config, ServerStatements(), earlier), progress))
+    second = Workload(config, ServerStatements(), earlier, files=tuple(files))
+    return intervals(first, _looked(dsn, second, progress))
 
 
 def _looked(
@@ -73,6 +79,21 @@ def _looked(
         look = Look(session)
         take(look, workload, progress)
     return (_within(look.snapshot(), config),)
+
+
+def collect_statement(
+    dsn: str | None, config: CollectConfig, text: str, progress: Progress = silent, *, as_role: str = ""
+) -> tuple[Snapshot, str | None]:
+    """One look at one database for the sake of one statement, whose query id is returned with it.
+
+    text is the statement's, or its query id: then None is returned where the server has no such statement. One that was
+    never counted has a row without calls. as_role is the role that it is taken to run as, "" for the one that took the
+    most time for it. Raises ConnectError, and NoSuchRole.
+    """
+    config = msgspec.structs.replace(config, all_databases=False)
+    workload = OneStatement(config, ServerStatements(), sought=text, as_role=as_role)
+    (snapshot,) = _looked(dsn, workload, progress, take_statement)
+    return snapshot, workload.query_id
 
 
 def survey(dsn: str | None, config: CollectConfig, progress: Progress = silent) -> Snapshot:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pgadvisor.model.explanation import ConditionView, Explanation, ShapeView, Use
+from collections import Counter
+from collections.abc import Sequence
+
+from pgadvisor.model.explanation import ConditionView, Explanation, PlanSide, ShapeView, Use
 
 MAX_NAMED = 4
 
@@ -39,3 +42,16 @@ def rest_of(shape: ShapeView) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("Not in the catalog", shape.others),
     )
     return tuple((label, texts) for label, texts in parts if texts)
+
+
+def common_values(plans: Sequence[PlanSide]) -> tuple[str, ...]:
+    """Values that most of the plans for values have, so that they need not be told at each."""
+    counts = Counter(value for side in plans for value in dict.fromkeys(side.values))
+    several = sum(1 for side in plans if side.values)
+    return tuple(value for value, count in counts.items() if count > 1 and 2 * count > several)
+
+
+def own_values(side: PlanSide, plans: Sequence[PlanSide]) -> tuple[str, ...]:
+    """The values of a plan that most do not have."""
+    common = common_values(plans)
+    return tuple(value for value in side.values if value not in common)

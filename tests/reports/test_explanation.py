@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -39,7 +40,7 @@ def test_the_terminal_tells_all_parts() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("make", [sample_explanation, hostile_explanation])
-def test_no_line_is_wider_than_the_terminal_but_sql(make: type[Explanation], width: int) -> None:
+def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], Explanation], width: int) -> None:
     explanation = make()
     sql = [explanation.text, *(step.sql for action in explanation.recommendations for step in action.steps)]
     starts = {line.split()[0] for text in sql for line in text.split("\n") if line.split()}

@@ -116,7 +116,14 @@ def _condition(predicate: Predicate, facts: Facts, several: bool, show_values: b
 
 def _use(predicate: Predicate, indexes: tuple[Index, ...]) -> tuple[Use, str]:
     if predicate.hidden_by:
-        return Use.HIDDEN, predicate.hidden_by
+        kind, _, what = predicate.hidden_by.partition(" ")
+        if kind == "function":
+            return Use.HIDDEN, f"the function {what} stands around the column"
+        if kind == "cast":
+            return Use.HIDDEN, f"the column is {predicate.hidden_by}"
+        if predicate.hidden_by == "leading wildcard":
+            return Use.HIDDEN, "the pattern begins with a wildcard"
+        return Use.HIDDEN, "the column stands within an expression"
     if predicate.in_or:
         return Use.LIMITS_NOTHING, "it stands below OR, NOT or an outer join, and alone limits nothing"
     if indexes:

@@ -21,14 +21,7 @@ _SCHEMAS = (
     ),
 )
 
-_COLLECTION = (
-    click.option(
-        "--all-databases", is_flag=True, default=None, help="Every database of the server that the role may connect to."
-    ),
-    click.option(
-        "--statements", type=click.IntRange(0, 5000), metavar="N", help="How many statements to look into.  [100]"
-    ),
-    *_SCHEMAS,
+_LIMITS = (
     click.option(
         "--execute", type=click.Choice([e.value for e in Execute]), help="What may run under EXPLAIN ANALYZE.  [safe]"
     ),
@@ -46,13 +39,36 @@ _COLLECTION = (
     click.option("--connect-timeout", type=click.IntRange(1), metavar="S", help="For connecting.  [10]"),
 )
 
+_SHOW_VALUES = click.option("--show-values", is_flag=True, default=None, help="Show values of rows, masked otherwise.")
+
+_COLLECTION = (
+    click.option(
+        "--all-databases", is_flag=True, default=None, help="Every database of the server that the role may connect to."
+    ),
+    click.option(
+        "--statements", type=click.IntRange(0, 5000), metavar="N", help="How many statements to look into.  [100]"
+    ),
+    *_SCHEMAS,
+    *_LIMITS,
+)
+
 _JUDGEMENT = (
     click.option(
         "--fail-on", type=click.Choice([f.value for f in FailOn]), help="Exit 1 from this severity on.  [warning]"
     ),
-    click.option("--show-values", is_flag=True, default=None, help="Show values of rows, masked otherwise."),
+    _SHOW_VALUES,
     click.option("--set", "assignments", multiple=True, metavar="RULE.OPTION=VALUE", help="Set an option of a rule."),
     click.option("--disable", multiple=True, metavar="RULE", help="Do not run this rule (repeatable)."),
+)
+
+_WORKLOAD = click.option(
+    "--workload",
+    "workload",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="More statements from a file: SQL, an export of pg_stat_statements, or a log; - for standard input "
+    "(repeatable).",
 )
 
 _REPORTS = (
@@ -73,6 +89,16 @@ _EVERYWHERE = (
 def of_collection(command: F) -> F:
     """What is collected, and within which limits."""
     return _with(command, _COLLECTION)
+
+
+def of_explanation(command: F) -> F:
+    """What of a collection and of a judgement one statement has."""
+    return _with(command, (*_SCHEMAS, *_LIMITS, _SHOW_VALUES))
+
+
+def of_workload(command: F) -> F:
+    """Files and logs that statements come from."""
+    return _with(command, (_WORKLOAD,))
 
 
 def of_survey(command: F) -> F:

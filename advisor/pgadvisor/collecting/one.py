@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pgadvisor.collecting.workload import Workload, read_workload
+from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.counters import Window
 from pgadvisor.model.plans import ValueChoice
-from pgadvisor.model.statements import ParameterSample, StatementRow, Statements, StatementText
+from pgadvisor.model.statements import ParameterSample, StatementRole, StatementRow, Statements, StatementText
 from pgadvisor.postgres.read import read
+from pgadvisor.postgres.statement_roles import role_named
 from pgadvisor.postgres.texts import read_texts
 from pgadvisor.workload.choose import choose_among
 from pgadvisor.workload.fingerprint import fingerprint
-from pgadvisor.workload.secrets import without_secrets
 from pgadvisor.workload.normalise import normalised
+from pgadvisor.workload.secrets import without_secrets
 
 if TYPE_CHECKING:
     from pgadvisor.collecting.look import Look
+    from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.postgres.session import Session
     from pgadvisor.progress import Progress
 
@@ -35,14 +38,20 @@ def is_query_id(text: str) -> bool:
     return _QUERY_ID.fullmatch(text.strip()) is not None
 
 
+class NoSuchRole(Exception):  # noqa: N818  an answer
+    """The role that a statement is to be planned as does not exist."""
+
+
 @dataclass
 class OneStatement(Workload):
     """A workload of one statement: that of the id sought, or of the text, known by its fingerprint.
 
-    query_id is its id once it is known, None where an id was sought that the server does not have.
+    query_id is its id once it is known, None where an id was sought that the server does not have. as_role is the role
+    that it is taken to run as, "" for the one that took the most time for it.
     """
 
     sought: str = ""
+    as_role: str = ""
     query_id: str | None = None
 
     def choose(self, session: Session, progress: Progress) -> None:
@@ -68,29 +77,61 @@ class OneStatement(Workload):
             found.statements = self.with_texts(oid, found.statements, texts)
 
     def settle(self, look: Look) -> None:
-        """Sees to it that the statement is among those of the look, counted or not, with the values given."""
+        """Sees to it that the statement is among those of the look, counted or not, with the values given.
+
+        Raises NoSuchRole.
+        """
         collected = look.collected
         if collected.server is None:
             return
+        known = self.chosen[0][1] if self.chosen else None
         if is_query_id(self.sought):
-            self.query_id = self.chosen[0][1] if self.chosen else None
+            self.query_id = known
+        else:
+            self._add(look, known)
+        if self.as_role and self.query_id is not None and collected.statements is not None:
+            role = role_named(look.session, self.as_role)
+            if role is None:
+                raise NoSuchRole(f"There is no role {quote_identifier(self.as_role)} on the server.")
+            collected.statements = _run_by(collected.statements, self.query_id, role)
+
+    def _add(self, look: Look, known: str | None) -> None:
+        """Puts the text sought among the statements of a look; known is the id of its rows, if it has any."""
+        collected = look.collected
+        if collected.server is None:
             return
-        given = normalised(self.sought)
-        text, values = given.text, given.values
-        self.query_id = self.chosen[0][1] if self.chosen else f"f{fingerprint(self.sought)}"
         self.to_plan[collected.server.database_oid] = 1
-        statements = collected.statements or Statements(
-            window=Window(since=None, until=collected.server.collected_at, source="nothing was counted")
-        )
-        rows = statements.rows if self.chosen else (*statements.rows, _row(self.query_id))
-        collected.statements = msgspec.structs.replace(
-            statements,
-            rows=rows,
-            texts=(StatementText(query_id=self.query_id, text=without_secrets(text), source_bytes=len(text.encode())),),
-            samples=(ParameterSample(query_id=self.query_id, values=values, source=ValueChoice.GIVEN.value),)
-            if values
-            else (),
-        )
+        empty = Statements(window=Window(since=None, until=collected.server.collected_at, source="nothing was counted"))
+        collected.statements, self.query_id = _with(collected.statements or empty, self.sought, known)
+
+
+def put_in(snapshot: Snapshot, text: str) -> tuple[Snapshot, str]:
+    """A snapshot that has a statement among its own, never counted and never planned; and the id it has there."""
+    empty = Statements(window=Window(since=None, until=snapshot.server.collected_at, source="nothing was counted"))
+    statements, query_id = _with(snapshot.statements or empty, text, None)
+    return msgspec.structs.replace(snapshot, statements=statements), query_id
+
+
+def _with(statements: Statements, sought: str, known: str | None) -> tuple[Statements, str]:
+    """Statements with the one sought as the only one with a text, and its id; known is that of its rows, if any."""
+    query_id = known or f"f{fingerprint(sought)}"
+    given = normalised(sought)
+    text = StatementText(
+        query_id=query_id, text=without_secrets(given.text), source_bytes=len(sought.encode(errors="replace"))
+    )
+    sample = ParameterSample(query_id=query_id, values=given.values, source=ValueChoice.GIVEN.value)
+    rows = statements.rows if known else (*statements.rows, _row(query_id))
+    return msgspec.structs.replace(
+        statements, rows=rows, texts=(text,), samples=(sample,) if given.values else ()
+    ), query_id
+
+
+def _run_by(statements: Statements, query_id: str, role: StatementRole) -> Statements:
+    """Statements of which one is taken to be run by a role alone."""
+    rows = tuple(
+        msgspec.structs.replace(row, user_oid=role.oid) if row.query_id == query_id else row for row in statements.rows
+    )
+    return msgspec.structs.replace(statements, rows=rows, roles=(role,))
 
 
 def take_statement(look: Look, workload: Workload, progress: Progress) -> None:

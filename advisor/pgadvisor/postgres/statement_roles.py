@@ -7,6 +7,8 @@ import msgspec
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.statements import StatementRole, Statements
 from pgadvisor.postgres.reader import Reader, convert
+from pgadvisor.postgres.session import Session
+from pgadvisor.postgres.sqlfiles import Queries
 
 
 def with_roles(reader: Reader, statements: Statements) -> Statements:
@@ -17,3 +19,10 @@ def with_roles(reader: Reader, statements: Statements) -> Statements:
         return statements
     rows = reader.rows(Fact.STATEMENTS, "statement_roles", "which roles run the statements", parameters={"oids": oids})
     return msgspec.structs.replace(statements, roles=convert(rows or (), StatementRole))
+
+
+def role_named(session: Session, name: str) -> StatementRole | None:
+    """A role by its name, without whether we may become it; None where there is none. Raises psycopg.Error."""
+    with session.transaction() as transaction:
+        rows = transaction.rows(Queries((), {})["role_named"], {"name": name})
+    return convert(rows, StatementRole)[0] if rows else None

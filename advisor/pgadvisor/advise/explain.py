@@ -1,0 +1,196 @@
+"""Puts together what is known about one statement: its shape, its plans side by side, and what rules say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pgadvisor.advise.limitations import limitations
+from pgadvisor.advise.shape_views import shape_view
+from pgadvisor.masking import mask_literals
+from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.explanation import Explanation, PlanSide
+from pgadvisor.model.plans import PlanMethod, ValueChoice
+from pgadvisor.model.shape import StatementKind
+from pgadvisor.plans.signature import signature
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts, StatementPlan
+    from pgadvisor.model.catalog import Relation
+    from pgadvisor.model.plan_nodes import PlanNode
+    from pgadvisor.model.report import PlanView, Report, ReportFinding, StatementView
+    from pgadvisor.model.shape import NotUnderstood, StatementShape
+
+# What of the collection bears on one statement; gaps in other facts are told by an audit.
+_BEARING = frozenset(
+    (
+        Fact.CONNECTION,
+        Fact.CATALOG,
+        Fact.COLUMN_STATISTICS,
+        Fact.STATEMENTS,
+        Fact.STATEMENT_TEXTS,
+        Fact.SHAPES,
+        Fact.PLANS,
+        Fact.EXECUTED_PLANS,
+    )
+)
+_LABELS = {
+    ValueChoice.TYPICAL: "typical values",
+    ValueChoice.COMMON: "a common value",
+    ValueChoice.RARE: "a rare value",
+    ValueChoice.LOW: "a low bound",
+    ValueChoice.HIGH: "a high bound",
+    ValueChoice.ABSENT: "a value that is not there",
+    ValueChoice.LOGGED: "values of a real call",
+    ValueChoice.GIVEN: "the values given",
+}
+_EXECUTED = {PlanMethod.EXECUTED: ", executed", PlanMethod.LOGGED: ", executed by the application"}
+
+
+def explanation_of(
+    report: Report,
+    facts: Facts,
+    query_id: str,
+    given: str,
+    not_understood: Sequence[NotUnderstood],
+    *,
+    show_values: bool,
+) -> Explanation:
+    """The explanation of a statement in a report on a snapshot with its text and its plans.
+
+    given is what was asked about.
+    """
+    view = next((view for view in report.statements if view.query_id == query_id), None)
+    shape = facts.shapes.get(query_id)
+    tables = {f"{r.schema}.{r.name}" for r in _relations(facts, query_id)}
+    findings = tuple(finding for finding in report.findings if query_id in finding.query_ids)
+    keys = {key for finding in findings for key in finding.recommendations}
+    shown = None if shape is None else shape_view(shape, facts, show_values)
+    plans = facts.plans(query_id)
+    return Explanation(
+        tool=report.tool,
+        source=report.source,
+        text=(None if view is None else view.text) or "",
+        given=given if show_values else mask_literals(given),
+        values_masked=not show_values,
+        statement=view if view is not None and view.calls else None,
+        shape=shown,
+        not_understood=next((item.reason for item in not_understood if item.query_id == query_id), ""),
+        plans=_sides(plans, view),
+        limitations=limitations(plans, shown, show_values=show_values),
+        findings=findings,
+        recommendations=tuple(action for action in report.recommendations if action.key in keys),
+        other_findings=_others(report.findings, findings, tables),
+        tables=tuple(table for table in report.tables if table.name in tables),
+        statements_window=report.trust.statements_window,
+        counters_window=report.trust.counters_window,
+        gaps=(*_gaps(report.trust.gaps, query_id), *_utility(shape)),
+        footprint=report.trust.footprint,
+    )
+
+
+def _relations(facts: Facts, query_id: str) -> Iterator[Relation]:
+    shape = facts.shapes.get(query_id)
+    for used in () if shape is None else shape.relations:
+        root = facts.root(used.relation_oid)
+        if root is not None:
+            yield root
+
+
+def _others(
+    all_findings: Sequence[ReportFinding], own: Sequence[ReportFinding], tables: set[str]
+) -> tuple[ReportFinding, ...]:
+    """Findings on the statement's tables that do not name it."""
+    return tuple(
+        finding
+        for finding in all_findings
+        if finding not in own and f"{finding.subject.schema}.{finding.subject.relation}" in tables
+    )
+
+
+def _gaps(gaps: Sequence[Gap], query_id: str) -> Iterator[Gap]:
+    """Those that bear on the statement: of all of it, or of this one."""
+    for gap in gaps:
+        names_statements = gap.scope.startswith(("statement ", "statements ")) or gap.scope.endswith(" statements")
+        if gap.fact in _BEARING and (not names_statements or query_id in gap.scope):
+            by_policy = gap.fact is Fact.EXECUTED_PLANS and "collect.execute_m" in gap.remedy
+            yield msgspec.structs.replace(gap, remedy="Use --run.") if by_policy else gap
+
+
+def _utility(shape: StatementShape | None) -> tuple[Gap, ...]:
+    if shape is None or shape.kind is not StatementKind.UTILITY:
+        return ()
+    return (Gap(fact=Fact.PLANS, scope="", reason="It is a utility command, of which the planner makes no plan"),)
+
+
+def _sides(plans: Sequence[StatementPlan], view: StatementView | None) -> tuple[PlanSide, ...]:
+    """The plans in the order of what they were made for: unknown values first."""
+    views = () if view is None else view.plans
+    has_parameters = view is not None and "$" in (view.text or "")
+    told = {_values(plan) for plan in plans if plan.observed.values is not ValueChoice.TYPICAL}
+    pairs = sorted(
+        (
+            (plan, shown)
+            for plan, shown in zip(plans, views, strict=True)
+            # What is typical may be what is common.
+            if plan.observed.method is not PlanMethod.VALUES
+            or plan.observed.values is not ValueChoice.TYPICAL
+            or _values(plan) not in told
+        ),
+        key=lambda pair: _order(pair[0]),
+    )
+    first_of: dict[object, int] = {}
+    sides = []
+    for number, (plan, shown) in enumerate(pairs):
+        alike = first_of.setdefault(signature(plan.root), number)
+        sides.append(_side(plan, shown, alike, has_parameters=has_parameters))
+    return tuple(sides)
+
+
+def _values(plan: StatementPlan) -> tuple[str | None, ...]:
+    return tuple(parameter.value for parameter in plan.observed.parameters)
+
+
+def _order(plan: StatementPlan) -> tuple[int, int, int]:
+    choices = list(ValueChoice)
+    values = plan.observed.values
+    return (
+        0 if plan.observed.method is PlanMethod.GENERIC else 1,
+        -1 if values is None else choices.index(values),
+        list(PlanMethod).index(plan.observed.method),
+    )
+
+
+def _side(plan: StatementPlan, shown: PlanView, alike: int, *, has_parameters: bool) -> PlanSide:
+    root = plan.root
+    return PlanSide(
+        label=_label(plan, has_parameters=has_parameters),
+        values=shown.parameters,
+        plan=shown,
+        total_cost=root.total_cost,
+        estimated_rows=root.estimated_rows,
+        actual_rows=None if root.actual_rows is None else root.actual_rows * (root.loops or 1.0),
+        execution_ms=root.actual_total_ms if plan.plan.execution_ms is None else plan.plan.execution_ms,
+        summary=tuple(_summary(root)),
+        alike=alike,
+    )
+
+
+def _label(plan: StatementPlan, *, has_parameters: bool) -> str:
+    observed = plan.observed
+    executed = _EXECUTED.get(observed.method, "")
+    if observed.method is PlanMethod.GENERIC:
+        return "unknown values" if has_parameters else "the statement"
+    if not observed.parameters:
+        return f"the statement{executed}"
+    return f"{_LABELS[observed.values or ValueChoice.TYPICAL]}{executed}"
+
+
+def _summary(root: PlanNode) -> Iterator[str]:
+    """How each table is reached, in the plan's order."""
+    for node in root.walk():
+        if node.relation is not None:
+            index = f" using {node.index}" if node.index is not None else ""
+            yield f"{node.node_type}{index} on {node.relation}"
