@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from pgadvisor.facts import Facts
 
 # Shares of the rows: a range that leaves few, one that leaves many, a pattern that occurs everywhere.
-_FEW, _FEW_BETWEEN, _MANY, _EVERYWHERE = 0.01, 0.02, 0.9, 0.2
+_FEW, _MANY, _EVERYWHERE = 0.01, 0.9, 0.2
+# Between two bounds: the first that is wider than a bucket of the histogram.
+_FEW_BETWEEN = (0.02, 0.1)
 _LONG_ARRAY = 100
 
 
@@ -171,8 +173,9 @@ def _range(
         return None
     lower, upper = _ends(predicate, shape)
     both = lower is not None and upper is not None
-    options = {}
-    for choice, share in ((ValueChoice.HIGH, _MANY), (ValueChoice.LOW, _FEW_BETWEEN if both else _FEW)):
+    options: dict[ValueChoice, Option] = {}
+    few = _FEW_BETWEEN if both else (_FEW,)
+    for choice, share in ((ValueChoice.HIGH, _MANY), *((ValueChoice.LOW, each) for each in few)):
         start, end = ((1 - share) / 2, (1 + share) / 2) if both else (1 - share, share)
         values: dict[int, tuple[str | None, str]] = {}
         for position, point in ((lower, start), (upper, end)):
@@ -183,7 +186,7 @@ def _range(
                 return None
             values[position] = (value, f"{point:.0%} point of {spread.name}, with {share:.0%} of its rows in the range")
         if len({value for value, _ in values.values()}) == len(values):
-            options[choice] = Option(values, share)
+            options.setdefault(choice, Option(values, share))
     return Knob(spread.table_rows, ENCLOSED if both else HALF_OPEN, options)
 
 
