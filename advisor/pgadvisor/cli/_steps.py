@@ -56,22 +56,43 @@ def rules_of(config: Config) -> tuple[AnyRule, ...]:
 
 
 def collected(
-    dsn: str | None, config: Config, progress: Progress, watch_s: float | None = None
+    dsn: str | None,
+    config: Config,
+    progress: Progress,
+    watch_s: float | None = None,
+    workload: Sequence[Path] = (),
 ) -> tuple[Snapshot, ...]:
     """What the server showed, one snapshot for each database; of the time between two looks if watch_s says how long.
 
-    Raises Failure where it cannot be connected to.
+    workload are files of more statements. Raises Failure where it cannot be connected to, or a file cannot be used.
     """
     from pgadvisor.collect import collect_all, collect_watched
     from pgadvisor.postgres.connect import ConnectError
+    from pgadvisor.workload.sources.source import SourceError
 
     refuse_file(dsn)
+    _check_workload(workload, config)
     try:
         if watch_s is not None:
-            return collect_watched(dsn, config.collect, watch_s, progress)
-        return collect_all(dsn, config.collect, progress)
+            return collect_watched(dsn, config.collect, watch_s, progress, workload)
+        return collect_all(dsn, config.collect, progress, workload)
     except ConnectError as error:
         raise not_connected(error) from error
+    except SourceError as error:
+        raise Failure(str(error), ExitCode.USAGE) from error
+
+
+def _check_workload(files: Sequence[Path], config: Config) -> None:
+    """Fails before the server is asked anything where a file cannot be opened. Raises Failure."""
+    if STDOUT in files and (config.collect.all_databases or files.count(STDOUT) > 1):
+        raise Failure("Standard input can be read once, for one database. Give --workload a file.", ExitCode.USAGE)
+    for path in files:
+        if path == STDOUT:
+            continue
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise Failure(f"Cannot read {path}: {error.strerror}.", ExitCode.USAGE) from error
 
 
 def read_file(path: Path) -> tuple[Snapshot, ...]:
@@ -118,14 +139,25 @@ def _kept_elsewhere(snapshots: Sequence[Snapshot]) -> Path | None:
     return path
 
 
-def judged(snapshots: Sequence[Snapshot], config: Config, rules: Sequence[AnyRule], progress: Progress) -> Report:
-    """The report on snapshots. Raises Failure where they cannot be put together."""
+def judged(
+    snapshots: Sequence[Snapshot],
+    config: Config,
+    rules: Sequence[AnyRule],
+    progress: Progress,
+    workload: Sequence[Path] = (),
+) -> Report:
+    """The report on snapshots, and on the statements of files.
+
+    Raises Failure where they cannot be put together, or a file cannot be used.
+    """
     from pgadvisor.analyze import analyze_all
     from pgadvisor.snapshots.combine import CombineError
+    from pgadvisor.workload.sources.source import SourceError
 
+    _check_workload(workload, config)
     try:
-        return analyze_all(snapshots, config, rules, progress)
-    except CombineError as error:
+        return analyze_all(snapshots, config, rules, progress, workload)
+    except (CombineError, SourceError) as error:
         raise Failure(str(error), ExitCode.USAGE) from error
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pgadvisor.cli._errors import explained
-from pgadvisor.cli._options import configuration, of_every_run, of_judgement, of_reports
+from pgadvisor.cli._options import configuration, of_every_run, of_judgement, of_reports, of_workload
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, judged, read_file, rules_of, told
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     """,
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@of_workload
 @of_reports
 @of_judgement
 @of_every_run
@@ -44,6 +45,7 @@ def analyze(
     files: tuple[Path, ...],
     html: Path | None,
     json_: Path | None,
+    workload: tuple[Path, ...],
     quiet: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -51,6 +53,7 @@ def analyze(
 
     From the same snapshot it is the report that pgadvisor audit makes, byte for byte. Two looks at one server give
     rates over the time between them, a primary and its standbys are added up, other databases come into one report.
+    Statements of --workload are counted and understood, with the plans that a log holds; others are not planned.
     """
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
@@ -61,5 +64,5 @@ def analyze(
         for path in files:
             progress(f"Reading {path}")
             snapshots += read_file(path)
-        report = judged(snapshots, config, rules, progress)
+        report = judged(snapshots, config, rules, progress, workload)
     raise SystemExit(told(report, config, outputs))

@@ -15,6 +15,7 @@ from pgadvisor.cli._options import (
     of_every_run,
     of_judgement,
     of_reports,
+    of_workload,
 )
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, collected, judged, rules_of, saved, told
@@ -40,11 +41,13 @@ from pgadvisor.cli._steps import Files, collected, judged, rules_of, saved, told
       pgadvisor audit "service=shop" --json - --quiet | jq .findings
       pgadvisor audit dbname=shop --fail-on critical --execute off
       pgadvisor audit dbname=shop --snapshot shop.json.gz
+      pgadvisor audit dbname=shop --workload app.sql --workload postgresql.log.gz
     """,
 )
 @click.argument("dsn", required=False)
 @of_reports
 @click.option("--snapshot", type=FILE, metavar="FILE", help="Keep what was collected; pgadvisor analyze reads it.")
+@of_workload
 @of_collection
 @of_judgement
 @of_every_run
@@ -53,6 +56,7 @@ def audit(
     html: Path | None,
     json_: Path | None,
     snapshot: Path | None,
+    workload: tuple[Path, ...],
     quiet: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -67,7 +71,7 @@ def audit(
         files = Files(html, json_, snapshot, quiet)
         files.check()
         rules = rules_of(config)
-        snapshots = collected(dsn, config, progress)
+        snapshots = collected(dsn, config, progress, workload=workload)
         if snapshot is not None:
             try:
                 saved(snapshot, snapshots)

@@ -11,7 +11,7 @@ import click
 
 from pgadvisor.cli._durations import Duration
 from pgadvisor.cli._errors import explained, plain
-from pgadvisor.cli._options import FILE, configuration, of_collection, of_every_run
+from pgadvisor.cli._options import FILE, configuration, of_collection, of_every_run, of_workload
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, collected, incomplete, saved
 from pgadvisor.gate import ExitCode, unseen
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--watch", type=Duration(), metavar="TIME", help="Look twice, so far apart (30s, 10m, 2h); keep what lies between."
 )
+@of_workload
 @of_collection
 @of_every_run
 def collect(
@@ -61,6 +62,7 @@ def collect(
     watch: float | None,
     redact: bool,
     redact_names: bool,
+    workload: tuple[Path, ...],
     quiet: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -78,7 +80,7 @@ def collect(
         files = Files(snapshot=output, quiet=quiet)
         files.check()
         with shown(quiet) as progress:
-            snapshots = collected(dsn, config, progress, watch)
+            snapshots = collected(dsn, config, progress, watch, workload)
             if redact or redact_names:
                 snapshots = _redacted(snapshots, redact_names, progress)
         size_bytes = saved(output, snapshots)

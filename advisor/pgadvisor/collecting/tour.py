@@ -34,6 +34,7 @@ def take(look: Look, workload: Workload, progress: Progress) -> None:
     workload.statements.then = partial(workload.choose, progress=progress)
     with look.kept():
         read(look.session, workload.config, look.collected, progress, workload.statements)
+        workload.add_files(look, progress)
         read_workload(look, workload, progress)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,18 +15,21 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.model.shape import StatementKind, StatementShape
-from pgadvisor.model.statements import StatementRow, Statements, StatementText
+from pgadvisor.model.statements import SourceKind, StatementRow, Statements, StatementText
 from pgadvisor.planner.observe import Candidate, observe
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.statements import ServerStatements
 from pgadvisor.postgres.texts import StatementId, Texts, read_texts
 from pgadvisor.progress import Progress
+from pgadvisor.snapshots.sources import nothing_counted, with_sources
 from pgadvisor.snapshots.statement_delta import grown
 from pgadvisor.workload.choose import choose_among
+from pgadvisor.workload.folding import entries_of, folded
 from pgadvisor.workload.role_settings import costliest_roles, search_paths
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.secrets import without_secrets
 from pgadvisor.workload.shapes import understand_all
+from pgadvisor.workload.sources.read import read_source
 
 if TYPE_CHECKING:
     from pgadvisor.collecting.look import Look
@@ -33,8 +37,13 @@ if TYPE_CHECKING:
 
 # Statements left out that took a smaller share of the time, all together, are not worth a word.
 NEGLIGIBLE_SHARE = 0.01
-# How many more candidates than statements wanted: so many of the costliest may turn out to be this tool's own.
+# How many more candidates than statements wanted: so many of the costliest may turn out to be this tool's own, or
+# entries of one statement. With files to compare with, as many as pg_stat_statements.max is by default.
 SPARE_CANDIDATES = 500
+SPARE_FOR_FILES = 5_000
+# Where all of them are entries of too few statements, so many times as many are read, and more at most twice.
+_MORE = 8
+_ROUNDS = 3
 # Limits that are for all databases together; each gets its share of what is left by its part of the statements.
 _SHARED_LIMITS = ("max_explains", "max_value_explains", "execute_max_statements", "execute_total_ms")
 
@@ -56,24 +65,48 @@ class Workload:
     failed: Gap | None = None
     to_plan: Counter[int] = field(default_factory=Counter)
     used: Counter[str] = field(default_factory=Counter)
+    files: tuple[Path, ...] = ()
+    files_read: bool = False
+    known: dict[int, dict[str, StatementText]] = field(default_factory=dict)
 
     def choose(self, session: Session, progress: Progress) -> None:
-        """Chooses the costliest statements of all databases and reads their texts, once.
+        """Chooses the costliest statements of all databases and reads their texts.
 
-        Whatever turns out to be this tool's own is taken off.
+        Whatever turns out to be this tool's own is taken off; entries that are one statement are chosen as one.
         """
         by_database = self.statements.by_database
         progress("Choosing statements")
-        count = self.config.statements
         rows = {oid: grown(self.earlier.get(oid, ()), found.statements.rows) for oid, found in by_database.items()}
-        candidates = choose_among(rows, count + SPARE_CANDIDATES) if count else ()
-        progress("Reading statement texts", 0, min(count, len(candidates)))
-        texts = read_texts(session, self.statements.schema, sorted(by_database), candidates, count)
-        self.chosen = tuple(statement for statement in candidates if statement not in texts.own)[:count]
-        self.failed = texts.failed
+        texts, wanted = Texts(), self.config.statements + (SPARE_FOR_FILES if self.files else SPARE_CANDIDATES)
+        for _ in range(_ROUNDS if self.config.statements else 0):
+            candidates = choose_among(rows, wanted)
+            progress("Reading statement texts", 0, len(candidates))
+            texts = read_texts(session, self.statements.schema, sorted(by_database), candidates, len(candidates))
+            self._fold(candidates, texts, rows)
+            if self.failed is not None or len(self.chosen) >= self.config.statements or len(candidates) < wanted:
+                break
+            wanted *= _MORE
         self.to_plan = Counter(oid for oid, _ in self.chosen)
         for oid, found in by_database.items():
             found.statements = self.with_texts(oid, found.statements, texts)
+
+    def _fold(
+        self, candidates: Sequence[StatementId], texts: Texts, rows: Mapping[int, Sequence[StatementRow]]
+    ) -> None:
+        """Chooses the costliest statements, each with all its entries among the candidates."""
+        self.failed = texts.failed
+        others = [statement for statement in candidates if statement not in texts.own]
+        total: dict[StatementId, float] = defaultdict(float)
+        for oid, each in rows.items():
+            for row in each:
+                total[oid, row.query_id] += row.total_ms
+        costs: dict[StatementId, float] = {}
+        for oid in rows:
+            found = folded([texts.text(statement) for statement in others if statement[0] == oid], rows[oid])
+            self.known[oid] = {text.query_id: text for text in found}
+            costs.update(((oid, text.query_id), sum(total[oid, each] for each in entries_of(text))) for text in found)
+        order = sorted(costs, key=lambda statement: (-costs[statement], statement[1], statement[0]))
+        self.chosen = tuple(order[: self.config.statements])
 
     def with_texts(self, oid: int, statements: Statements, texts: Texts) -> Statements:
         """The statements of a database with the texts of those chosen, without this tool's own."""
@@ -82,8 +115,35 @@ class Workload:
             statements,
             rows=rows,
             own_entries=len(statements.rows) - len(rows),
-            texts=tuple(_harmless(texts.text(statement)) for statement in self.chosen if statement[0] == oid),
+            texts=tuple(_harmless(self._text(statement, texts)) for statement in self.chosen if statement[0] == oid),
         )
+
+    def _text(self, statement: StatementId, texts: Texts) -> StatementText:
+        oid, query_id = statement
+        return self.known.get(oid, {}).get(query_id) or texts.text(statement)
+
+    def add_files(self, look: Look, progress: Progress) -> None:
+        """Puts statements of files and logs among those of a database that was just read.
+
+        What does not say of which database it is counts for the first one. Raises SourceError.
+        """
+        collected = look.collected
+        server = collected.server
+        if not self.files or server is None:
+            return
+        sources = [read_source(path, server.database, progress) for path in self.files]
+        if self.files_read:
+            sources = [each for each in sources if each.source.kind is not SourceKind.SQL_FILE]
+        self.files_read = True
+        statements = collected.statements or nothing_counted(server.collected_at, sources)
+        known = tuple(map(_harmless, self.known.get(server.database_oid, {}).values())) or statements.texts
+        merged = with_sources(statements, sources, known, self.config.statements)
+        collected.statements = merged.statements
+        collected.gaps += merged.gaps
+        look.observation.plans += merged.plans
+        if collected.presence.get(Fact.STATEMENTS, Presence.ABSENT) is Presence.ABSENT:
+            collected.presence[Fact.STATEMENTS] = Presence.PARTIAL
+        self.to_plan[server.database_oid] += len(merged.statements.texts) - len(statements.texts)
 
     def limits(self, database_oid: int) -> CollectConfig:
         """The limits of one database: its share of what is left, by its part of the statements still to plan."""

@@ -146,13 +146,13 @@ _ARRAYS: tuple[tuple[str, Callable[[str], bool]], ...] = tuple(
 
 def _no_plan(snapshot: Snapshot) -> str | None:
     for number, observed in enumerate(snapshot.plans, start=1):
-        wrong = _wrong_in_plan(observed.plan)
+        wrong = wrong_in_plan(observed.plan)
         if wrong is not None:
             return f"plan {number} is no plan of EXPLAIN: {wrong}"
     return None
 
 
-def _wrong_in_plan(plan: dict[str, Any]) -> str | None:
+def wrong_in_plan(plan: dict[str, Any]) -> str | None:
     """Walks without recursion: it may be deeper than the stack."""
     nodes: list[tuple[object, int]] = [(plan.get("Plan"), 1)]
     while nodes:

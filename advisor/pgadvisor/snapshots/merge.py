@@ -10,12 +10,13 @@ import msgspec
 from pgadvisor.model.counters import Counters, IndexCounters, TableCounters, Window
 from pgadvisor.model.coverage import Coverage, Fact, FactCoverage, Gap, Presence
 from pgadvisor.model.snapshot import Change, Contents, Host, Snapshot
-from pgadvisor.model.statements import StatementRow, Statements, StatementText
+from pgadvisor.model.statements import StatementRole, StatementRow, Statements, StatementSource
 from pgadvisor.snapshots.arithmetic import Row, added, fields
 from pgadvisor.snapshots.delta import COUNTED, both, worst
 from pgadvisor.snapshots.nodes import host_name
 from pgadvisor.snapshots.sameness import different, same_indexes
 from pgadvisor.snapshots.statement_delta import together
+from pgadvisor.workload.folding import folded
 
 # What a server counts of its own reads. Writes, VACUUM and ANALYZE happen on the primary alone; a standby replays them
 # and counts none. https://www.postgresql.org/docs/current/hot-standby.html
@@ -229,19 +230,22 @@ def _indexes(mine: Counters, theirs: Sequence[_OfIndexes], gaps: list[Gap]) -> t
 
 
 def _statements(base: Snapshot, others: Sequence[Snapshot]) -> Statements | None:
-    """Entries of all servers added up; roles have the same oids on all of them."""
+    """Entries of all servers added up; roles have the same oids on all of them. A file that was given to several of
+    them counts once.
+    """
     found = [each.statements for each in (base, *others) if each.statements is not None]
     if len(found) < 2:
         return found[0] if found else None
     rows: dict[tuple[str, int, bool | None], StatementRow] = {}
-    texts: dict[str, StatementText] = {}
+    sources: dict[StatementSource, None] = {}
     for statements in found:
+        is_known = bool(statements.sources) and all(source in sources for source in statements.sources)
+        sources.update(dict.fromkeys(statements.sources))
         for row in statements.rows:
+            if is_known and not row.user_oid:
+                continue
             key = (row.query_id, row.user_oid, row.toplevel)
             rows[key] = together(rows[key], [row]) if key in rows else row
-        for text in statements.texts:
-            if text.query_id not in texts or texts[text.query_id].text is None:
-                texts[text.query_id] = text
     evicted = [statements.evicted for statements in found]
     return msgspec.structs.replace(
         found[0],
@@ -249,12 +253,21 @@ def _statements(base: Snapshot, others: Sequence[Snapshot]) -> Statements | None
         rows=tuple(
             sorted(rows.values(), key=lambda row: (-row.total_ms, row.query_id, row.user_oid, row.toplevel or False))
         ),
-        texts=tuple(texts.values()),
+        texts=folded([text for statements in found for text in statements.texts], rows.values()),
+        samples=tuple(dict.fromkeys(sample for statements in found for sample in statements.samples)),
+        sources=tuple(sources),
+        roles=_roles(found),
         other_databases_ms=sum(statements.other_databases_ms for statements in found),
         other_databases_calls=sum(statements.other_databases_calls for statements in found),
         own_entries=sum(statements.own_entries for statements in found),
         evicted=None if None in evicted else sum(count or 0 for count in evicted),
     )
+
+
+def _roles(found: Sequence[Statements]) -> tuple[StatementRole, ...]:
+    """Roles of all servers by oid, as the first that has one shows it."""
+    roles = {role.oid: role for statements in reversed(found) for role in statements.roles}
+    return tuple(roles[oid] for oid in sorted(roles))
 
 
 def _contents(snapshots: Sequence[Snapshot]) -> Contents:

@@ -19,6 +19,7 @@ from pgadvisor.model.objects import Function, Trigger, UserType
 from pgadvisor.model.plans import ObservedPlan, ParameterValue
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.statements import ParameterSample
 from pgadvisor.snapshots.contents import contents_of
 from pgadvisor.snapshots.redaction import fields
 from pgadvisor.snapshots.secret_values import SecretValues
@@ -29,7 +30,7 @@ from pgadvisor.workload.telling_texts import names_secrets
 
 M = TypeVar("M", bound=Model)
 
-_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, StandbyState, Index)
+_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, StandbyState, Index, ParameterSample)
 # Objects whose own name says what the texts in them hold.
 _TELLING = (Function, Relation, Trigger, UserType)
 _OF_PARTITIONS = frozenset(("partition_key", "partition_bound"))
@@ -50,15 +51,20 @@ def sealed(snapshot: Snapshot) -> Snapshot:
 
 
 def _plans(snapshot: Snapshot) -> Snapshot:
-    """The snapshot with plans of statements that name anything telling without their strings."""
+    """The snapshot with plans of statements that name anything telling without strings, and without their values."""
     texts = () if snapshot.statements is None else snapshot.statements.texts
-    planned = {plan.query_id for plan in snapshot.plans}
-    telling = {each.query_id for each in texts if each.query_id in planned and each.text and names_secrets(each.text)}
+    samples = () if snapshot.statements is None else snapshot.statements.samples
+    concerned = {plan.query_id for plan in snapshot.plans} | {sample.query_id for sample in samples}
+    telling = {each.query_id for each in texts if each.query_id in concerned and each.text and names_secrets(each.text)}
     plans = tuple(
         msgspec.structs.replace(plan, plan=_plan(plan.plan, telling=True)) if plan.query_id in telling else plan
         for plan in snapshot.plans
     )
-    return msgspec.structs.replace(snapshot, plans=plans)
+    statements = snapshot.statements
+    if statements is not None and samples:
+        kept = tuple(sample for sample in samples if sample.query_id not in telling)
+        statements = msgspec.structs.replace(statements, samples=kept)
+    return msgspec.structs.replace(snapshot, plans=plans, statements=statements)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ def _special(model: Model) -> dict[str, Any]:
         return {"value": MASK}
     if isinstance(model, ObservedPlan):
         return _observed(model)
+    if isinstance(model, ParameterSample):
+        return {"values": tuple(MASK if each and is_secret_setting("", each) else each for each in model.values)}
     if isinstance(model, Function):
         return {"configuration": tuple(map(_assignment, model.configuration))}
     # Some clients put their command line there.

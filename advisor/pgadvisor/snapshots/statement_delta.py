@@ -17,6 +17,7 @@ from pgadvisor.snapshots.arithmetic import added, difference, went_back
 from pgadvisor.snapshots.counter_delta import TWO_SNAPSHOTS, moment
 from pgadvisor.snapshots.nodes import same_cluster
 from pgadvisor.snapshots.texts import ids_of, matched
+from pgadvisor.workload.folding import folded
 
 Key = tuple[str, int, bool | None]
 
@@ -35,17 +36,22 @@ def statements_between(old: Snapshot, new: Snapshot, notes: list[str]) -> Statem
     """The new look's entries less the old one's; texts are the new one's.
 
     Where all entries were reset in between they cover the time since, which the window and a note say. An entry that
-    was pushed out and came back, or was reset by itself, counts from then on.
+    was pushed out and came back, or was reset by itself, counts from then on. Files and logs
+    are the new look's.
     """
-    before, after = old.statements, new.statements
-    if before is None or after is None:
+    if old.statements is None or new.statements is None:
         return StatementDelta(None)
+    before, after = _of_server(old.statements), _of_server(new.statements)
     renamed = matched(before, after) if _ids_may_differ(old, new) else {}
     reset = _whole_reset(old, new, before, after, notes)
     if reset is None:
         rows = _rows(old, new, before, after, notes)
         window = Window(since=before.window.until, until=after.window.until, source=TWO_SNAPSHOTS)
-        vanished = ids_of(before) - ids_of(after) - set(renamed.values()) if _may_vanish(before, after) else frozenset()
+        vanished = (
+            ids_of(before) - ids_of(after) - _entries(before, renamed.values())
+            if _may_vanish(before, after)
+            else frozenset()
+        )
     else:
         # Of statements that were not seen since the reset nobody knows whether they are gone.
         rows, vanished = after.rows, frozenset[str]()
@@ -61,14 +67,15 @@ def statements_between(old: Snapshot, new: Snapshot, notes: list[str]) -> Statem
         statements=msgspec.structs.replace(
             after,
             window=window,
-            rows=ordered,
+            rows=(*ordered, *(row for row in new.statements.rows if not row.user_oid)),
+            texts=folded(after.texts, after.rows),
             other_databases_ms=_grown(before.other_databases_ms, after.other_databases_ms),
             other_databases_calls=int(_grown(before.other_databases_calls, after.other_databases_calls)),
             evicted=after.evicted if reset else evicted,
         ),
         new=tuple(dict.fromkeys(row.query_id for row in ordered if row.query_id not in earlier)),
         vanished=tuple(dict.fromkeys(row.query_id for row in before.rows if row.query_id in vanished)),
-        matched_by_text=len(renamed),
+        matched_by_text=len(set(renamed.values())),
     )
 
 
@@ -77,6 +84,17 @@ def grown(before: Sequence[StatementRow], after: Sequence[StatementRow]) -> tupl
     earlier = {(row.query_id, row.user_oid, row.toplevel): row for row in before}
     pairs = ((earlier.get((row.query_id, row.user_oid, row.toplevel)), row) for row in after)
     return tuple(row if old is None or went_back(old, row) else difference(old, row) for old, row in pairs)
+
+
+def _of_server(statements: Statements) -> Statements:
+    """Without what files and logs have counted, which is no server's."""
+    return msgspec.structs.replace(statements, rows=tuple(row for row in statements.rows if row.user_oid))
+
+
+def _entries(statements: Statements, query_ids: Iterable[str]) -> frozenset[str]:
+    """The ids of all entries of statements."""
+    also = {text.query_id: text.also for text in statements.texts}
+    return frozenset(each for query_id in query_ids for each in (query_id, *also.get(query_id, ())))
 
 
 def _ids_may_differ(old: Snapshot, new: Snapshot) -> bool:

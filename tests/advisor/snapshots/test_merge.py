@@ -75,10 +75,10 @@ def test_counters_are_added_and_all_else_is_the_primarys() -> None:
 
 
 def test_statements_are_added_by_id() -> None:
-    one = [{"id": "1", "text": "select 1", "calls": 2, "total_ms": 10.0}]
+    one = [{"id": "1", "text": "select a", "calls": 2, "total_ms": 10.0}]
     two = [
-        {"id": "1", "text": "select 1", "calls": 6, "total_ms": 6.0},
-        {"id": "2", "text": "select 2", "calls": 1, "total_ms": 9.0},
+        {"id": "1", "text": "select a", "calls": 6, "total_ms": 6.0},
+        {"id": "2", "text": "select b", "calls": 1, "total_ms": 9.0},
     ]
     primary = entries(look(orders(statements=one)), mean_ms=5.0, min_ms=4.0, max_ms=6.0, stddev_ms=1.0)
     other = entries(standby(statements=two), mean_ms=1.0, min_ms=1.0, max_ms=1.0, stddev_ms=0.0)
@@ -88,7 +88,7 @@ def test_statements_are_added_by_id() -> None:
     # 4, 6 and six times 1: the mean is 2, and the squares of the distances are 4, 16 and 6.
     assert row.stddev_ms == (26 / 8) ** 0.5
     assert made.statements is not None
-    assert [(text.query_id, text.text) for text in made.statements.texts] == [("1", "select 1"), ("2", "select 2")]
+    assert [(text.query_id, text.text) for text in made.statements.texts] == [("1", "select a"), ("2", "select b")]
 
 
 def test_unused_means_unused_everywhere() -> None:

@@ -97,7 +97,8 @@ def test_a_statement_that_is_too_long_is_passed_over() -> None:
 
 ROWS: Sequence[dict[str, object]] = [
     {"userid": 10, "dbid": 5, "queryid": -9223372036854775808, "query": 'select "a,b"\nfrom t where id = $1',
-     "calls": 5, "total_exec_time": 10.5, "min_exec_time": 1.0, "max_exec_time": 4.0, "rows": 5, "wal_bytes": 3, "new_column": "x"},
+     "calls": 5, "total_exec_time": 10.5, "min_exec_time": 1.0, "max_exec_time": 4.0, "rows": 5,
+     "wal_bytes": 3, "new_column": "x"},
     {"userid": 10, "dbid": 5, "queryid": 7, "query": "select * from t where id in ($1, $2)", "calls": 2,
      "total_exec_time": 4, "min_exec_time": 1.0, "max_exec_time": 3.0, "rows": 0, "wal_bytes": 0, "new_column": None},
     {"userid": 10, "dbid": 5, "queryid": 8, "query": "select * from t where id in ($1, $2, $3) -- app", "calls": 1,

@@ -20,6 +20,7 @@ from pgadvisor.model.objects import ExtendedStatistics, Function, TypeKind
 from pgadvisor.model.plans import ObservedPlan, ParameterValue
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.statements import ParameterSample
 from pgadvisor.model.statistics import PgStats
 from pgadvisor.snapshots.redaction import fields
 from pgadvisor.snapshots.redaction.columns import ColumnValues
@@ -149,6 +150,9 @@ class Walk:
                 return replace(made, definition=self._function(model))
             case ObservedPlan():
                 return replace(made, plan=redacted_plan(model.plan, self.texts))
+            case ParameterSample():
+                of_call = tuple(None if each is None else self.texts.value(each) for each in model.values)
+                return replace(made, values=of_call)
             case ParameterValue(value=str(value)):
                 is_array = model.type.endswith("[]") or model.type.startswith("_")
                 of_type = model.type.removesuffix("[]").removeprefix("_")

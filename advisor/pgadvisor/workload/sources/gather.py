@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from pgadvisor.workload.fingerprint import fingerprint
+from pgadvisor.workload.lexer import lex
 from pgadvisor.workload.normalise import normalised
 from pgadvisor.workload.secrets import without_secrets
 from pgadvisor.workload.sources.source import SourceCall, SourceStatement, SourceWorkload
@@ -65,7 +66,7 @@ class Gathered:
             )
             self._chars += len(text)
         _count(found, counted)
-        if values and text == found.text:
+        if values and _alike(text, found.text):
             _keep(found, SourceCall(values, counted.mean_ms or None))
         if len(self.statements) > MAX_STATEMENTS or self._chars > MAX_CHARS:
             self._let_go()
@@ -96,6 +97,14 @@ def _count(found: SourceStatement, counted: Counted) -> None:
     found.calls += counted.calls
     found.total_ms += counted.total_ms
     found.rows += counted.rows
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts have the same parameters in the same places: apart in blanks, comments and case at most."""
+    if one == other:
+        return True
+    tokens = [[lexed.of(token).lower() for token in lexed.tokens] for lexed in (lex(one), lex(other))]
+    return tokens[0] == tokens[1]
 
 
 def _keep(found: SourceStatement, call: SourceCall) -> None:
