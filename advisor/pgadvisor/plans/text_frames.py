@@ -33,6 +33,8 @@ def unframed(text: str) -> list[str]:
         lines.pop()
     if len(lines) > 1 and all(line.startswith("\t") for line in lines[1:]):
         lines = [line.removeprefix("\t") for line in lines]
+    if lines and lines[0].lstrip()[:1] in ("[", "{") and lines[0].endswith("+"):
+        lines = [line.removesuffix("+") for line in lines]
     return lines
 
 
@@ -51,6 +53,4 @@ def _unbordered(line: str) -> str:
         return line.removeprefix(_RECORD)
     if len(line) > 1 and line[0] == "|" and line.rstrip()[-1:] == "|":
         return line[1:].rstrip()[:-1].rstrip()
-    if line.endswith("+") and line[-2:-1] in (" ", "{", "[", ",", "]", "}"):
-        return line[:-1].rstrip()
     return line.rstrip()

@@ -12,7 +12,7 @@ from typing import Any
 from pgadvisor.plans.text_nodes import read_number
 
 _AMOUNT = re.compile(r"(-?\d+(?:\.\d+)?)(?: ?(?:kB|b|bytes|ms))?")
-_KEY_VALUE = re.compile(r"([a-z ]*[a-z])=([\d.]+)")
+_KEY_VALUE = re.compile(r"([a-z](?:[a-z ]*[a-z])?)=([\d.]+)")
 _TOKENS = re.compile(r"'[^']*+'?|\"[^\"]*+\"?|[\[({]|[\])}]|, |.", re.DOTALL)
 _ORIGINALLY = re.compile(r"(\d+)(?: \(originally (\d+)\))?")
 _SETTING = re.compile(r"(?:^|(?<=', ))([\w.]+) = '")
@@ -127,7 +127,7 @@ def _put_memory(node: dict[str, Any], value: str) -> None:
 
 def _put_figures(node: dict[str, Any], value: str, names: dict[str, str]) -> None:
     for name, figure in _KEY_VALUE.findall(value):
-        node[names.get(name.strip(), name.strip())] = read_number(figure)
+        node[names.get(name, name)] = read_number(figure)
 
 
 def _put_sampling(node: dict[str, Any], value: str) -> None:
@@ -200,7 +200,7 @@ def trigger_of(line: str) -> dict[str, Any]:
     if relation:
         found["Relation"] = relation
     for key, value in _KEY_VALUE.findall(figures):
-        found[key.strip().title()] = float(value) if key.strip() == "time" else read_number(value)
+        found[key.title()] = float(value) if key == "time" else read_number(value)
     return found
 
 
