@@ -9,6 +9,7 @@ from pgadvisor.workload.mended_edits import Edit, Edits, after_group, ends_opera
 from pgadvisor.workload.words import words
 
 _FORMS = words("nfc nfd nfkc nfkd")
+_NO_FUNCTIONS = words("lateral json_table only rows select table values with xmltable")
 _SAMPLING = words("bernoulli system")
 
 
@@ -156,6 +157,27 @@ def _collation(lexed: Lexed, index: int, closing: dict[int, int]) -> Edits:
     return {index: Edit("pg_collation_for", index + 2)} if lexed.word(index + 1) == "for" else {}
 
 
+def _from(lexed: Lexed, index: int, closing: dict[int, int]) -> Edits:
+    """A function that begins a join in parentheses, as the server writes views: `FROM (f(x) a JOIN ...)`."""
+    name = index + 1
+    while lexed.is_mark(name, "("):
+        name += 1
+    opening = name + 1
+    while lexed.is_mark(opening, ".") and is_name(lexed, opening + 1):
+        opening += 2
+    close = closing.get(opening, opening)
+    if (
+        not is_name(lexed, name)
+        or not lexed.is_mark(opening, "(")
+        or name == index + 1
+        or close == opening
+        or lexed.word(name) in _NO_FUNCTIONS
+    ):
+        return {}
+    edits = {each: Edit(f" {lexed.of(lexed.tokens[each])}", each + 1) for each in range(name + 1, opening)}
+    return {name: Edit(f"ROWS FROM ({lexed.of(lexed.tokens[name])}", name + 1), **edits, close: Edit("))", close + 1)}
+
+
 def _uescape(lexed: Lexed, index: int, closing: dict[int, int]) -> Edits:
     """The escape of the string before it, which is kept as it is written."""
     before = lexed.tokens[index - 1].kind if index else None
@@ -175,5 +197,7 @@ _EDITORS: dict[str, Callable[[Lexed, int, dict[int, int]], Edits]] = {
     "is": _is,
     "at": _at,
     "collation": _collation,
+    "from": _from,
+    "join": _from,
     "uescape": _uescape,
 }

@@ -64,6 +64,8 @@ COPIES = {
         ("returning with (old as o) o.a", "returning o.a"),
         ("from only (t)", "from only t"),
         ("a is nfkc normalized", "a OPERATOR(normalized) 'nfkc'"),
+        ("from ((s.f(a, (b)) x join t on c) join u", "from ((ROWS FROM (s.f(a, (b))) x join t on c) join u"),
+        ("from (select (a))", "from (select (a))"),
         ("a at local", "a AT TIME ZONE ''"),
         ("u&'x' uescape '!'", "'x'"),
         ("1_000 0x1F 0o17", "1000 31 15"),
