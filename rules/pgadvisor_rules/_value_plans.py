@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Statement, StatementPlan, ValueChoice
@@ -13,6 +14,8 @@ _SCANS = frozenset(
     ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Bitmap Index Scan", "Nested Loop", "Hash Join",
      "Merge Join")
 )  # fmt: skip
+# Nodes that read all of their input before they give the first row.
+_ALL_FIRST = frozenset(("Sort", "Incremental Sort", "Aggregate", "Hash", "WindowAgg"))
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,27 @@ def generic_cost(generic: PlanNode, plan: PlanNode, relation: tuple[str, str]) -
     """What the plan for unknown values would cost for the values of another plan.
 
     A scan of the whole table costs what it costs. One by an index grows, or shrinks, with the rows that the values
-    have, of which the other plan tells.
+    have, of which the other plan tells, and with it what a nested loop does for each of them; all else is taken to
+    stay as it is, so that a growth is rather too small than too large.
     """
-    scan, other = _scan(generic, relation), _scan(plan, relation)
-    if scan is None or other is None or (scan.index_condition is None and scan.node_type != "Bitmap Heap Scan"):
+    path, other = _path(generic, relation), _scan(plan, relation)
+    if not path or other is None or _ends_early(path):
         return generic.total_cost
-    return generic.total_cost * max(other.estimated_rows, 1.0) / max(scan.estimated_rows, 1.0)
+    scan = path[-1]
+    if scan.index_condition is None and scan.node_type != "Bitmap Heap Scan":
+        return generic.total_cost
+    varies = scan.total_cost - (0.0 if scan.node_type == "Bitmap Heap Scan" else scan.startup_cost)
+    for above, below in itertools.pairwise(path):
+        if above.node_type == "Nested Loop" and above.children[0] is below:
+            varies += sum(inner.total_cost for inner in above.children[1:]) * max(below.estimated_rows, 1.0)
+    factor = max(other.estimated_rows, 1.0) / max(scan.estimated_rows, 1.0)
+    return generic.total_cost + (factor - 1.0) * min(varies, generic.total_cost)
+
+
+def _ends_early(path: Sequence[PlanNode]) -> bool:
+    """Whether a LIMIT stops the scan at the end of a path before it has read all that it would."""
+    kinds = [node.node_type for node in path]
+    return "Limit" in kinds and not _ALL_FIRST & set(kinds[kinds.index("Limit") :])
 
 
 def shape(root: PlanNode) -> tuple[tuple[str, str, str], ...]:
@@ -101,6 +119,15 @@ def _where(one: PlanNode, other: PlanNode) -> tuple[str, str] | None:
 
 def _way(node: PlanNode) -> tuple[str, str | None, str | None, str | None]:
     return node.node_type, node.schema, node.relation, node.index
+
+
+def _path(root: PlanNode, relation: tuple[str, str]) -> list[PlanNode]:
+    """The nodes from the root down to the scan of a relation; none where there is no scan of it."""
+    if (root.schema or "", root.relation) == relation:
+        return [root]
+    below = (_path(child, relation) for child in root.children)
+    found = next((path for path in below if path), None)
+    return [root, *found] if found else []
 
 
 def _scan(root: PlanNode, relation: tuple[str, str]) -> PlanNode | None:
