@@ -13,7 +13,7 @@ from pgadvisor.workload.logs.events import Events
 from pgadvisor.workload.logs.record import Reading
 
 _MOMENT = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^,\n]{1,12}"
-BOUNDARY = re.compile(rb"\r?\n(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} )")
+BOUNDARY = re.compile(rb"\n(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} )")
 # A column that the server writes in quotes, and leaves empty for null.
 _TEXT = rb'(?:"([^"]*+(?:""[^"]*+)*+)")?,'
 _SKIPPED = rb'(?:"[^"]*+(?:""[^"]*+)*+")?,'

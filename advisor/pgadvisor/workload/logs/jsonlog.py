@@ -13,7 +13,7 @@ import msgspec
 from pgadvisor.workload.logs.events import Events
 from pgadvisor.workload.logs.record import Reading
 
-BOUNDARY = re.compile(rb"\r?\n(?=.)")
+BOUNDARY = re.compile(rb"\n(?=[^\n])")
 _FAILURES = frozenset(("ERROR", "FATAL", "PANIC"))
 
 

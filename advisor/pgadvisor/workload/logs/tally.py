@@ -27,9 +27,12 @@ _LONG_CONSTANT = re.compile(rb"'[^']*+(?:''[^']*+)*+'|\d(?<![\w$.\x80-\xff].)\d\
 _QUOTED = re.compile(rb"\"[^\"]*+\"")
 _DOLLAR_QUOTE = re.compile(rb"\$\D")
 # Numbers that say how long a type is are no constants either.
-_MODIFIER = re.compile(
-    rb"(?:char|varying|bit|numeric|dec|decimal|float|interval|second|time|stamp|tz)\s*+\(\s*+\d", re.IGNORECASE
-)
+_MODIFIED = (
+    b"char", b"varying", b"bit", b"numeric", b"dec", b"decimal", b"float", b"interval", b"second", b"time", b"stamp",
+    b"tz",
+)  # fmt: skip
+# What is looked at before a parenthesis: the name of a type and blanks.
+_TYPE_BYTES = 40
 _NUMBER_IN_PARENTHESES = re.compile(rb"\(\s*+\d")
 
 
@@ -146,7 +149,11 @@ class Tally:
         found = self.known.get(text)
         if found is not None:
             return found
-        # A text with constants is not remembered itself: it may never come again.
+        # A text with parameters comes again as it is, one with constants alone may not.
+        comes_again = b"$" in text and len(text) <= _LONG_BYTES
+        if comes_again and (found := self._old.get(text)) is not None:
+            self._remember(text, found)
+            return found
         shared = without_constants(text) if len(text) <= MAX_PLAN_BYTES else None
         key = text if shared is None else shared
         if len(key) > _LONG_BYTES:
@@ -155,6 +162,8 @@ class Tally:
         if found is None:
             found = self._old.get(key) or self._by_fingerprint(text)
             self._remember(key, found)
+        if comes_again:
+            self._remember(text, found)
         return found
 
     def call(self, entry: Entry, ms: float, listed: bytes | None) -> None:
@@ -259,8 +268,10 @@ def without_constants(text: bytes) -> bytes | None:
     """
     if b"--" in text or b"/*" in text or b"\\" in text or (b"$" in text and _DOLLAR_QUOTE.search(text)):
         return None
-    if _NUMBER_IN_PARENTHESES.search(text) and _MODIFIER.search(text):
-        return None
+    for found in _NUMBER_IN_PARENTHESES.finditer(text):
+        start = found.start()
+        if text[max(0, start - _TYPE_BYTES) : start].rstrip().lower().endswith(_MODIFIED):
+            return None
     quoted = b"".join(_QUOTED.findall(text)) if b'"' in text else b""
     if b"'" in quoted:
         return None

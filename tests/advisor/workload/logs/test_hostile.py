@@ -114,11 +114,11 @@ def test_bytes_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "MAX_KEPT_BYTES", 100_000)
     every = Tally(lambda text: text[:10])
     for n in range(1_000):
-        entry = every.entry(b"%010d" % n + b" x" * 2_000)
+        entry = every.entry(b"c%09d" % n + b" x" * 2_000)
         every.call(entry, float(n), b"$1 = 'v'")
     kept = every.entries()
     assert sum(entry.weight for entry in kept) <= 100_000
-    assert kept[0].fingerprint == "0000000999"
+    assert kept[0].fingerprint == "c000000999"
 
 
 def test_calls_kept_are_the_slowest_the_fastest_and_some_between() -> None:
@@ -142,6 +142,8 @@ def test_texts_alike_at_a_glance_have_one_fingerprint() -> None:
         'SELECT "a1", b FROM "T 2" ORDER BY 1',
         "SELECT x::numeric(10,2), '1', E'\\'1'",
         "SELECT é1, $1, t1.c2, 1.5",
+        "SELECT a, b FROM t GROUP BY a, 2",
+        "SELECT CAST(a AS varchar (10))",
     ]
     texts = [text.replace("$1", "11").replace("$2", "'two'") for text in texts] + texts
     alike: dict[bytes, set[str]] = {}
@@ -151,5 +153,5 @@ def test_texts_alike_at_a_glance_have_one_fingerprint() -> None:
             key = without_constants(changed.encode())
             if key is not None:
                 alike.setdefault(key, set()).add(fingerprint(changed))
-    assert len(alike) > 500
+    assert len(alike) > 400
     assert not {key: found for key, found in alike.items() if len(found) > 1}
