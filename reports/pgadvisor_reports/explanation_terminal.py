@@ -141,14 +141,16 @@ class _Writer:
         ]
 
     def _tree(self, side: PlanSide) -> None:
-        tree = plan_table(side.plan.plan)
+        tree = plan_table(side.plan.plan, side.plan.nodes)
         self.console.print()
         self._line(f"Plan for {prose(side.label)}", "bold")
         for row in tree.rows[:MAX_NODES]:
             rows = f"{formatting.count(row.estimated_rows).text} rows"
             if row.actual_rows is not None:
                 rows += f" expected, {formatting.count(row.actual_rows).text} met"
-            mark = " ◀ heaviest" if row.heaviest else ""
+            if row.loops == 0:
+                rows += ", never run"
+            mark = (" ◀ heaviest" if row.heaviest else "") + (" ◆ misjudged first" if row.guilty else "")
             head = Text.assemble(
                 f"{formatting.fraction(row.share).text:>6} ",
                 "  " * row.depth,
@@ -160,6 +162,8 @@ class _Writer:
             self._line(head, hanging=9 + 2 * row.depth)
             for label, text in row.details:
                 self._line(Text(f"{one_line(label)}: {prose(text)}", style="dim"), indent=9 + 2 * row.depth, hanging=2)
+        if side.plan.misjudged:
+            self._line(f"◆ {prose(side.plan.misjudged)}.", "yellow", hanging=2)
         left = len(tree.rows) - MAX_NODES + tree.left_out
         if left > 0:
             self._line(f"{words.plural(left, 'more node')} not shown.", "dim")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pgadvisor.model.report import PlanNodeView
+from pgadvisor_reports.formatting import grouped
 
 MAX_NODES = 120
 MAX_DEPTH = 60
@@ -31,8 +35,9 @@ _NUMBERS = ("Rows Removed by Filter", "Rows Removed by Index Recheck", "Rows Rem
 class PlanRow:
     """One node. share is its own part of the plan's time if executed, else of its cost, without its children's.
 
-    Rows and times are per loop, as EXPLAIN gives them. heaviest marks the node with the largest share.
-    cut_short: it stands below a LIMIT, which may have asked for no more of its rows.
+    Rows and times are per loop, as EXPLAIN gives them. heaviest marks the node with the largest share, guilty the one
+    whose estimate led the others astray. own is what it took by itself, None where the report does not say.
+    misjudged: how many times more rows came than expected (under 1: fewer), where it is tenfold or worse.
     """
 
     depth: int
@@ -42,20 +47,15 @@ class PlanRow:
     details: tuple[tuple[str, str], ...]
     share: float
     heaviest: bool
-    cut_short: bool
     total_cost: float | None
     estimated_rows: float | None
     actual_rows: float | None
     loops: float | None
     total_ms: float | None
 
-    @property
-    def misjudged(self) -> float | None:
-        """How many times more rows came than expected (under 1: fewer), where it is tenfold or worse."""
-        if self.actual_rows is None or self.estimated_rows is None or self.loops == 0:
-            return None
-        ratio = max(self.actual_rows, 1.0) / max(self.estimated_rows, 1.0)
-        return ratio if ratio >= 10 or (ratio <= 0.1 and not self.cut_short) else None
+    misjudged: float | None = None
+    guilty: bool = False
+    own: PlanNodeView | None = None
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,23 @@ class PlanTable:
     execution_ms: float | None
 
 
-def plan_table(plan: dict[str, Any]) -> PlanTable:
-    """The table of an EXPLAIN (FORMAT JSON) object, which holds its root under "Plan"."""
+def plan_table(plan: dict[str, Any], nodes: Sequence[PlanNodeView] = ()) -> PlanTable:
+    """The table of an EXPLAIN (FORMAT JSON) object, which holds its root under "Plan".
+
+    nodes say what each took by itself, in the order of the plan; without them, as in a report that another made, it is
+    worked out roughly: a node's time or cost less that of its children.
+    """
     found = _walk(plan.get("Plan"))
     executed = bool(found) and _number(found[0][2], "Actual Total Time") is not None
-    weights = [_own(node, executed) for _, _, node in found]
+    views: Sequence[PlanNodeView | None] = nodes if len(nodes) == len(found) else [None] * len(found)
+    weights = [_weight(node, view, executed) for (_, _, node), view in zip(found, views, strict=True)]
     total = sum(weights)
     heaviest = weights.index(max(weights)) if total > 0 and len(weights) > 1 else -1
+    marked = {heaviest, *(number for number, view in enumerate(views) if view is not None and view.guilty)}
     rows = tuple(
-        _row(depth, cut_short, node, weight / total if total > 0 else 0.0, number == heaviest)
-        for number, ((depth, cut_short, node), weight) in enumerate(zip(found, weights, strict=True))
-        if number < MAX_NODES or number == heaviest
+        _row(depth, node, weights[number] / total if total > 0 else 0.0, number == heaviest, cut_short, views[number])
+        for number, (depth, cut_short, node) in enumerate(found)
+        if number < MAX_NODES or number in marked
     )
     return PlanTable(
         rows=rows,
@@ -108,6 +114,27 @@ def _children(node: dict[str, Any]) -> list[object]:
     return children if isinstance(children, list) else []
 
 
+def _weight(node: dict[str, Any], view: PlanNodeView | None, executed: bool) -> float:
+    """Its own time or cost."""
+    if view is None:
+        return _own(node, executed)
+    weight = view.own_ms if executed and view.own_ms is not None else view.own_cost
+    return max(weight, 0.0) if math.isfinite(weight) else 0.0
+
+
+def _misjudged(node: dict[str, Any], cut_short: bool, view: PlanNodeView | None) -> float | None:
+    if view is not None:
+        ratio = view.factor
+    else:
+        actual, estimated = _number(node, "Actual Rows"), _number(node, "Plan Rows")
+        if actual is None or estimated is None or _number(node, "Actual Loops") == 0:
+            return None
+        ratio = max(actual, 1.0) / max(estimated, 1.0)
+        if cut_short and ratio < 1:
+            return None
+    return ratio if ratio is not None and (ratio >= 10 or 0 < ratio <= 0.1) else None
+
+
 def _own(node: dict[str, Any], executed: bool) -> float:
     """Time (over all loops) or cost of a node less that of its children; a child may cost more under a LIMIT."""
     children = [child for child in _children(node) if isinstance(child, dict)]
@@ -120,14 +147,15 @@ def _spent(node: dict[str, Any], executed: bool) -> float:
     return _number(node, "Total Cost") or 0.0
 
 
-def _row(depth: int, cut_short: bool, node: dict[str, Any], share: float, heaviest: bool) -> PlanRow:
+def _row(
+    depth: int, node: dict[str, Any], share: float, heaviest: bool, cut_short: bool, view: PlanNodeView | None
+) -> PlanRow:
     return PlanRow(
         depth=depth,
-        cut_short=cut_short,
         operation=_operation(node),
         target=_target(node),
         role=_text(node.get("Subplan Name")),
-        details=tuple((label, text) for label in (*_CONDITIONS, *_NUMBERS) if (text := _text(node.get(label)))),
+        details=(*_details(node), *_buffers(view)),
         share=share,
         heaviest=heaviest,
         total_cost=_number(node, "Total Cost"),
@@ -135,7 +163,35 @@ def _row(depth: int, cut_short: bool, node: dict[str, Any], share: float, heavie
         actual_rows=_number(node, "Actual Rows"),
         loops=_number(node, "Actual Loops"),
         total_ms=_number(node, "Actual Total Time"),
+        misjudged=_misjudged(node, cut_short, view),
+        guilty=view is not None and view.guilty,
+        own=view,
     )
+
+
+def _details(node: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    found = [(label, text) for label in (*_CONDITIONS, *_NUMBERS) if (text := _text(node.get(label)))]
+    planned, launched = _number(node, "Workers Planned"), _number(node, "Workers Launched")
+    if planned is not None:
+        found.append(("Workers", f"{planned:g} planned" + ("" if launched is None else f", {launched:g} launched")))
+    method, space = _text(node.get("Sort Method")), _number(node, "Sort Space Used")
+    if method and space is not None:
+        found.append(("Sort", f"{method}, {space:g} kB {_text(node.get('Sort Space Type')).lower()}"))
+    batches = _number(node, "Hash Batches") or _number(node, "HashAgg Batches") or 0
+    if batches > 1:
+        found.append(("Batches", f"{batches:g}, as the memory for one was too small"))
+    removed = _number(node, "Subplans Removed") or 0
+    if removed:
+        found.append(("Partitions left out", f"{removed:g}"))
+    return tuple((label, text) for label, text in found if text != "0")
+
+
+def _buffers(view: PlanNodeView | None) -> tuple[tuple[str, str], ...]:
+    """Blocks that the node itself asked for."""
+    if view is None:
+        return ()
+    counts = (("Own blocks", view.own_blocks), ("Own temporary blocks", view.own_temp_blocks))
+    return tuple((label, grouped(count)) for label, count in counts if count)
 
 
 def _operation(node: dict[str, Any]) -> str:

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.keys import KeyedFinding, anchor
+from pgadvisor.advise.plan_views import plan_view
 from pgadvisor.advise.rates import of_statements
-from pgadvisor.advise.values import masked_plan
 from pgadvisor.facts import Facts, Statement
 from pgadvisor.indexes.identity import definition_identity
-from pgadvisor.masking import MASK, mask_literals
+from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import Index, Relation, RelationKind
-from pgadvisor.model.plans import ObservedPlan, ParameterValue
-from pgadvisor.model.report import IndexView, PlanView, SettingView, StatementView, TableView
+from pgadvisor.model.report import IndexView, SettingView, StatementView, TableView
 from pgadvisor.model.shape import NotUnderstood, StatementKind
 
 if TYPE_CHECKING:
@@ -100,29 +99,9 @@ def _statement_view(
         understood=shape is not None,
         not_understood_reason=reasons.get(statement.query_id, ""),
         relations=tuple(_name(facts.relations[oid]) for oid in oids if oid in facts.relations),
-        plans=tuple(_plan_view(plan.observed, config.show_values) for plan in facts.plans(statement.query_id)),
+        plans=tuple(plan_view(plan, config.show_values) for plan in facts.plans(statement.query_id)),
         findings=tuple(keys),
     )
-
-
-def _plan_view(plan: ObservedPlan, show_values: bool) -> PlanView:
-    return PlanView(
-        method=plan.method.value,
-        planner=plan.planner,
-        equivalent_select=plan.equivalent_select,
-        parameters=tuple(_parameter(parameter, show_values) for parameter in plan.parameters),
-        plan=masked_plan(plan.plan, show_values),
-        values="" if plan.values is None else plan.values.value,
-        role=plan.role,
-        role_missed=plan.role_missed,
-        rewritten=plan.rewritten,
-        run_ms=plan.run_ms,
-    )
-
-
-def _parameter(parameter: ParameterValue, show_values: bool) -> str:
-    value = "NULL" if parameter.value is None else parameter.value if show_values else MASK
-    return f"${parameter.position} = {value} ({parameter.type}, {parameter.source})"
 
 
 def table_views(facts: Facts) -> tuple[TableView, ...]:

@@ -79,14 +79,19 @@ def misestimates(root: PlanNode) -> tuple[Misestimate | None, ...]:
             node=visit.node,
             estimated_rows=visit.estimated,
             actual_rows=visit.actual,
-            factor=math.exp(abs(visit.error)),
+            factor=_factor(visit.error),
             more=visit.error > 0,
-            own_factor=math.exp(abs(own[place])),
+            own_factor=_factor(own[place]),
             repeats=(visit.node.loops or 0) > visit.processes,
             guilty=place == guilty,
         )
         for place, visit in enumerate(visits)
     )
+
+
+def _factor(error: float) -> float:
+    """Finite, whatever figures a file holds."""
+    return math.exp(min(abs(error), 600.0))
 
 
 def sentence(found: Misestimate, condition: str = "") -> str:
