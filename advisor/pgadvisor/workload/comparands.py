@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -200,8 +201,14 @@ def _collation(node: exp.Collate) -> str:
 
 def _type_name(node: Tree) -> str:
     """The name of a type; sqlglot has another for numeric."""
-    name = node.sql(dialect="postgres").lower()
+    plain = isinstance(node, exp.DataType) and isinstance(node.this, exp.DType) and not node.expressions
+    name = _plain_type_name(node.this) if plain else node.sql(dialect="postgres").lower()
     return "numeric" + name.removeprefix("decimal") if name.startswith("decimal") else name
+
+
+@cache
+def _plain_type_name(kind: exp.DType) -> str:
+    return exp.DataType(this=kind).sql(dialect="postgres").lower()
 
 
 def _hiding(reader: Reader, node: Tree) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _NOTHING = Other(Comparand.NOTHING)
 # Columns of set operations stand for one column of each arm: of an equality of two, so many pairs are told.
 _MAX_PAIRS = 100
+_PLAIN = (exp.Column, exp.Literal, exp.Null, exp.Parameter)
+_MAY_BE_BARE = (exp.Column, exp.Cast, exp.Collate)
 
 
 class Conditions:
@@ -47,7 +49,8 @@ class Conditions:
             each, negated, in_or = stack.pop()
             each = bare(each)
             if isinstance(each, exp.Connector):
-                in_or = in_or or negated or not isinstance(each, exp.And)
+                # NOT makes an AND of an OR, and the other way round.
+                in_or = in_or or not isinstance(each, exp.Or if negated else exp.And)
                 stack += [(each.expression, negated, in_or), (each.this, negated, in_or)]
             elif isinstance(each, exp.Not):
                 stack.append((each.this, not negated, in_or))
@@ -117,6 +120,8 @@ class Conditions:
 
     def _cases(self, node: Tree) -> None:
         """The conditions after WHEN in an expression: each is one choice of several."""
+        if isinstance(node.args.get("this"), _PLAIN) and isinstance(node.args.get("expression"), _PLAIN):
+            return
         for each in walk(node):
             if not isinstance(each, exp.Case):
                 continue
@@ -208,7 +213,13 @@ class Conditions:
             self._emit(hidden, NEGATED.get(operator, operator) if negated else operator, other, in_or)
 
     def _equijoin(self, left: Tree, operator: str, right: Tree, negated: bool, in_or: bool) -> bool:
-        if operator != "=" or negated or in_or:
+        # Whatever else stands around a column hides it.
+        if (
+            operator != "="
+            or negated
+            or in_or
+            or not (isinstance(left, _MAY_BE_BARE) and isinstance(right, _MAY_BE_BARE))
+        ):
             return False
         sides = [subjects(self._reader, side, self._scope) for side in (left, right)]
         if not all(sides) or any(subject.hidden_by for side in sides for subject in side):

@@ -18,8 +18,25 @@ TABLES = {
     "orders": ["id bigint", "customer_id bigint", "status text", "active boolean"],
     "customers": ["id bigint", "email text", "active boolean"],
 }
+# Name, columns, options and query of views, with every name qualified as pg_get_viewdef does.
+VIEWS: dict[str, tuple[list[str], list[str], str]] = {
+    "seen": (["c bigint", "s text"], [], "SELECT customer_id AS c, status AS s FROM public.orders WHERE active"),
+    "counted": (["c bigint", "n bigint"], [], "SELECT customer_id, count(*) FROM public.orders GROUP BY customer_id"),
+    "barrier": (["c bigint"], ["security_barrier=true"], "SELECT customer_id AS c FROM public.orders WHERE active"),
+    "either": (["c bigint"], [], "SELECT customer_id FROM public.orders UNION ALL SELECT id FROM public.customers"),
+    "recent": (["c bigint"], [], "SELECT customer_id FROM public.orders ORDER BY id LIMIT 5"),
+    "above": (["d bigint"], [], "SELECT c FROM public.seen WHERE s IS NOT NULL"),
+}
 SCHEMA = SchemaView(
-    snapshot({"tables": {f"public.{name}": {"columns": columns} for name, columns in TABLES.items()}}).catalog,
+    snapshot(
+        {
+            "tables": {f"public.{name}": {"columns": columns} for name, columns in TABLES.items()}
+            | {
+                f"public.{name}": {"columns": columns, "kind": "view", "options": options, "definition": definition}
+                for name, (columns, options, definition) in VIEWS.items()
+            }
+        }
+    ).catalog,
     ("public",),
 )
 SETTINGS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off"
@@ -67,6 +84,40 @@ STATEMENTS = {
     "select 1 from customers c left join orders o on o.id = c.id where o.customer_id is null": False,
     "select 1 from customers c left join orders o on o.id = c.id where o.customer_id = $1": True,
     "select 1 from customers c where exists (select 1 from orders o where o.customer_id = $1 and o.id = c.id)": True,
+    "select 1 from orders where not (customer_id > $1)": True,
+    "select 1 from orders where not (customer_id <> $1 or status = $2)": True,
+    "select 1 from orders where not (customer_id = $1 and status = $2)": False,
+    "select 1 from orders where customer_id between symmetric $1 and $2": True,
+    "select 1 from orders where $1 between customer_id and id": True,
+    "select 1 from orders where (customer_id = $1) is true": False,
+    "select 1 from orders where (customer_id, status) is null": True,
+    "select 1 from orders where case when customer_id = $1 then true end": False,
+    "select 1 from orders where $1 in (customer_id, id)": False,
+    "select customer_id from orders group by customer_id having customer_id = $1 and count(*) > 1": True,
+    "select 1 from orders group by customer_id having max(customer_id) = $1": False,
+    "select 1 from (select customer_id from orders union all select id from customers) s where customer_id = $1": True,
+    "select 1 from (select customer_id from orders union select id from customers) s where customer_id = $1": True,
+    "select 1 from (select id from customers intersect select customer_id from orders) s where id = $1": True,
+    "select 1 from (select id from customers except select customer_id from orders) s where id = $1": False,
+    "select 1 from (select customer_id from orders union all select id from customers limit 9) s "
+    "where customer_id = $1": False,
+    "select 1 from (select customer_id + 0 as c from orders) s where c = $1": False,
+    "select 1 from orders o full join customers c on c.id = o.id where o.customer_id = $1": True,
+    "select 1 from (select c.id, o.customer_id x from customers c left join orders o on o.id = c.id) s "
+    "where x is null": False,
+    "with recursive s as (select * from orders) select 1 from s where customer_id = $1": True,
+    "with s as (select *, random() from orders) select 1 from s where customer_id = $1": False,
+    "select 1 from seen where c = $1": True,
+    "select 1 from above where d = $1": True,
+    "select 1 from above where d + 1 = $1": False,
+    "select 1 from counted where c = $1": True,
+    "select 1 from counted where c + 1 = $1": False,
+    "select 1 from barrier where c = $1": True,
+    "select 1 from barrier where c::numeric = $1": False,
+    "select 1 from either where c = $1": True,
+    "select 1 from recent where c = $1": False,
+    "update seen set s = $2 where c = $1": True,
+    "delete from seen where c = $1": True,
 }
 
 
@@ -94,6 +145,10 @@ def test_the_server_tells_the_same(database: Database) -> None:
         "CREATE INDEX orders_customer ON orders (customer_id);"
         "ANALYZE"
     )
+    for name, (columns, options, definition) in VIEWS.items():
+        names = ", ".join(column.split()[0] for column in columns)
+        with_options = f"WITH ({', '.join(options)})" if options else ""
+        database.execute(f"CREATE VIEW {name} ({names}) {with_options} AS {definition}")
     told = {}
     with database.connect() as connection:
         connection.execute(SETTINGS)
