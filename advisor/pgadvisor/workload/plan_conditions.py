@@ -87,6 +87,7 @@ class PlanScope:
         self._used: dict[tuple[int, str], BaseColumns] = {}
         # Before 17, `$n` is also what an InitPlan returns.
         self._returned = {number for node in root.walk() for number in _RETURNS.findall(node.subplan_name or "")}
+        self._computed = _computed(root)
         for node in root.walk():
             self._add(node.schema, node.relation, node.alias)
             for target in node.target_tables:
@@ -194,6 +195,8 @@ class PlanScope:
         """A text of the plan as an expression, after what makes a statement of it."""
         if len(text) > MAX_CONDITION_CHARS:
             return None
+        for computed in self._computed:
+            text = text.replace(computed, "subplan()")
         lexed = lex(before + _without_plans(lex(text), self._returned))
         if lexed.cut or not lexed.balanced or too_deep(lexed):
             return None
@@ -207,6 +210,16 @@ class PlanScope:
         where = tree.args.get("where")
         nodes = [where.this] if where is not None else tree.expressions
         return (Reader(self._schema, mended, tree), nodes[0]) if len(nodes) == 1 else None
+
+
+def _computed(root: PlanNode) -> list[str]:
+    """What aggregates and window functions make, as the nodes above spell it: no column of a relation is in it."""
+    found: set[str] = set()
+    for node in root.walk():
+        if node.node_type in ("Aggregate", "WindowAgg"):
+            below = {text for child in node.children for text in child.output} | set(node.group_keys)
+            found |= {text for text in node.output if "(" in text and not text.startswith("(") and text not in below}
+    return sorted(found, key=lambda text: (-len(text), text))
 
 
 _PLANS = frozenset({"subplan", "initplan"})
