@@ -146,20 +146,18 @@ def selecting(facts: Facts, predicates: list[Predicate], values: list[Any], *, i
 
 
 def show(result: dict[str, Any]) -> None:
-    """The table of the README."""
+    """The table of the README: each condition once, in the statement whose plan for unknown values is the worst."""
     print(f"\n{result['statements']} statements, {result['with_plans_for_values']} with plans for values")
     print("| condition | unknown | common or wide: expected / true | rare or narrow: expected / true | generic costs |")
     print("| --- | --- | --- | --- | --- |")
     seen = set()
-    for row in sorted(result["rows"], key=lambda row: -(row["generic_costs_times"] or 0)):
+    for row in sorted(result["rows"], key=lambda row: -(row["generic_costs_times"] or 1)):
         many, few = row.get("common") or row.get("high"), row.get("rare") or row.get("low")
-        line = (
-            f"| `{row['condition']}` | {row['generic']:,} | {pair(many)} | {pair(few)} | "
-            f"{row['generic_costs_times'] or 1:g} times |"
-        )
-        if line not in seen:
-            print(line)
-        seen.add(line)
+        if row["condition"] in seen:
+            continue
+        seen.add(row["condition"])
+        times = max(row["generic_costs_times"] or 1, 1)
+        print(f"| `{row['condition']}` | {row['generic']:,} | {pair(many)} | {pair(few)} | {times:g} times |")
 
 
 def pair(counts: dict[str, int] | None) -> str:

@@ -18,6 +18,7 @@ from pgadvisor.planner.mended_types import (
     typed_as_compared,
     typed_neighbours,
     typed_operator,
+    typed_results,
 )
 from pgadvisor.workload.lexer import Kind, Lexed, lex
 from pgadvisor.workload.words import words
@@ -88,6 +89,7 @@ def _edits(lexed: Lexed, error: psycopg.Error, server_version: int, inferred: In
         ambiguous = isinstance(error, errors.AmbiguousFunction)
         if at is None or not ambiguous:
             yield from typed_as_compared(lexed, inferred())
+            yield from typed_results(lexed, at) if at is not None else ()
         elif lexed.tokens[at].kind is Kind.OPERATOR:
             yield from typed_operator(lexed, at, inferred())
         else:

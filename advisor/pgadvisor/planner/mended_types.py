@@ -68,6 +68,22 @@ def typed_arguments(lexed: Lexed, at: int, inferred: Mapping[int, str]) -> Itera
             yield _cast(lexed, index, "text")
 
 
+def typed_results(lexed: Lexed, at: int) -> Iterator[Edit]:
+    """Numbers for what CASE and COALESCE give where a function of numbers at a token is said to take texts.
+
+    sum(CASE WHEN a THEN $1 ELSE $2 END) lost the numbers that told the server that it gives some.
+    """
+    if lexed.word(at) not in _NUMERIC or not lexed.is_mark(at + 1, "("):
+        return
+    depth = lexed.depths[at + 1]
+    for index in range(at + 2, len(lexed.tokens)):
+        if lexed.depths[index] <= depth:
+            break
+        before = lexed.word(index - 1) in ("then", "else") or lexed.is_mark(index - 1, ",")
+        if before and _number(lexed, index) is not None and not _has_type(lexed, index):
+            yield _cast(lexed, index, "numeric")
+
+
 def typed_as_compared(lexed: Lexed, inferred: Mapping[int, str]) -> Iterator[Edit]:
     """The type of its column for each parameter whose column is known and that has no type yet."""
     for index, token in enumerate(lexed.tokens):

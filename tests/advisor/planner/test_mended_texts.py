@@ -10,7 +10,7 @@ from pgadvisor.model.plan_reading import parse_plan
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.planner.mended import mended
 from support.databases import Database
-from support.planning import observe_texts
+from support.planning import OFF, observe_texts
 
 V18 = 180000
 
@@ -119,6 +119,37 @@ def test_mended_texts_are_planned_and_not_executed(any_database: Database) -> No
     reader = any_database.role("reader", grants=["SELECT ON visits"])
     delete = next(text for text in texts if text.startswith("DELETE"))
     assert observe_texts(reader.dsn, (delete,)).plan(delete).equivalent_select
+
+
+TPC_H = (
+    "select sum(l_extendedprice * l_discount) as revenue from lineitem where l_shipdate >= date $1 and l_shipdate < "
+    "date $2 + interval $3 and l_discount between $4 - $5 and $6 + $7 and l_quantity < $8",
+    "select l_shipmode, sum(case when o_orderpriority = $1 or o_orderpriority = $2 then $3 else $4 end) as high from "
+    "orders, lineitem where o_orderkey = l_orderkey and l_shipmode in ($5, $6) and l_commitdate < l_receiptdate and "
+    "l_shipdate < l_commitdate and l_receiptdate >= date $7 and l_receiptdate < date $8 + interval $9 year "
+    "group by l_shipmode order by l_shipmode",
+    "select sum(l_extendedprice * ($1 - l_discount)) as revenue from lineitem, part where p_partkey = l_partkey and "
+    "p_brand = $2 and p_container in ($3, $4) and l_quantity >= $5 and l_quantity <= $6 + $7 and p_size between $8 "
+    "and $9",
+)
+
+
+@pytest.mark.server
+def test_queries_of_tpc_h_are_planned_by_the_types_of_their_columns(any_database: Database) -> None:
+    any_database.execute(
+        """CREATE TABLE part (p_partkey int PRIMARY KEY, p_brand char(10), p_container char(10), p_size int);
+           CREATE TABLE orders (o_orderkey int PRIMARY KEY, o_orderpriority char(15));
+           CREATE TABLE lineitem (l_orderkey int, l_partkey int, l_quantity numeric(15, 2), l_extendedprice numeric,
+             l_discount numeric(15, 2), l_shipdate date, l_commitdate date, l_receiptdate date, l_shipmode char(10))"""
+    )
+    seen = observe_texts(any_database.dsn, TPC_H, OFF)
+    assert seen.observation.gaps == []
+    for text in TPC_H:
+        plan = seen.plan(text)
+        assert plan.rewritten, text
+        # A column that is converted for the comparison would be of no use to an index.
+        assert "(lineitem.l_discount)::" not in str(plan.plan) and "(lineitem.l_quantity)::" not in str(plan.plan)
+        assert "(lineitem.l_shipdate)::" not in str(plan.plan)
 
 
 @pytest.mark.server
