@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pgadvisor.model.report import PlanNodeView
 from pgadvisor_reports.plan_tree import MAX_NODES, plan_table
 from support.reports import scan_plan
 
@@ -60,6 +61,22 @@ def test_rows_that_came_otherwise_than_expected_are_told_but_not_fewer_below_a_l
     assert scan.misjudged == pytest.approx(42)
     bare = node("Seq Scan", 1.0, **{"Plan Rows": 500, "Actual Rows": 5, "Actual Loops": 1, "Actual Total Time": 1.0})
     assert plan_table({"Plan": bare}).rows[0].misjudged == pytest.approx(0.01)
+
+
+def test_what_the_report_says_of_nodes_goes_before_what_can_be_guessed() -> None:
+    """Of an InitPlan that a node far below needs first, say."""
+    inner = node("Seq Scan", 1.0, **{"Actual Total Time": 9.0, "Actual Loops": 3, "Actual Rows": 500, "Plan Rows": 10})
+    outer = node("Gather", 9.0, inner, **{"Actual Total Time": 10.0, "Actual Loops": 1, "Workers Planned": 2})
+    said = (
+        PlanNodeView(own_cost=8.0, own_ms=1.0, own_blocks=0),
+        PlanNodeView(own_cost=1.0, own_ms=9.0, own_blocks=1234, processes=3.0, factor=50.0, guilty=True),
+    )
+    gather, scan = plan_table({"Plan": outer}, said).rows
+    assert (gather.share, scan.share) == (pytest.approx(0.1), pytest.approx(0.9))
+    assert (scan.guilty, scan.misjudged, gather.misjudged) == (True, 50.0, None)
+    assert ("Workers", "2 planned") in gather.details
+    assert [label for label, _ in scan.details] == ["Own blocks"]
+    assert plan_table({"Plan": outer}, said[:1]).rows[1].own is None
 
 
 def test_a_large_plan_is_capped_and_keeps_its_heaviest_node() -> None:

@@ -18,6 +18,7 @@ from pgadvisor.model.report import (
     ActiveTime,
     IndexView,
     Left,
+    PlanNodeView,
     PlanView,
     Rate,
     RateUnit,
@@ -35,6 +36,7 @@ from pgadvisor.model.report import (
     Step,
     TableView,
     Tool,
+    TriggerView,
     Trust,
 )
 from pgadvisor.model.snapshot import Change, Host
@@ -403,6 +405,26 @@ def _statements(findings: tuple[ReportFinding, ...]) -> tuple[StatementView, ...
                         equivalent_select=False,
                         parameters=("$1 = … (text, most common value of public.orders.status)",),
                         plan=scan_plan(relation, shown, 2007.0, executed=True),
+                        nodes=(
+                            PlanNodeView(own_cost=0.1, own_ms=0.1, total_ms=96.5, own_blocks=0),
+                            PlanNodeView(own_cost=1119.1, own_ms=15.2, total_ms=96.4, own_blocks=60),
+                            PlanNodeView(
+                                own_cost=24193.2,
+                                own_ms=81.2,
+                                total_ms=81.2,
+                                own_blocks=18_204,
+                                own_temp_blocks=812,
+                                processes=3.0,
+                                factor=42.0,
+                                guilty=True,
+                            ),
+                        ),
+                        misjudged=f"Parallel Seq Scan on public.orders o, {shown}: 4,817 rows expected, "
+                        "202,314 rows came, 42 times more",
+                        triggers=(TriggerView(name="orders_customer_id_fkey on orders", calls=20, time_ms=1.25),),
+                        jit_ms=12.5,
+                        planning_ms=0.31,
+                        execution_ms=97.1,
                     ),
                 )
         views.append(

@@ -79,19 +79,14 @@ def misestimates(root: PlanNode) -> tuple[Misestimate | None, ...]:
             node=visit.node,
             estimated_rows=visit.estimated,
             actual_rows=visit.actual,
-            factor=_factor(visit.error),
+            factor=max(_ratio(visit), 1 / _ratio(visit)),
             more=visit.error > 0,
-            own_factor=_factor(own[place]),
+            own_factor=math.exp(min(abs(own[place]), 600.0)),
             repeats=(visit.node.loops or 0) > visit.processes,
             guilty=place == guilty,
         )
         for place, visit in enumerate(visits)
     )
-
-
-def _factor(error: float) -> float:
-    """Finite, whatever figures a file holds."""
-    return math.exp(min(abs(error), 600.0))
 
 
 def sentence(found: Misestimate, condition: str = "") -> str:
@@ -182,11 +177,15 @@ def _judge(visit: _Visit, is_partial: bool) -> None:
         return
     visit.estimated = node.estimated_rows * (visit.divisor if is_partial else 1.0)
     visit.actual = node.actual_rows * (visit.processes if is_partial else 1.0)
-    # Estimates are never under one row, and averages were rounded until 17.
-    error = math.log(max(visit.actual, 1.0) / max(visit.estimated, 1.0))
+    error = math.log(_ratio(visit))
     if visit.repeated or (error < 0 and visit.cut):
         return
     visit.error = error
+
+
+def _ratio(visit: _Visit) -> float:
+    """Rows that came by rows expected. Estimates are never under one row, and averages were rounded until 17."""
+    return max(visit.actual, 1.0) / max(visit.estimated, 1.0)
 
 
 def _own_error(visit: _Visit, visits: Sequence[_Visit]) -> float:
