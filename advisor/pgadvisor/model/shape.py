@@ -58,15 +58,17 @@ class Predicate(Model, frozen=True, kw_only=True):
     """One condition on one column that must hold (AND-ed at the level where the relation is filtered).
 
     operator is PostgreSQL's spelling, lower case: =, <>, <, <=, >, >=, between, in, like, ilike, ~, @>, ?,
-    is null, is not null, is true, is false, ... A bare boolean column is "is true".
+    is null, is not null, is true, is false, ... A bare boolean column is "is true". Below a NOT it is the opposite
+    operator where there is one, as for the planner; else negated says that NOT stands before it.
     comparand says what stands on the other side; constant is its text as SQL spells it where it is a constant of
     moderate length (the members of an IN list with commas between).
     indexable: a B-tree on the bare column could serve it as written (equality, range, IN, IS NULL, prefix LIKE
     on a constant). hidden_by says what hides the column where it is not bare: "function lower", "cast to text",
-    "expression"; "" where bare. in_or: it stands below an OR or a NOT, or in the ON of an outer join about the side
-    that is kept, and so alone limits nothing.
-    parameters are the positions n of the $n compared with. hidden_by also says "leading wildcard" for a pattern that
-    begins with one. negated: NOT stands before it.
+    "collation C", "expression"; or "leading wildcard" for a pattern that begins with one; "" where nothing does.
+    in_or: it stands below an OR, after WHEN of a CASE, below IS TRUE or a NOT without an opposite, in a HAVING that
+    cannot be checked before grouping, or in the ON of an outer join about the side that is kept: alone it limits nothing.
+    parameters are the positions n of the $n compared with, of a function that decides those it is called with.
+    Of a column of a view, a CTE or a subquery the predicate is on the base column, once per arm of a UNION.
     """
 
     relation_oid: int
