@@ -66,7 +66,7 @@ class Predicate(Model, frozen=True, kw_only=True):
     on a constant). hidden_by says what hides the column where it is not bare: "function lower", "cast to text",
     "collation C", "expression"; or "leading wildcard" for a pattern that begins with one; "" where nothing does.
     in_or: it stands below an OR, after WHEN of a CASE, below IS TRUE or a NOT without an opposite, in a HAVING that
-    cannot be checked before grouping, or in the ON of an outer join about the side that is kept: alone it limits nothing.
+    cannot be checked before grouping, or in the ON of an outer join about the side that is kept: it limits nothing.
     parameters are the positions n of the $n compared with, of a function that decides those it is called with.
     Of a column of a view, a CTE or a subquery the predicate is on the base column, once per arm of a UNION.
     """
