@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import msgspec
@@ -46,7 +47,7 @@ def function(name: str, language: str = "plpgsql", *, schema: str = "public", **
 def made(
     rows: list[StatementRow],
     texts: dict[str, str],
-    calls: dict[str, tuple[str, ...]],
+    calls: Mapping[str, tuple[str, ...]],
     *,
     functions: tuple[Function, ...] = (),
     settings: dict[str, str] | None = None,
