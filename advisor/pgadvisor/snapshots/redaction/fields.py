@@ -181,7 +181,7 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     activity.RunningCommand: {**_kept("command phase"), "database": _DATABASE},
     statements.StatementRow: _kept("query_id"),
     statements.StatementText: {**_kept("query_id reason also"), "text": SQL},
-    statements.StatementSource: {**_kept("kind"), "name": PROSE},
+    statements.StatementSource: {"name": PROSE},
     statements.ParameterSample: {**_kept("query_id source"), "values": SPECIAL},
     statements.StatementRole: {"name": _ROLE},
     statements.Statements: _kept("extension_version"),
