@@ -17,7 +17,7 @@ from pgadvisor.snapshots.sql_texts import no_sql
 MAX_GENERATIONS = 100
 _NUMBER = r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,2})?"
 _NUMBERS = re.compile(rf"\{{(?:{_NUMBER}(?:,{_NUMBER})*)?\}}")
-# The keys of a plan's node that are read as numbers, as a list of texts, and as text: see model/plan_nodes.py.
+# The keys of a plan's node that are read as numbers, as a list of texts, and as text: see model/plan_reading.py.
 _PLAN_NUMBERS = (
     "Startup Cost", "Total Cost", "Plan Rows", "Plan Width", "Actual Rows", "Actual Loops", "Actual Total Time",
     "Rows Removed by Filter", "Shared Hit Blocks", "Shared Read Blocks", "Workers Planned",
