@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -40,13 +40,12 @@ _SILENT = ", pg_catalog.set_config('pg_stat_statements.track', 'none', true)"
 class Watch:
     """The watch over one transaction.
 
-    fired: a statement in it was cancelled, or just not any more, because a session waited. polled is set once it was
-    looked after.
+    fired: a statement in it was cancelled, or just not any more, because a session waited. polled: it was looked after.
     """
 
     pid: int
     fired: bool = False
-    polled: threading.Event = field(default_factory=threading.Event)
+    polled: bool = False
 
 
 class Watcher:
@@ -78,17 +77,19 @@ class Watcher:
     @contextmanager
     def over(self, pid: int) -> Iterator[Watch]:
         """Watches over the open transaction of the session, whose server process has this id, until it is left."""
-        self._open()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="pgadvisor watcher", daemon=True)
+            self._thread.start()
         watch = Watch(pid)
         with self._changed:
             self._watch, self._at_once = watch, False
-            self._changed.notify()
+            self._changed.notify_all()
         try:
             yield watch
         finally:
             with self._changed:
                 self._watch = None
-                self._changed.notify()
+                self._changed.notify_all()
             if watch.fired:
                 time.sleep(_SETTLE_S)
 
@@ -96,83 +97,74 @@ class Watcher:
         """Why a transaction is not watched, as a sentence; "" where it was looked after just now."""
         with self._changed:
             self._at_once = True
-            self._changed.notify()
-        if not self.failure and not watch.polled.wait(_CONFIRM_S):
-            # A pooler may have one connection only, which our transaction has.
-            self.failure = "The watching connection got no answer from the server while a transaction was open"
-        return self.failure
+            self._changed.notify_all()
+            if not self._changed.wait_for(lambda: watch.polled or self.failure, _CONFIRM_S):
+                # A pooler may have one connection only, which our transaction has.
+                self.failure = "The watching connection got no answer from the server while a transaction was open"
+            return self.failure
 
     def close(self) -> None:
         """Ends the thread and the connection."""
         with self._changed:
             self._closed = True
             self._watch = None
-            self._changed.notify()
-        if self._connection is None:
-            return
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(_CANCEL_S)
-            if self._thread.is_alive():
+            if self._thread.is_alive() and self._connection is not None:
                 with suppress(psycopg.Error):
                     self._connection.cancel_safe(timeout=_CANCEL_S)
                 self._thread.join(_CANCEL_S)
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def _open(self) -> None:
-        if self._connection is not None or self.failure:
-            return
+        """Opens the connection, to the same server. In the thread: a pooler may have none before we give up ours."""
         info = self._session.connection.info
         # Of several hosts the one that the session is connected to.
         place = make_conninfo(info.dsn, host=info.host, port=info.port, connect_timeout=_CONNECT_S)
-        try:
-            self._connection = psycopg.connect(
-                place, autocommit=True, prepare_threshold=None, password=info.password or None
-            )
-            row = self._ask("identity", sql.SQL("SELECT " + IDENTITY_COLUMNS))
-            if self._session.identity is not None:
-                ServerIdentity.of(row).check(self._session.identity)
-        except (psycopg.Error, ServerChanged) as error:
-            # What the server says when it lets nobody in may hold names, and is in its log.
-            self.failure = (
-                f"A second connection, to watch whether others wait, could not be had ({type(error).__name__})"
-            )
-            return
-        self._thread = threading.Thread(target=self._run, name="pgadvisor watcher", daemon=True)
-        self._thread.start()
+        self._connection = psycopg.connect(
+            place, autocommit=True, prepare_threshold=None, password=info.password or None
+        )
+        row = self._ask("identity", sql.SQL("SELECT " + IDENTITY_COLUMNS))
+        if self._session.identity is not None:
+            ServerIdentity.of(row).check(self._session.identity)
 
     def _run(self) -> None:
-        while not self._closed:
-            watch = self._next()
-            if watch is None:
-                continue
-            try:
-                waits = self._someone_waits(watch.pid)
-            except psycopg.Error as error:
-                self.failure = f"The connection that watches whether others wait was lost ({type(error).__name__})"
-                return
-            watch.polled.set()
-            if waits:
-                self._cancel(watch)
+        try:
+            self._open()
+            while not self._closed:
+                watch = self._next()
+                if watch is not None:
+                    self._look_after(watch)
+        except (psycopg.Error, ServerChanged) as error:
+            # The message may hold names; the server's log has it.
+            with self._changed:
+                self.failure = f"There was no second connection to watch whether others wait ({type(error).__name__})"
+                self._changed.notify_all()
+
+    def _look_after(self, watch: Watch) -> None:
+        question = sql.SQL(text_of("someone_waits")).format(pid=sql.Literal(watch.pid))
+        waits = self._ask("someone_waits", question)["waits"]
+        # Whoever leaves the watch waits here until the request is made: it must not meet what comes afterwards.
+        with self._changed:
+            watch.polled = True
+            self._changed.notify_all()
+            if waits and self._watch is watch:
+                watch.fired = True
+                with suppress(psycopg.Error):
+                    self._session.connection.cancel_safe(timeout=_CANCEL_S)
 
     def _next(self) -> Watch | None:
         """The watch that has lasted for a moment, or that wants to be looked after at once; None where it is over."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._watch is not None)
             watch = self._watch
+            if watch is None:
+                return None
             self._changed.wait_for(lambda: self._watch is not watch or self._at_once, POLL_S)
             self._at_once = False
             return watch if self._watch is watch else None
-
-    def _cancel(self, watch: Watch) -> None:
-        # Whoever leaves the watch waits here until the request is made: it must not meet what comes afterwards.
-        with self._changed:
-            if self._watch is watch:
-                watch.fired = True
-                with suppress(psycopg.Error):
-                    self._session.connection.cancel_safe(timeout=_CANCEL_S)
-
-    def _someone_waits(self, pid: int) -> bool:
-        return bool(self._ask("someone_waits", sql.SQL(text_of("someone_waits")).format(pid=sql.Literal(pid)))["waits"])
 
     def _ask(self, name: str, question: sql.Composable) -> dict[str, Any]:
         """The only row of a question, asked with its settings in one exchange, and in a transaction of its own."""

@@ -107,6 +107,7 @@ def test_the_option_that_allows_least_is_named(database: Database) -> None:
     assert remedies[Fact.EXECUTED_PLANS, "statement 1"] == "Raise collect.execute_timeout_ms."
 
 
+@pytest.mark.usefixtures("unwatched")
 def test_what_cannot_be_asked_of_the_counting_is_assumed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(database)
 
