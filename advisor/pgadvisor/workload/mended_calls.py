@@ -67,6 +67,8 @@ _AFTER_TYPE = words("default error false format keep null omit true unknown empt
 _AT_BEGINNING = words("document content name xmlnamespaces version standalone columns")
 # Names that are keywords of the parser's, or that it turns into something else than a call.
 _PLAIN_NAMES = words("if ilike is isnull like notnull overlaps")
+# Names of calls that may be rewritten.
+CALLED = frozenset(_PATTERNS) | _PLAIN_NAMES | {"mod"}
 
 
 def call_edits(lexed: Lexed, index: int, closing: dict[int, int]) -> Edits:

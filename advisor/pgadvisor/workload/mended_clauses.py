@@ -201,3 +201,5 @@ _EDITORS: dict[str, Callable[[Lexed, int, dict[int, int]], Edits]] = {
     "join": _from,
     "uescape": _uescape,
 }
+# Words that clauses which may be rewritten begin with.
+CLAUSE_WORDS = frozenset(_EDITORS)

@@ -13,6 +13,7 @@ NO_OPERAND = words(
     "ilike in intersect into is leading like limit not offset on or order passing placing returning row select set "
     "similar some symmetric then to trailing union using values variadic version when where"
 )
+VALUES = (Kind.STRING, Kind.PARAMETER)
 
 
 class Edit(NamedTuple):
@@ -37,7 +38,7 @@ def ends_operand(lexed: Lexed, index: int) -> bool:
 
 def is_value(lexed: Lexed, index: int) -> bool:
     """Whether the token at an index is a string or a parameter."""
-    return index < len(lexed.tokens) and lexed.tokens[index].kind in (Kind.STRING, Kind.PARAMETER)
+    return index < len(lexed.tokens) and lexed.tokens[index].kind in VALUES
 
 
 def is_name(lexed: Lexed, index: int) -> bool:

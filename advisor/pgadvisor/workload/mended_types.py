@@ -29,6 +29,8 @@ _LONG_NAMES = {
 _LONG_BEGINNINGS = frozenset(name[0] for name in _LONG_NAMES)
 # Names of types that are keywords of the parser's.
 _QUOTED = words("cube rollup")
+# First words of names that go on, whatever comes after them.
+LONG_TYPES = _LONG_BEGINNINGS | words("cube interval rollup time timestamp")
 
 
 def type_edits(lexed: Lexed, index: int, closing: dict[int, int]) -> Edits:

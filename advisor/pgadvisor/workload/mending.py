@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from pgadvisor.workload.lexer import Kind, Lexed, Token, hides_nothing
-from pgadvisor.workload.mended_calls import call_edits
-from pgadvisor.workload.mended_clauses import clause_edits
-from pgadvisor.workload.mended_edits import Edits, ends_operand
+from pgadvisor.workload.mended_calls import CALLED, call_edits
+from pgadvisor.workload.mended_clauses import CLAUSE_WORDS, clause_edits
+from pgadvisor.workload.mended_edits import VALUES, Edits, ends_operand
 from pgadvisor.workload.mended_literals import number, string, unicode_name
-from pgadvisor.workload.mended_types import type_edits
+from pgadvisor.workload.mended_types import LONG_TYPES, type_edits
 from pgadvisor.workload.words import words
 
 # So many members of a list of literals are kept.
@@ -80,12 +80,25 @@ def mend(lexed: Lexed) -> str:
 
 
 def _edits(lexed: Lexed, closing: dict[int, int]) -> Edits:
+    """All that is rewritten. Few words are looked at closely, for there are many in a long text."""
     edits: Edits = {}
-    for index, token in enumerate(lexed.tokens):
-        if token.kind is Kind.WORD:
-            for part in (clause_edits, call_edits, type_edits):
-                for start, edit in part(lexed, index, closing).items():
-                    edits.setdefault(start, edit)
+    marks, tokens = lexed.marks, lexed.tokens
+    last = len(tokens) - 1
+    for index, token in enumerate(tokens):
+        if token.kind is not Kind.WORD:
+            continue
+        word = lexed.of(token).lower()
+        parts = [clause_edits] if word in CLAUSE_WORDS else []
+        if word in CALLED and index < last and marks[index + 1] == "(":
+            parts.append(call_edits)
+        if word in LONG_TYPES or (
+            index < last
+            and (marks[index - 1] == "::" or marks[index + 1] in ("(", ")") or tokens[index + 1].kind in VALUES)
+        ):
+            parts.append(type_edits)
+        for part in parts:
+            for start, edit in part(lexed, index, closing).items():
+                edits.setdefault(start, edit)
     return edits
 
 

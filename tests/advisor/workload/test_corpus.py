@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ CORPUS = Path(__file__).parents[2] / "data" / "statements.jsonl"
 STATEMENTS = [
     (each["kind"], each["sql"]) for each in map(json.loads, CORPUS.read_text(encoding="utf-8").strip().split("\n"))
 ]
+# Those that cannot be read, by the beginning of their SHA-256, with the reason.
+KNOWN_FAILURES: dict[str, str] = json.loads((CORPUS.parent / "statements_not_understood.json").read_text())
 KINDS = {
     "SelectStmt": StatementKind.SELECT,
     "InsertStmt": StatementKind.INSERT,
@@ -65,21 +69,27 @@ def everything_in(text: str) -> SchemaView:
 
 @pytest.mark.parametrize("resolved", [False, True], ids=["empty catalog", "every word in the catalog"])
 def test_nearly_all_are_understood(resolved: bool) -> None:
-    understood = total = 0
-    failures = []
+    total, understood = Counter[str](), Counter[str]()
+    failures, not_understood = [], {}
     for kind, text in STATEMENTS:
         result = understand("1", text, everything_in(text) if resolved else EMPTY)
         # Under pytest sqlglot is stricter with itself, and fails over its own FOR ORDINALITY.
         if isinstance(result, NotUnderstood) and "failed" in result.reason and "FOR ORDINALITY" not in text:
             failures.append((text, result.reason))
         if kind in KINDS:
-            total += 1
-            understood += isinstance(result, StatementShape)
-            if isinstance(result, StatementShape) and " into " not in text.lower():
-                assert result.kind is KINDS[kind], text
+            total[kind] += 1
+            if isinstance(result, StatementShape):
+                understood[kind] += 1
+                if " into " not in text.lower():
+                    assert result.kind is KINDS[kind], text
+            else:
+                not_understood[hashlib.sha256(text.encode()).hexdigest()[:12]] = f"{result.reason}: {text}"
     assert failures == []
-    assert total == 1_601
-    assert understood / total > 0.99
+    assert total == {"SelectStmt": 1_136, "InsertStmt": 363, "UpdateStmt": 64, "DeleteStmt": 31, "MergeStmt": 7}
+    assert {key: said for key, said in not_understood.items() if key not in KNOWN_FAILURES} == {}
+    assert set(not_understood) == set(KNOWN_FAILURES), "one that is known is understood: take it out of the file"
+    for kind, count in total.items():
+        assert understood[kind] >= 0.99 * count, kind
 
 
 def test_utilities_are_utilities() -> None:
