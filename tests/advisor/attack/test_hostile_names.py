@@ -32,6 +32,9 @@ EAGER = (
     "sequential_scan_with_filter.min_total_ms=0",
     "sequential_scan_with_filter.min_share=0",
     "low_cardinality_index.min_window_days=0",
+    "plan_depends_on_value.min_total_ms=0",
+    "plan_depends_on_value.min_share=0",
+    "plan_depends_on_value.min_cost=10",
 )
 _MAX_NAME_BYTES = 63
 
@@ -59,6 +62,10 @@ def make_problems(database: Database, name: str) -> None:
         CREATE INDEX {quoted(name, "r2")} ON {n}.{n} ({note}, {number});
         CREATE INDEX {quoted(name, "lc")} ON {n}.{n} ({flag});
         CREATE INDEX {quoted(name, "px")} ON {n}.{n} ({number}, lower({note})) WHERE {note} <> 'x';
+        CREATE TABLE {n}.{quoted(name, "sk")} ({n} text NOT NULL, b text);
+        INSERT INTO {n}.{quoted(name, "sk")}
+            SELECT CASE WHEN i % 1000 = 0 THEN 'rare' ELSE 'common' END, 'x' FROM generate_series(1, 20000) i;
+        CREATE INDEX {quoted(name, "sx")} ON {n}.{quoted(name, "sk")} ({n});
         CREATE INDEX {quoted(name, "iv")} ON {n}.{child} ({note}, {number});
         UPDATE pg_index SET indisvalid = false
         WHERE indexrelid = (SELECT max(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indexrelid
@@ -71,6 +78,7 @@ def make_problems(database: Database, name: str) -> None:
         database.execute(f"SELECT * FROM {n}.{child} WHERE {number} = {value}")
         database.execute(f"SELECT * FROM {n}.{quoted(name, 'na')} WHERE {n} = {value}")
         database.execute(f"SELECT * FROM {n}.{n} AS {n} WHERE {n}.{flag} AND {n} < {value}")
+        database.execute(f"SELECT count(b) FROM {n}.{quoted(name, 'sk')} WHERE {n} = 'rare'")
     database.execute(f"DELETE FROM {n}.{n} WHERE {n} <= 60")
     database.settle()
 
