@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from pgadvisor.facts import Facts
 from pgadvisor.model.statements import StatementRow, StatementText
 from pgadvisor.workload.folding import entries_of, folded
+from support.snapshots import snapshot
 
 
 def text(query_id: str, written: str | None, *also: str) -> StatementText:
@@ -47,3 +51,13 @@ def test_what_another_look_knew_is_kept() -> None:
     assert ids(folded([text("1", None), text("1", "select a")], [])) == [("1",)]
     assert folded([text("1", None), text("1", "select a")], [])[0].text == "select a"
     assert ids(folded([text("1", None), text("2", None)], [row("1", 1.0), row("2", 1.0)])) == [("1",), ("2",)]
+
+
+def test_rows_of_all_entries_count_as_the_statements() -> None:
+    made = snapshot(
+        {"statements": [{"id": "1", "text": "select a", "calls": 2}, {"id": "2", "calls": 3, "total_ms": 4.0}]}
+    )
+    assert made.statements is not None
+    statements = msgspec.structs.replace(made.statements, texts=(text("1", "select a", "2"),))
+    (found,) = Facts(msgspec.structs.replace(made, statements=statements), {}).statements.values()
+    assert (found.query_id, found.calls, found.total_ms) == ("1", 5, 4.0)
