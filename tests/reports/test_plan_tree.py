@@ -72,7 +72,7 @@ def test_what_the_report_says_of_nodes_goes_before_what_can_be_guessed() -> None
         PlanNodeView(own_cost=1.0, own_ms=9.0, own_blocks=1234, processes=3.0, factor=50.0, guilty=True),
     )
     gather, scan = plan_table({"Plan": outer}, said).rows
-    assert (gather.share, scan.share) == (pytest.approx(0.1), pytest.approx(0.9))
+    assert [gather.share, scan.share] == [pytest.approx(0.1), pytest.approx(0.9)]
     assert (scan.guilty, scan.misjudged, gather.misjudged) == (True, 50.0, None)
     assert ("Workers", "2 planned") in gather.details
     assert [label for label, _ in scan.details] == ["Own blocks"]
