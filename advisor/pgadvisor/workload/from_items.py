@@ -14,9 +14,16 @@ from pgadvisor.workload.outputs import all_columns, padded
 from pgadvisor.workload.scopes import COMPUTED, BaseColumns, Output, Scope, Source, Subject, occurrences
 from pgadvisor.workload.trees import Tree, identifier
 from pgadvisor.workload.views import read_view
+from pgadvisor.workload.words import words
 
 if TYPE_CHECKING:
     from pgadvisor.workload.reader import Reader
+# Functions with one column that has the name of the alias, and such whose column has a name of its own.
+_SHOW_ALIAS = words(
+    "generate_series generate_subscripts json_object_keys jsonb_object_keys regexp_split_to_table string_to_table "
+    "unnest"
+)
+_SHOW_VALUE = words("json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text")
 
 
 def base(reader: Reader, node: exp.Table, *, written: bool = False, inserting: bool = False) -> Source:
@@ -96,7 +103,22 @@ def _source(reader: Reader, node: Tree, scope: Scope) -> Source:
     parts = [inner.this, *(inner.args.get("rows_from") or ())] if isinstance(inner, exp.Table) else [inner]
     for part in parts:
         reader.expression(part, scope)
-    return _aliased(Source("", {}, is_open=True), node)
+    return _aliased(_function(reader, parts, node), node)
+
+
+def _function(reader: Reader, parts: list[Tree], node: Tree) -> Source:
+    """What a function in FROM shows: one column where it is of the system's simple ones, else nobody knows."""
+    called = parts[0].expression if isinstance(parts[0], exp.Dot) else parts[0]
+    is_own = isinstance(parts[0], exp.Dot) and identifier(parts[0].this) != "pg_catalog"
+    name = reader.function_name(called) if isinstance(called, exp.Func) else ""
+    several = len(parts) > 1 or (isinstance(called, exp.Unnest) and len(called.expressions) > 1)
+    if is_own or several or name not in _SHOW_ALIAS | _SHOW_VALUE:
+        return Source("", {}, is_open=True)
+    alias = identifier(node.args["alias"].this) if _has_alias(node) else name
+    columns = ["value" if name in _SHOW_VALUE else alias]
+    if any(each.args.get(key) for each in (node, called) for key in ("ordinality", "offset")):
+        columns.append("ordinality")
+    return Source("", dict.fromkeys(columns, COMPUTED))
 
 
 def _used(reader: Reader, cte: Source) -> Source:
