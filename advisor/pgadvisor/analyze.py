@@ -18,6 +18,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.statements import SourceKind
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import check_names, combine
+from pgadvisor.workload.plan_shape import understood_by_plans
 from pgadvisor.workload.role_settings import search_paths
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
@@ -80,6 +81,7 @@ def read_facts(snapshot: Snapshot, progress: Progress = silent) -> tuple[Facts, 
     texts = () if snapshot.statements is None else snapshot.statements.texts
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
     shapes, not_understood = understand_all(texts, schema, progress, search_paths(snapshot))
+    not_understood = understood_by_plans(shapes, not_understood, snapshot.plans, schema)
     return Facts(snapshot, shapes), not_understood
 
 

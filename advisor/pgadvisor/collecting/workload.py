@@ -25,6 +25,7 @@ from pgadvisor.snapshots.sources import nothing_counted, with_sources
 from pgadvisor.snapshots.statement_delta import grown
 from pgadvisor.workload.choose import choose_among
 from pgadvisor.workload.folding import entries_of, folded
+from pgadvisor.workload.plan_shape import understood_by_plans
 from pgadvisor.workload.role_settings import costliest_roles, search_paths
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.secrets import without_secrets
@@ -188,7 +189,7 @@ def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
     _note_the_rest(look, statements)
     snapshot = look.snapshot()
     schema = SchemaView(snapshot.catalog, snapshot.server.search_path)
-    shapes, _ = understand_all(texts, schema, progress, search_paths(snapshot))
+    shapes, missed = understand_all(texts, schema, progress, search_paths(snapshot))
     collected.presence[Fact.SHAPES] = _presence(len(shapes), len(texts) - len(hidden))
     facts = Facts(snapshot, shapes)
     candidates = _candidates(facts, shapes)
@@ -208,6 +209,8 @@ def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
         observe(look.session, candidates, facts, workload.limits(server.database_oid), progress, observation)
     finally:
         workload.spent(look, server.database_oid)
+        understood_by_plans(shapes, missed, observation.plans, schema)
+        collected.presence[Fact.SHAPES] = _presence(len(shapes), len(texts) - len(hidden))
         planned = {plan.query_id for plan in observation.plans}
         executed = {plan.query_id for plan in observation.plans if plan.method is PlanMethod.EXECUTED}
         wanted = len(candidates) + len(hidden)

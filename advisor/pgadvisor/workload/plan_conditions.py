@@ -93,6 +93,10 @@ class PlanScope:
             for target in node.target_tables:
                 self._add(target.schema, target.relation, target.alias)
 
+        # Above the scans of its children, a table's columns go by its own alias.
+        known = {source.alias for source in self._scope.sources}
+        self._scope.sources += [Source(shown, used) for (_, shown), used in self._used.items() if shown not in known]
+
     def conditions(self) -> Iterator[NodeCondition]:
         """The conditions of all nodes."""
         for position, node in enumerate(self._root.walk()):

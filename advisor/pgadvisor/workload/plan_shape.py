@@ -84,6 +84,9 @@ def _shape(query_id: str, root: PlanNode, schema: SchemaView) -> StatementShape 
     if not all(condition.readable for condition in conditions):
         return NotUnderstood(query_id=query_id, reason="a condition of its plan cannot be read")
     nodes = list(root.walk())
+    if any(node.subplans_removed and not node.children for node in nodes):
+        # Planned with NULLs for values, which are in no partition: what would be read of one is not shown.
+        return NotUnderstood(query_id=query_id, reason="its plan shows none of a table's partitions")
     # A bitmap's parts may be joined by OR; the heap scan above it rechecks the whole.
     conditions = [each for each in conditions if nodes[each.node].node_type != "Bitmap Index Scan"]
     read: dict[ColumnRef, None] = dict.fromkeys(ref for each in conditions for ref in each.columns)
