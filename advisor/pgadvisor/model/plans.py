@@ -34,7 +34,10 @@ class ValueChoice(enum.StrEnum):
 
 
 class ParameterValue(Model, frozen=True, kw_only=True):
-    """A value a statement was planned with, and where it came from (such as "most common value of public.t.c")."""
+    """A value a statement was planned with, and where it came from (such as "most common value of public.t.c").
+
+    Of one from statistics the source ends in table and column, by which values that are secrets are told.
+    """
 
     position: int
     type: str

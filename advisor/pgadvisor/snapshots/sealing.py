@@ -16,7 +16,7 @@ from pgadvisor.model.activity import SessionState, StandbyState
 from pgadvisor.model.base import Model
 from pgadvisor.model.catalog import Index, IndexDefinition, Relation
 from pgadvisor.model.objects import Function, Trigger, UserType
-from pgadvisor.model.plans import ObservedPlan, ParameterValue
+from pgadvisor.model.plans import ObservedPlan, ParameterValue, ValueChoice
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statements import ParameterSample
@@ -56,15 +56,22 @@ def _plans(snapshot: Snapshot) -> Snapshot:
     samples = () if snapshot.statements is None else snapshot.statements.samples
     concerned = {plan.query_id for plan in snapshot.plans} | {sample.query_id for sample in samples}
     telling = {each.query_id for each in texts if each.query_id in concerned and each.text and names_secrets(each.text)}
-    plans = tuple(
-        msgspec.structs.replace(plan, plan=_plan(plan.plan, telling=True)) if plan.query_id in telling else plan
-        for plan in snapshot.plans
-    )
+    plans = tuple(_telling(plan) if plan.query_id in telling else plan for plan in snapshot.plans)
     statements = snapshot.statements
     if statements is not None and samples:
         kept = tuple(sample for sample in samples if sample.query_id not in telling)
         statements = msgspec.structs.replace(statements, samples=kept)
     return msgspec.structs.replace(snapshot, plans=plans, statements=statements)
+
+
+def _telling(plan: ObservedPlan) -> ObservedPlan:
+    """A plan without strings, and without the values of a real call."""
+    of_a_call = plan.values in (ValueChoice.LOGGED, ValueChoice.GIVEN)
+    parameters = tuple(
+        msgspec.structs.replace(each, value=MASK) if of_a_call and each.value is not None else each
+        for each in plan.parameters
+    )
+    return msgspec.structs.replace(plan, plan=_plan(plan.plan, telling=True), parameters=parameters)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_common_and_rare_values_get_plans_of_their_own(any_database: Database) -
     common, rare = (plans[choice] for choice in (ValueChoice.COMMON, ValueChoice.RARE))
     assert [value.value for value in common.parameters] == ["done"]
     assert [value.value for value in rare.parameters] == ["failed '\"</script>"]
-    assert "in 100% of its rows" in common.parameters[0].source
+    assert "in 100% of the rows" in common.parameters[0].source
     assert parse_plan(common.plan).node_type == "Seq Scan"
     assert parse_plan(rare.plan).estimated_rows < 200 < 9000 < seen.plan(BY_STATUS).plan["Plan"]["Plan Rows"]
     # All keys are alike, so a plan for one of them tells nothing new.

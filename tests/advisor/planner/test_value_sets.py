@@ -70,9 +70,9 @@ def test_a_skewed_column_gives_a_common_a_rare_and_an_absent_value() -> None:
     assert [each.choice for each in sets(text, TEXT, LIMIT, most=2)] == [ValueChoice.COMMON, ValueChoice.RARE]
     sources = [value.source for each in sets(text, TEXT, LIMIT) for value in each.values if value.position == 1]
     assert sources == [
-        "common value of public.t.status, in 98% of its rows",
-        "rare value of public.t.status, in 0.10% of its rows",
-        "none of the values that the statistics of public.t.status have",
+        "common value, in 98% of the rows, of public.t.status",
+        "rare value, in 0.10% of the rows, of public.t.status",
+        "none of the values in the statistics of public.t.status",
     ]
 
 

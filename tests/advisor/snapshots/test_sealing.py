@@ -12,6 +12,9 @@ from pgadvisor.collect import collect
 from pgadvisor.config import Config, ReportConfig
 from pgadvisor.masking import MASK
 from pgadvisor.model.activity import Activity, Replication, SessionState, StandbyState
+from pgadvisor.model.counters import Window
+from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod, ValueChoice
+from pgadvisor.model.statements import Statements, StatementText
 from pgadvisor.registry import load_rules
 from pgadvisor.snapshots.check import problem
 from pgadvisor.snapshots.redaction import redacted
@@ -104,3 +107,27 @@ def test_no_secret_of_a_database_reaches_a_snapshot_or_a_report(
     bounds = statistics["password"].read.histogram_bounds
     assert bounds is not None and len(bounds) == 101 and list(bounds) == sorted(bounds)
     assert statistics["state"].read.most_common_values == ("done", "open")
+
+
+def test_values_of_a_call_whose_statement_names_a_secret_are_hidden() -> None:
+    texts = {"1": "SELECT id FROM users WHERE password = $1", "2": "SELECT id FROM users WHERE id = $1"}
+    value = ParameterValue(position=1, type="text", value=SECRET, source="slowest call in a log")
+    plans = tuple(
+        ObservedPlan(
+            query_id=query_id,
+            method=PlanMethod.VALUES,
+            values=ValueChoice.LOGGED,
+            parameters=(value,),
+            planner="PostgreSQL 18",
+            plan={"Plan": {"Node Type": "Seq Scan", "Filter": f"(password = '{SECRET}'::text)"}},
+        )
+        for query_id in texts
+    )
+    window = Window(since=None, until=snapshot({}).server.collected_at, source="test")
+    statements = Statements(
+        window=window, texts=tuple(StatementText(query_id=key, text=text) for key, text in texts.items())
+    )
+    telling, other = sealed(msgspec.structs.replace(snapshot({}), statements=statements, plans=plans)).plans
+    assert telling.parameters[0].value == MASK
+    assert SECRET not in str(telling.plan)
+    assert other.parameters[0].value == SECRET

@@ -109,7 +109,7 @@ def _equality(predicate: Predicate, spread: Spread) -> Knob | None:
         members = [spread.listed[nth % len(spread.listed)] for nth in range(len(positions))]
         options[ValueChoice.COMMON] = Option(
             {
-                position: (change(value), f"common value of {spread.name}, in {_percent(share)} of its rows")
+                position: (change(value), f"common value, in {_percent(share)} of the rows, of {spread.name}")
                 for position, (value, share) in zip(positions, members, strict=True)
             },
             min(sum(dict(members).values()), 1.0),
@@ -119,9 +119,9 @@ def _equality(predicate: Predicate, spread: Spread) -> Knob | None:
             continue
         share = spread.share_of(value)
         source = (
-            f"rare value of {spread.name}, in {_percent(share)} of its rows"
+            f"rare value, in {_percent(share)} of the rows, of {spread.name}"
             if choice is ValueChoice.RARE
-            else f"none of the values that the statistics of {spread.name} have"
+            else f"none of the values in the statistics of {spread.name}"
         )
         options[choice] = Option(dict.fromkeys(positions, (change(value), source)), share)
     unknown = min(spread.unknown_share * len(positions), 1.0)
@@ -137,11 +137,11 @@ def _array(predicate: Predicate, spread: Spread) -> Knob | None:
     options = {}
     if many:
         share = min(sum(spread.share_of(value) for value in spread.common[:_LONG_ARRAY]), 1.0)
-        source = f"the {len(many)} most common values of {spread.name}, in {_percent(share)} of its rows"
+        source = f"the {len(many)} most common values, in {_percent(share)} of the rows, of {spread.name}"
         options[ValueChoice.HIGH] = Option({position: (spelling.array_literal(many), source)}, share)
     if rare is not None:
         share = spread.share_of(rare)
-        source = f"one rare value of {spread.name}, in {_percent(share)} of its rows"
+        source = f"one rare value, in {_percent(share)} of the rows, of {spread.name}"
         options[ValueChoice.LOW] = Option({position: (spelling.array_literal([change(rare)]), source)}, share)
     return Knob(spread.table_rows, min(spread.unknown_share * UNKNOWN_ELEMENTS, 1.0), options)
 
@@ -244,8 +244,10 @@ def _combinations(shape: StatementShape, facts: Facts, taken: set[int]) -> list[
             continue
         options = {}
         for choice, (values, share) in ((ValueChoice.COMMON, known[0]), (ValueChoice.RARE, known[-1])):
-            source = f"values of {relation.schema}.{relation.name} that go together, in {_percent(share)} of its rows"
-            options[choice] = Option({positions[name]: (value, source) for name, value in values.items()}, share)
+            source = f"values that go together, in {_percent(share)} of the rows, of {relation.schema}.{relation.name}"
+            options[choice] = Option(
+                {positions[name]: (value, f"{source}.{name}") for name, value in values.items()}, share
+            )
         unknown = math.prod(1.0 / max(facts.distinct_values(oid, name) or 1.0, 1.0) for name in positions)
         taken.update(positions.values())
         found.append(Knob(facts.row_count(oid) or 0.0, unknown, options))
