@@ -18,6 +18,7 @@ MAX_WAITING_JOINS = 5
 # Each call or subscript directly after another is parsed again for all that follow.
 MAX_CHAIN = 10
 
+_BEFORE_ITEM = frozenset({"from", "join"})
 _UNCONDITIONAL = frozenset({"cross", "natural"})
 _JOIN_WORDS = frozenset({"inner", "left", "right", "full", "outer"})
 
@@ -38,6 +39,13 @@ def too_deep(lexed: Lexed) -> bool:
         elif mark in (")", "]"):
             for levels in (doubling, waiting, chains):
                 levels.pop()
+        elif (
+            lexed.word(index) == "select"
+            and index
+            and (marks[index - 1] == "," or lexed.word(index - 1) in _BEFORE_ITEM)
+        ):
+            # No SELECT of PostgreSQL's; the parser takes it for a subquery, and nests without a parenthesis to count.
+            return True
         elif mark != "." and (index == 0 or marks[index - 1] != "."):
             chains[-1] = 0
             waiting[-1] = max(0, waiting[-1] + _waits(lexed, index))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from pgadvisor.model.shape import NotUnderstood
+from pgadvisor.workload.understand import understand
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "fuzz_statements.py"
 
@@ -34,3 +38,11 @@ def test_mutated_statements_are_understood_or_not() -> None:
 @pytest.mark.slow
 def test_many_mutated_statements_are_understood_or_not() -> None:
     check(30_000, seed=3)
+
+
+def test_a_select_without_parentheses_in_from_takes_no_time() -> None:
+    started = time.process_time()
+    text = "SELECT a, b.* FROM b, " * 60 + "c WHERE b.d = c.d"
+    result = understand("1", text, script().its_words(text))
+    assert isinstance(result, NotUnderstood)
+    assert time.process_time() - started < 1
