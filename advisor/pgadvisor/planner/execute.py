@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pgadvisor.model.plans import ParameterValue, PlanMethod
+from pgadvisor.model.plans import PlanMethod, ValueChoice
 from pgadvisor.planner.guard import Guard, Opened, ParameterType
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.observation import Candidate, Observation
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import NotDone, someone_waited
-from pgadvisor.planner.values import choose_values
+from pgadvisor.planner.values import ValueSet, choose_values, real_call
 from pgadvisor.planner.wire import explain_command, explain_with
 from pgadvisor.workload.lexer import Kind, first_keyword, lex
 
@@ -54,7 +54,7 @@ class Trial:
 
     plan: dict[str, Any]
     method: PlanMethod
-    values: tuple[ParameterValue, ...]
+    values: ValueSet
     run_ms: tuple[float, ...] = ()
     not_executed: NotDone | None = None
 
@@ -110,7 +110,7 @@ class Executor:
         return self._config.execute_total_ms - self._observation.executed_ms
 
     def run(self, candidate: Candidate, identity: Identity | None = None) -> Trial:
-        """Plans a statement with typical values and, where the plan allows, executes it.
+        """Plans a statement with values of a real call, else typical ones, and, where the plan allows, executes it.
 
         Raises NotDone where it must be neither, psycopg.Error where the server refuses.
         """
@@ -118,10 +118,8 @@ class Executor:
         with self._guard.open(candidate.text, with_volatile=True, identity=identity) as opened:
             if opened.volatile is not None:
                 raise NotDone(f"It may run volatile code: {opened.volatile}")
-            values, missing = choose_values(candidate.shape, opened.parameters, self._facts, candidate.text)
-            if missing:
-                raise _no_value(missing)
-            texts = [value.value for value in values]
+            chosen = self._values(candidate, opened.parameters)
+            texts = list(chosen.texts)
             self._observation.explained += 1
             opened.bound()
             plan = explain_with(self._session, explain_command(_PLAIN, opened.text), texts)
@@ -130,8 +128,18 @@ class Executor:
                 self._check_counters(plan)
                 executed, run_ms = self._execute(opened, texts)
             except NotDone as refusal:
-                return Trial(plan, PlanMethod.VALUES, values, not_executed=refusal)
-        return Trial(executed, PlanMethod.EXECUTED, values, run_ms)
+                return Trial(plan, PlanMethod.VALUES, chosen, not_executed=refusal)
+        return Trial(executed, PlanMethod.EXECUTED, chosen, run_ms)
+
+    def _values(self, candidate: Candidate, types: Sequence[ParameterType]) -> ValueSet:
+        """Values of a real call where one is known, else typical ones. Raises NotDone where some have none."""
+        called = real_call(candidate.query_id, types, self._facts)
+        if called is not None:
+            return called
+        values, missing = choose_values(candidate.shape, types, self._facts, candidate.text)
+        if missing:
+            raise _no_value(missing)
+        return ValueSet(ValueChoice.TYPICAL, values)
 
     def _check_values(self, candidate: Candidate) -> None:
         """Raises NotDone where some parameter has no value whatever its type is: then the server need not be asked."""
@@ -139,6 +147,8 @@ class Executor:
         numbers = [int(lexed.of(token)[1:]) for token in lexed.tokens if token.kind is Kind.PARAMETER]
         count = min(max(numbers, default=0), _MAX_PARAMETERS)
         missing = set(range(1, count + 1))
+        if real_call(candidate.query_id, [ParameterType("", is_array=False)] * count, self._facts) is not None:
+            return
         for is_array in (False, True):
             types = [ParameterType("", is_array=is_array)] * count
             missing &= set(choose_values(candidate.shape, types, self._facts, candidate.text)[1])

@@ -306,10 +306,9 @@ class _Observer:
             reason = f"The server refused it with typical values, SQLSTATE {error.sqlstate} ({type(error).__name__})"
             self._refuse(Fact.EXECUTED_PLANS, [candidate], NotDone(reason))
             return
-        choice = ValueChoice.TYPICAL if trial.values else None
-        self._keep(
-            candidate, trial.method, trial.plan, identity, values=trial.values, choice=choice, run_ms=trial.run_ms
-        )
+        values = trial.values.values
+        choice = trial.values.choice if values else None
+        self._keep(candidate, trial.method, trial.plan, identity, values=values, choice=choice, run_ms=trial.run_ms)
         if trial.not_executed is not None:
             self._refuse(Fact.EXECUTED_PLANS, [candidate], trial.not_executed)
 

@@ -5,6 +5,6 @@ where nothing is known but the type.
 """
 
 from pgadvisor.planner.values.choose import TRIAL_LIMIT, choose_values
-from pgadvisor.planner.values.sets import SKEWED, ValueSet, divergence, has_sample, value_sets
+from pgadvisor.planner.values.sets import SKEWED, ValueSet, divergence, has_sample, real_call, value_sets
 
-__all__ = ["SKEWED", "TRIAL_LIMIT", "ValueSet", "choose_values", "divergence", "has_sample", "value_sets"]
+__all__ = ["SKEWED", "TRIAL_LIMIT", "ValueSet", "choose_values", "divergence", "has_sample", "real_call", "value_sets"]

@@ -97,27 +97,35 @@ def _with(
     )
 
 
+def real_call(query_id: str, types: Sequence[ParameterType], facts: Facts) -> ValueSet | None:
+    """The values of a real call, one of middling duration where several are known; None where none is."""
+    samples = sorted(_samples(query_id, len(types), facts), key=lambda sample: sample.duration_ms or 0.0)
+    return _of_call(samples[len(samples) // 2], "middling", types) if samples and types else None
+
+
+def _samples(query_id: str, count: int, facts: Facts) -> list[ParameterSample]:
+    """Real calls of a statement with so many values."""
+    statements = facts.snapshot.statements
+    samples = () if statements is None else statements.samples
+    return [sample for sample in samples if sample.query_id == query_id and len(sample.values) == count]
+
+
 def _logged(shape: StatementShape, types: Sequence[ParameterType], facts: Facts) -> list[ValueSet]:
     """The slowest real call and the fastest, of those whose duration is known, else the first of all."""
-    statements = facts.snapshot.statements
-    samples = [
-        sample
-        for sample in (() if statements is None else statements.samples)
-        if sample.query_id == shape.query_id and len(sample.values) == len(types)
-    ]
+    samples = _samples(shape.query_id, len(types), facts)
     timed = sorted((sample for sample in samples if sample.duration_ms is not None), key=lambda s: s.duration_ms or 0.0)
     named = [("slowest", timed[-1]), ("fastest", timed[0])] if timed else [("first", sample) for sample in samples[:1]]
-    return [
-        ValueSet(
-            ValueChoice.GIVEN if sample.source == ValueChoice.GIVEN else ValueChoice.LOGGED,
-            tuple(
-                given(position, type_, value, _told(which, sample))
-                for position, (type_, value) in enumerate(zip(types, sample.values, strict=True), start=1)
-            ),
-        )
-        for which, sample in named
-        if types
-    ]
+    return [_of_call(sample, which, types) for which, sample in named if types]
+
+
+def _of_call(sample: ParameterSample, which: str, types: Sequence[ParameterType]) -> ValueSet:
+    return ValueSet(
+        ValueChoice.GIVEN if sample.source == ValueChoice.GIVEN else ValueChoice.LOGGED,
+        tuple(
+            given(position, type_, value, _told(which, sample))
+            for position, (type_, value) in enumerate(zip(types, sample.values, strict=True), start=1)
+        ),
+    )
 
 
 def _told(which: str, sample: ParameterSample) -> str:
