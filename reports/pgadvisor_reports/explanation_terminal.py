@@ -121,9 +121,11 @@ class _Writer:
         for number, side in enumerate(plans):
             table.add_row(*self._side(number, side, measured=len(table.columns) > 4))
         self.console.print(table)
-        common = said.common_values(plans)
-        if common:
-            self._line(f"Unless said otherwise with {prose('; '.join(common))}", "dim", hanging=2)
+        for side in plans:
+            if values := said.own_values(side, plans):
+                self._line(f"For {prose(side.label)}: {prose('; '.join(values))}", "dim", hanging=2)
+        if common := said.common_values(plans):
+            self._line(f"Unless said otherwise: {prose('; '.join(common))}", "dim", hanging=2)
         different = [side for number, side in enumerate(plans) if side.alike == number]
         for side in different[:MAX_TREES]:
             self._tree(side)
@@ -133,7 +135,7 @@ class _Writer:
         reads = f"as for {self.explanation.plans[side.alike].label}" if alike else "; ".join(side.summary)
         met = [formatting.count(side.actual_rows).text, formatting.duration(side.execution_ms).text]
         return [
-            Text("\n".join(prose(text) for text in (side.label, *said.own_values(side, self.explanation.plans)))),
+            Text(prose(side.label)),
             Text(formatting.cost(side.total_cost).text),
             Text(formatting.count(side.estimated_rows).text),
             *([Text(each) for each in (met if side.execution_ms is not None else ["", ""])] if measured else []),

@@ -40,8 +40,8 @@ _LABELS = {
     ValueChoice.TYPICAL: "typical values",
     ValueChoice.COMMON: "a common value",
     ValueChoice.RARE: "a rare value",
-    ValueChoice.LOW: "a low bound",
-    ValueChoice.HIGH: "a high bound",
+    ValueChoice.LOW: "values that leave few rows",
+    ValueChoice.HIGH: "values that leave many rows",
     ValueChoice.ABSENT: "a value that is not there",
     ValueChoice.LOGGED: "values of a real call",
     ValueChoice.GIVEN: "the values given",
@@ -129,16 +129,8 @@ def _sides(plans: Sequence[StatementPlan], view: StatementView | None) -> tuple[
     """The plans in the order of what they were made for: unknown values first."""
     views = () if view is None else view.plans
     has_parameters = view is not None and "$" in (view.text or "")
-    told = {_values(plan) for plan in plans if plan.observed.values is not ValueChoice.TYPICAL}
     pairs = sorted(
-        (
-            (plan, shown)
-            for plan, shown in zip(plans, views, strict=True)
-            # What is typical may be what is common.
-            if plan.observed.method is not PlanMethod.VALUES
-            or plan.observed.values is not ValueChoice.TYPICAL
-            or _values(plan) not in told
-        ),
+        ((plan, shown) for plan, shown in zip(plans, views, strict=True) if not _is_told(plan, plans)),
         key=lambda pair: _order(pair[0]),
     )
     first_of: dict[object, int] = {}
@@ -147,6 +139,21 @@ def _sides(plans: Sequence[StatementPlan], view: StatementView | None) -> tuple[
         alike = first_of.setdefault(signature(plan.root), number)
         sides.append(_side(plan, shown, alike, has_parameters=has_parameters))
     return tuple(sides)
+
+
+def _is_told(plan: StatementPlan, plans: Sequence[StatementPlan]) -> bool:
+    """Whether a plan for the same values tells more: one that was executed, or one that says more than "typical"."""
+    if plan.observed.method is not PlanMethod.VALUES:
+        return False
+    same = [other for other in plans if other is not plan and _values(other) == _values(plan)]
+    return any(
+        other.observed.method is PlanMethod.EXECUTED
+        or (
+            other.observed.method is PlanMethod.VALUES
+            and plan.observed.values is ValueChoice.TYPICAL is not other.observed.values
+        )
+        for other in same
+    )
 
 
 def _values(plan: StatementPlan) -> tuple[str | None, ...]:
@@ -192,5 +199,13 @@ def _summary(root: PlanNode) -> Iterator[str]:
     """How each table is reached, in the plan's order."""
     for node in root.walk():
         if node.relation is not None:
-            index = f" using {node.index}" if node.index is not None else ""
-            yield f"{node.node_type}{index} on {node.relation}"
+            indexes = dict.fromkeys(below.index for below in _bitmaps(node) if below.index is not None)
+            using = f" using {', '.join(indexes)}" if indexes else ""
+            yield f"{node.node_type}{using} on {node.relation}"
+
+
+def _bitmaps(node: PlanNode) -> Iterator[PlanNode]:
+    """The node itself, and of a Bitmap Heap Scan the scans of indexes that it is fed by."""
+    yield node
+    if node.node_type == "Bitmap Heap Scan":
+        yield from (below for below in node.walk() if below.node_type == "Bitmap Index Scan")
