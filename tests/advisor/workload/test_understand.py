@@ -56,8 +56,8 @@ def reason(text: str) -> str:
         ("select * from t where a in ($1, $", "the text is cut off"),
         ("select from where", "the parser stops at where"),
         ("select * from t where b = = 'secret'", "the parser stops at ="),
-        ("select 1 from t where a 'secret'", "the parser stops at '…'"),
-        ("select 1 from t where a e'sec\\'ret'", "the parser stops at e'…'"),
+        ("select 1 from t where (a) 'secret'", "the parser stops at '…'"),
+        ("select 1 from t where (a) e'sec\\'ret'", "the parser stops at e'…'"),
         ("select 1 from t where a 12345", "the parser stops at …"),
     ],
 )
