@@ -19,9 +19,10 @@ from pgadvisor.rules_api import (
 )
 from pgadvisor_rules._remember import per_facts
 
-# The most telling first: what was executed, what was planned for values, what was planned for none.
-METHODS = (PlanMethod.EXECUTED, PlanMethod.VALUES, PlanMethod.GENERIC)
-_USUAL = (None, ValueChoice.TYPICAL)
+# The most telling first: what was executed, what was planned for values, what was planned for none. Last what logs
+# hold, which are the slowest calls.
+METHODS = (PlanMethod.EXECUTED, PlanMethod.VALUES, PlanMethod.GENERIC, PlanMethod.LOGGED)
+_USUAL = (None, ValueChoice.TYPICAL, ValueChoice.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ def scans(facts: Facts, statement: Statement) -> Iterator[Scan]:
 
     Plans for values out of the common, such as a rare one, do not tell where the statement's time goes.
     """
-    plans = [plan for plan in facts.plans(statement.query_id) if plan.observed.values in _USUAL]
+    plans = [
+        plan
+        for plan in facts.plans(statement.query_id)
+        if plan.observed.method is not PlanMethod.VALUES or plan.observed.values in _USUAL
+    ]
     method = next((each for each in METHODS if any(plan.observed.method is each for plan in plans)), None)
     worst: dict[tuple[int, str], Scan] = {}
     for plan in plans:

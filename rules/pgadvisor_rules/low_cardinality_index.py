@@ -23,6 +23,7 @@ from pgadvisor.rules_api import (
     Rule,
     Severity,
     Unit,
+    ValueChoice,
 )
 from pgadvisor_rules._common import counts_scans, scans_not_counted, shorter_than, window_evidence
 from pgadvisor_rules._indexes import (
@@ -208,10 +209,14 @@ def _unscanned(facts: Facts, index: Index) -> bool:
 
 
 def _in_plans(facts: Facts, index: Index) -> bool:
-    """Whether a plan that was seen uses it (or a part of it on a partition)."""
+    """Whether a plan that was seen uses it (or a part of it on a partition); any index serves to find nothing."""
     names = {each.name for each in (index, *facts.child_indexes(index.oid))}
     return any(
-        node.index in names for query in facts.planned() for plan in facts.plans(query) for node in plan.root.walk()
+        node.index in names
+        for query in facts.planned()
+        for plan in facts.plans(query)
+        if plan.observed.values is not ValueChoice.ABSENT
+        for node in plan.root.walk()
     )
 
 

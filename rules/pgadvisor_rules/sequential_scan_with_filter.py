@@ -106,6 +106,7 @@ def _finding(facts: Facts, group: Group, options: SequentialScanWithFilterOption
             PlanMethod.EXECUTED: Confidence.MEASURED,
             PlanMethod.VALUES: Confidence.PROVED,
             PlanMethod.GENERIC: Confidence.ESTIMATED,
+            PlanMethod.LOGGED: Confidence.ESTIMATED,
         }[method],
         evidence=_evidence(facts, group, method, share, len(query_ids)),
         causes=tuple(dict.fromkeys((f"{qualified(table)}({columns})", f"{qualified(table)}({first or columns})"))),
@@ -173,6 +174,7 @@ _SEEN = {
     PlanMethod.EXECUTED: "an executed plan",
     PlanMethod.VALUES: "a plan for given values",
     PlanMethod.GENERIC: "a plan for unknown values, which production may never run",
+    PlanMethod.LOGGED: "a plan of one of the slowest calls, from the log",
 }
 
 RULE = Rule(
