@@ -84,7 +84,7 @@ def refused_by_server(error: psycopg.Error, session: Session) -> NotDone:
     if isinstance(error, (errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName)):
         return NotDone(
             f"The server does not know a name in it: {message}",
-            "If the statement runs under another search_path, set that for the role too.",
+            "If the statement runs under another search_path, set it in [session] of the configuration.",
         )
     if isinstance(error, errors.UndefinedObject) and error.diag.source_function in _LOOKS_SETTINGS_UP:
         return NotDone(
