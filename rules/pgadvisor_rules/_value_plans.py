@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Statement, StatementPlan, ValueChoice
 
 # What does not exist is found missing fast by any plan, and a typical value is what other rules go by.
@@ -14,6 +16,11 @@ _SCANS = frozenset(
     ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Bitmap Index Scan", "Nested Loop", "Hash Join",
      "Merge Join")
 )  # fmt: skip
+# Those that leave most rows: where they are known, no values have a dearer plan of their own.
+_MOST_ROWS = (ValueChoice.COMMON, ValueChoice.HIGH)
+# What the server adds to a plan for one value, for each relation and once more: cached_plan_cost() of plancache.c.
+_PLANNING_COST = 2.5
+_APPENDS = frozenset(("Append", "Merge Append"))
 # Nodes that read all of their input before they give the first row.
 _ALL_FIRST = frozenset(("Sort", "Incremental Sort", "Aggregate", "Hash", "WindowAgg"))
 
@@ -23,7 +30,9 @@ class Difference:
     """How one plan is dearer than another for the same values, or for other ones.
 
     cost is that of the dearer plan for the values of `by`, which are those of the finding; generic: it is the plan for
-    unknown values, and scaled: its cost for these values was worked out from its rows. relation is where they differ.
+    unknown values, and scaled: its cost for these values was worked out from its rows, or from the partitions that they
+    are in. avoided: as long as the server chooses, it plans for each value, for that looks cheaper whatever the values
+    are. relation is where they differ.
     """
 
     by: StatementPlan
@@ -32,6 +41,7 @@ class Difference:
     relation: tuple[str, str]
     generic: bool
     scaled: bool
+    avoided: bool = False
 
     @property
     def ratio(self) -> float:
@@ -46,12 +56,15 @@ def differences(facts: Facts, statement: Statement) -> Iterator[Difference]:
     for_values = [
         plan for plan in plans if plan.observed.method is PlanMethod.VALUES and plan.observed.values in _TELLING
     ]
-    for plan in for_values:
-        relation = None if generic is None else _where(generic.root, plan.root)
-        if generic is not None and relation is not None:
-            cost = generic_cost(generic.root, plan.root, relation)
+    for plan in for_values if generic is not None else ():
+        assert generic is not None  # noqa: S101  else there is nothing to go through
+        run = without_pruned(facts, generic.root, plan.root)
+        relation = _where(run, plan.root)
+        if relation is not None:
+            cost = generic_cost(run, plan.root, relation)
             scaled = cost != generic.root.total_cost
-            yield Difference(plan, generic, cost, relation, generic=True, scaled=scaled)
+            avoided = _is_avoided(generic.root, for_values)
+            yield Difference(plan, generic, cost, relation, generic=True, scaled=scaled, avoided=avoided)
     for plan in for_values:
         for other in for_values:
             relation = _where(other.root, plan.root)
@@ -78,6 +91,50 @@ def generic_cost(generic: PlanNode, plan: PlanNode, relation: tuple[str, str]) -
             varies += sum(inner.total_cost for inner in above.children[1:]) * max(below.estimated_rows, 1.0)
     factor = max(other.estimated_rows, 1.0) / max(scan.estimated_rows, 1.0)
     return generic.total_cost + (factor - 1.0) * min(varies, generic.total_cost)
+
+
+def without_pruned(facts: Facts, generic: PlanNode, plan: PlanNode) -> PlanNode:
+    """The plan for unknown values as it is run for those of another plan: without the partitions that they rule out.
+
+    EXPLAIN counts them in; the executor leaves them out as soon as it has the values.
+    https://www.postgresql.org/docs/current/ddl-partitioning.html#DDL-PARTITION-PRUNING
+    """
+    unread = set(_relations(generic)) - set(_relations(plan))
+    partitions = (facts.relation_named(*each) for each in unread)
+    return _pruned(generic, frozenset((each.schema, each.name) for each in partitions if each and each.is_partition))
+
+
+def _pruned(node: PlanNode, unread: frozenset[tuple[str, str]]) -> PlanNode:
+    children = node.children
+    if node.node_type in _APPENDS:
+        children = tuple(child for child in children if not _relations(child) or set(_relations(child)) - unread)
+    children = tuple(_pruned(child, unread) for child in children)
+    if children == node.children:
+        return node
+    spared = _cost_of_children(node, node.children) - _cost_of_children(node, children)
+    return msgspec.structs.replace(node, children=children, total_cost=max(node.total_cost - spared, 0.0))
+
+
+def _cost_of_children(node: PlanNode, children: Sequence[PlanNode]) -> float:
+    """What the children cost, those of a nested loop for each row of the first."""
+    loops = max(children[0].estimated_rows, 1.0) if node.node_type == "Nested Loop" else 1.0
+    return sum(child.total_cost * (loops if nth else 1.0) for nth, child in enumerate(children))
+
+
+def _relations(root: PlanNode) -> list[tuple[str, str]]:
+    return [(node.schema or "", node.relation) for node in root.walk() if node.relation is not None]
+
+
+def _is_avoided(generic: PlanNode, for_values: Sequence[StatementPlan]) -> bool:
+    """Whether the plan for unknown values looks dearer to the server than planning for each, whatever the values.
+
+    From the sixth call on it takes that plan only where it costs less than those before it did on average.
+    https://www.postgresql.org/docs/current/sql-prepare.html#SQL-PREPARE-NOTES
+    """
+    if not any(plan.observed.values in _MOST_ROWS for plan in for_values):
+        return False
+    planning = _PLANNING_COST * (len(_relations(generic)) + 1)
+    return generic.total_cost > planning + max(plan.root.total_cost for plan in for_values)
 
 
 def _ends_early(path: Sequence[PlanNode]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from pgadvisor.rules_api import (
@@ -27,6 +28,7 @@ from pgadvisor_rules._common import window_evidence
 from pgadvisor_rules._value_plans import Difference, described, differences
 
 _RANGES = (ValueChoice.LOW, ValueChoice.HIGH)
+_EQUALITIES = frozenset(("=", "in", "= any", "any"))
 _NAMES = {
     ValueChoice.COMMON: "a common value",
     ValueChoice.RARE: "a rare value",
@@ -72,10 +74,31 @@ def _worst(facts: Facts, statement: Statement, options: PlanDependsOnValueOption
         for each in differences(facts, statement)
         if each.ratio >= options.min_ratio
         and each.cost - each.by.root.total_cost >= options.min_cost
+        and (kept or not each.avoided)
         # Every wide range costs more than a narrow one: that is news only where both run one plan.
-        and (each.by.observed.values not in _RANGES or (kept and each.generic))
+        and ((kept and each.generic) or not _is_of_ranges(facts, statement, each))
     ]
     return max(matters, key=lambda each: (each.generic, each.ratio), default=None)
+
+
+def _is_of_ranges(facts: Facts, statement: Statement, difference: Difference) -> bool:
+    """Whether values differ, or are chosen, by how wide a range they leave; of real calls the statement tells."""
+    choices = {difference.by.observed.values} | ({difference.dearer.observed.values} - {None})
+    if ValueChoice.LOGGED not in choices:
+        return bool(choices & set(_RANGES))
+    varied = _varied(difference)
+    predicates = getattr(facts.shapes.get(statement.query_id), "predicates", ())
+    return not any(each.operator in _EQUALITIES and varied & set(each.parameters) for each in predicates)
+
+
+def _varied(difference: Difference) -> set[int]:
+    """Positions of the parameters that have other values, or had none."""
+    values = {each.position: each.value for each in difference.dearer.observed.parameters}
+    return {
+        each.position
+        for each in difference.by.observed.parameters
+        if difference.generic or values.get(each.position) != each.value
+    }
 
 
 def _always_custom(facts: Facts, statement: Statement) -> bool:
@@ -90,8 +113,16 @@ def _roles(facts: Facts, statement: Statement) -> list[str]:
     if statements is None:
         return []
     names = {role.oid: role.name for role in statements.roles}
-    oids = {row.user_oid for row in statements.rows if row.query_id == statement.query_id}
+    entries = _entries(facts, statement)
+    oids = {row.user_oid for row in statements.rows if row.query_id in entries}
     return sorted(names[oid] for oid in oids if oid in names)
+
+
+def _entries(facts: Facts, statement: Statement) -> frozenset[str]:
+    """The query ids of all entries that are one statement."""
+    texts = () if facts.snapshot.statements is None else facts.snapshot.statements.texts
+    others = (text.also for text in texts if text.query_id == statement.query_id)
+    return frozenset((statement.query_id, *itertools.chain.from_iterable(others)))
 
 
 def _mode_of(facts: Facts, role: str, general: str) -> str:
@@ -102,10 +133,10 @@ def _mode_of(facts: Facts, role: str, general: str) -> str:
 
 def _keeps_plans(facts: Facts, statement: Statement) -> bool:
     """Whether the server is known to run kept plans: it plans more seldom than it runs, or it was told to."""
-    statements = facts.snapshot.statements
-    rows = [row for row in statements.rows if row.query_id == statement.query_id] if statements else []
-    planned = sum(row.plans or 0 for row in rows)
-    if 0 < planned < _PLANNED_SHARE * statement.calls or any(row.toplevel is False for row in rows):
+    statements, entries = facts.snapshot.statements, _entries(facts, statement)
+    rows = () if statements is None else statements.rows
+    planned = sum(row.plans or 0 for row in rows if row.query_id in entries)
+    if 0 < planned < _PLANNED_SHARE * statement.calls:
         return True
     general = {setting.name: setting.value for setting in facts.server.settings}.get("plan_cache_mode", "auto")
     modes = [_mode_of(facts, role, general) for role in _roles(facts, statement)] or [general]
@@ -114,12 +145,7 @@ def _keeps_plans(facts: Facts, statement: Statement) -> bool:
 
 def _what_varies(facts: Facts, statement: Statement, worst: Difference) -> tuple[str, str]:
     """An identity, and the columns whose value decides."""
-    values = {each.position: each.value for each in worst.dearer.observed.parameters}
-    varied = {
-        each.position
-        for each in worst.by.observed.parameters
-        if worst.generic or values.get(each.position) != each.value
-    }
+    varied = _varied(worst)
     schema, name = worst.relation
     relation = facts.relation_named(schema, name)
     root = None if relation is None else facts.root(relation.oid)
@@ -161,7 +187,7 @@ def _sentence(worst: Difference, what: str, *, kept: bool) -> str:
         pair = f"{values} and {_NAMES[_choice(worst.dearer)]}"
         return f"On {what} {pair} need different plans, and the second costs {worst.ratio:.0f} times as much."
     about = "about " if worst.scaled else ""
-    runs = "The server runs such plans." if kept else "Prepared statements run such plans from their sixth call on."
+    runs = "The server runs such plans." if kept else "Prepared statements may run it from their sixth call on."
     return (
         f"On {what} the plan for unknown values costs {about}{worst.ratio:.0f} times as much for {values} as the plan "
         f"made for them. {runs}"
@@ -205,8 +231,9 @@ RULE = Rule(
     looks_for="Statements whose plan for unknown values costs many times as much, for a common or a rare value, as the "
     "plan made for that value, and statements whose plans for such values differ in shape and by much in cost.",
     why="A prepared statement, and every statement in a PL/pgSQL function, is planned for unknown values from its "
-    "sixth call on if that looks no dearer on average. With skewed values it is then slow for some, all of a sudden "
-    "and without a change of anything.",
+    "sixth call on if that looks no dearer than the plans before it did on average. With skewed values it is then slow "
+    "for some, all of a sudden and without a change of anything. Where each value's own plan looks cheaper, the server "
+    "keeps to those, and nothing is told unless it is seen to run the other.",
     fix="Have it planned for each value where it is prepared: ALTER ROLE ... SET plan_cache_mode = force_custom_plan, "
     "or ALTER FUNCTION ... SET for a function. Where the application asks for the rare value by name, write it as a "
     "constant and build a partial index for it, or split the statement in two. Where several columns go together, "
