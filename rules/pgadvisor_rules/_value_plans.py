@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Statement, StatementPlan, ValueChoice
+from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Relation, Statement, StatementPlan, ValueChoice
 
 # What does not exist is found missing fast by any plan, and a typical value is what other rules go by.
 _TELLING = (ValueChoice.COMMON, ValueChoice.RARE, ValueChoice.LOW, ValueChoice.HIGH, ValueChoice.LOGGED)
@@ -20,6 +21,8 @@ _SCANS = frozenset(
 _MOST_ROWS = (ValueChoice.COMMON, ValueChoice.HIGH)
 # What the server adds to a plan for one value, for each relation and once more: cached_plan_cost() of plancache.c.
 _PLANNING_COST = 2.5
+# What the planner takes for a page fetched out of order and in order, and for a row with its entry in an index.
+_RANDOM_PAGE, _PAGE, _ROW = 4.0, 1.0, 0.015
 _APPENDS = frozenset(("Append", "Merge Append"))
 # Nodes that read all of their input before they give the first row.
 _ALL_FIRST = frozenset(("Sort", "Incremental Sort", "Aggregate", "Hash", "WindowAgg"))
@@ -61,7 +64,7 @@ def differences(facts: Facts, statement: Statement) -> Iterator[Difference]:
         run = without_pruned(facts, generic.root, plan.root)
         relation = _where(run, plan.root)
         if relation is not None:
-            cost = generic_cost(run, plan.root, relation)
+            cost = generic_cost(facts, run, plan.root, relation)
             scaled = cost != generic.root.total_cost
             avoided = _is_avoided(generic.root, for_values)
             yield Difference(plan, generic, cost, relation, generic=True, scaled=scaled, avoided=avoided)
@@ -72,7 +75,7 @@ def differences(facts: Facts, statement: Statement) -> Iterator[Difference]:
                 yield Difference(plan, other, other.root.total_cost, relation, generic=False, scaled=False)
 
 
-def generic_cost(generic: PlanNode, plan: PlanNode, relation: tuple[str, str]) -> float:
+def generic_cost(facts: Facts, generic: PlanNode, plan: PlanNode, relation: tuple[str, str]) -> float:
     """What the plan for unknown values would cost for the values of another plan.
 
     A scan of the whole table costs what it costs. One by an index grows, or shrinks, with the rows that the values
@@ -85,12 +88,40 @@ def generic_cost(generic: PlanNode, plan: PlanNode, relation: tuple[str, str]) -
     scan = path[-1]
     if scan.index_condition is None and scan.node_type != "Bitmap Heap Scan":
         return generic.total_cost
-    varies = scan.total_cost - (0.0 if scan.node_type == "Bitmap Heap Scan" else scan.startup_cost)
+    looped = 0.0
     for above, below in itertools.pairwise(path):
         if above.node_type == "Nested Loop" and above.children[0] is below:
-            varies += sum(inner.total_cost for inner in above.children[1:]) * max(below.estimated_rows, 1.0)
-    factor = max(other.estimated_rows, 1.0) / max(scan.estimated_rows, 1.0)
-    return generic.total_cost + (factor - 1.0) * min(varies, generic.total_cost)
+            looped += sum(inner.total_cost for inner in above.children[1:]) * max(below.estimated_rows, 1.0)
+    before, after = max(scan.estimated_rows, 1.0), max(other.estimated_rows, 1.0)
+    grown = _grown(scan, before, after, facts.relation_named(*relation)) - scan.total_cost
+    return max(generic.total_cost + grown + (after / before - 1.0) * min(looped, generic.total_cost), 0.0)
+
+
+def _grown(scan: PlanNode, before: float, after: float, table: Relation | None) -> float:
+    """The cost of a scan by an index for other numbers of rows than it was made for.
+
+    The first page of the index is read in any case. What is read of the table levels off as its pages have been read
+    already: index_pages_fetched(), cost_index() and cost_bitmap_heap_scan() of costsize.c, with the default costs.
+    """
+    index, index_after = scan.startup_cost + _RANDOM_PAGE, scan.startup_cost + _RANDOM_PAGE
+    if scan.node_type == "Bitmap Heap Scan":
+        index = sum(child.total_cost for child in scan.children)
+        index_after = max(index, index + (after - before) * _ROW)
+    index = min(index, scan.total_cost)
+    heap = _heap_cost(scan, after, table) / _heap_cost(scan, before, table)
+    return max(index_after, index) + (scan.total_cost - index) * heap
+
+
+def _heap_cost(scan: PlanNode, rows: float, table: Relation | None) -> float:
+    """What so many rows cost to fetch: in the order of the index, in that of the table, or of pages not all visible."""
+    pages = max(table.pages, 1) if table is not None else 1
+    fetched = min(2.0 * pages * rows / (2.0 * pages + rows), pages)
+    page = _RANDOM_PAGE
+    if scan.node_type == "Bitmap Heap Scan":
+        page -= (_RANDOM_PAGE - _PAGE) * math.sqrt(fetched / pages)
+    if scan.node_type == "Index Only Scan" and table is not None:
+        fetched *= 1.0 - min(table.all_visible_pages / pages, 1.0)
+    return max(math.ceil(fetched), 1) * page + rows * _ROW
 
 
 def without_pruned(facts: Facts, generic: PlanNode, plan: PlanNode) -> PlanNode:

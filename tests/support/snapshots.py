@@ -89,6 +89,7 @@ class TableData(Data, kw_only=True):
     persistence: str = "p"
     statistics_visible: bool = True
     bytes: int | None = None
+    all_visible_pages: int = 0
     stats: dict[str, StatsData] = {}
     indexes: dict[str, str] = {}
     index_counters: dict[str, dict[str, Any]] = {}
@@ -283,6 +284,7 @@ class _Builder:
             persistence=table.persistence,
             row_count=None if table.rows < 0 else table.rows,
             pages=0 if kind is RelationKind.PARTITIONED else max(int(table.rows) // 80, 1),
+            all_visible_pages=table.all_visible_pages,
             parent_oid=self._relation(parent).oid if parent else None,
             is_partition=bool(table.partition_of),
             partition_strategy=strategy.strip() or None,
