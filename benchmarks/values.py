@@ -22,7 +22,8 @@ from pgadvisor.config import CollectConfig, Execute
 from pgadvisor.demo import shop, workload
 from pgadvisor.demo.calls import Dice, Query
 from pgadvisor.demo.size import Size
-from pgadvisor.facts import Facts, Statement
+from pgadvisor.facts import Facts
+from pgadvisor.statement_facts import Statement
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.plans import PlanMethod, ValueChoice
 from pgadvisor.model.shape import Predicate

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TypeVar
 
 from pgadvisor.indexes.identity import definition_identity
-from pgadvisor.model.base import Model
 from pgadvisor.model.catalog import (
     Column,
     Constraint,
@@ -19,52 +18,17 @@ from pgadvisor.model.catalog import (
 )
 from pgadvisor.model.counters import IndexCounters, RelationSize, TableCounters, Window
 from pgadvisor.model.coverage import Coverage, Fact, Presence
-from pgadvisor.model.plan_nodes import Plan, PlanNode
 from pgadvisor.model.plan_reading import read_plan
-from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.server import Server
 from pgadvisor.model.shape import StatementShape
 from pgadvisor.model.snapshot import Snapshot
-from pgadvisor.model.statements import StatementRow
 from pgadvisor.model.statistics import ColumnStatistics, PgStats
+from pgadvisor.statement_facts import Statement, StatementPlan, statement_of
 
 SECONDS_PER_DAY = 86_400.0
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-class Statement(Model, frozen=True, kw_only=True):
-    """One statement of this database, summed over roles and nesting levels.
-
-    nested_ms is the part of total_ms that other statements called for (track = all): it lies within the time of those.
-    """
-
-    query_id: str
-    text: str | None
-    calls: int
-    total_ms: float
-    mean_ms: float
-    max_ms: float
-    rows: int
-    nested_ms: float = 0.0
-
-    @property
-    def own_ms(self) -> float:
-        """Its time that is in no other statement's: what sums over statements are made of."""
-        return self.total_ms - self.nested_ms
-
-
-class StatementPlan(Model, frozen=True, kw_only=True):
-    """An observed plan, typed."""
-
-    observed: ObservedPlan
-    plan: Plan
-
-    @property
-    def root(self) -> PlanNode:
-        """Its topmost node."""
-        return self.plan.root
 
 
 class Facts:
@@ -293,7 +257,7 @@ class Facts:
         texts = {text.query_id: text.text for text in self.snapshot.statements.texts}
         folded = {other: text.query_id for text in self.snapshot.statements.texts for other in text.also}
         rows = _group(self.snapshot.statements.rows, lambda row: folded.get(row.query_id, row.query_id))
-        merged = [_merge(query_id, texts.get(query_id), group) for query_id, group in rows.items()]
+        merged = [statement_of(query_id, texts.get(query_id), group) for query_id, group in rows.items()]
         merged.sort(key=lambda statement: (-statement.total_ms, statement.query_id))
         return {statement.query_id: statement for statement in merged}
 
@@ -394,21 +358,6 @@ class Facts:
             oids = [leaf.oid for leaf in self.leaves(oid)]
         known = [amount(self._sizes[each]) for each in oids if each in self._sizes]
         return sum(known) if len(known) == len(oids) and known else None
-
-
-def _merge(query_id: str, text: str | None, rows: tuple[StatementRow, ...]) -> Statement:
-    calls = sum(row.calls for row in rows)
-    total_ms = sum(row.total_ms for row in rows)
-    return Statement(
-        query_id=query_id,
-        text=text,
-        calls=calls,
-        total_ms=total_ms,
-        mean_ms=total_ms / calls if calls else 0.0,
-        max_ms=max(row.max_ms for row in rows),
-        rows=sum(row.rows for row in rows),
-        nested_ms=sum(row.total_ms for row in rows if row.toplevel is False),
-    )
 
 
 def _group(items: Iterable[V], key: Callable[[V], K]) -> dict[K, tuple[V, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,17 +59,10 @@ def _rules_of(entry_point: EntryPoint) -> list[object]:
         raise RegistryError(f"the rules of {entry_point.value} cannot be loaded: {error}") from error
 
 
-def renderer_names() -> tuple[str, ...]:
-    """Names of the installed report formats."""
-    return tuple(sorted(entry_point.name for entry_point in entry_points(group=REPORTS_GROUP)))
-
-
 def load_renderer(name: str) -> Renderer:
     """The renderer of a format. Raises RegistryError where none is installed."""
-    for entry_point in entry_points(group=REPORTS_GROUP, name=name):
-        renderer: Renderer = entry_point.load()
-        return renderer
-    raise RegistryError(f"no renderer named {name} is installed; there are: {', '.join(renderer_names())}")
+    renderer: Renderer = _load(REPORTS_GROUP, f"renderer named {name}", name)
+    return renderer
 
 
 def load_terminal() -> Terminal:
@@ -77,10 +70,8 @@ def load_terminal() -> Terminal:
 
     Raises RegistryError where none is installed.
     """
-    for entry_point in entry_points(group=TERMINAL_GROUP):
-        terminal: Terminal = entry_point.load()
-        return terminal
-    raise RegistryError("no renderer for the terminal is installed")
+    terminal: Terminal = _load(TERMINAL_GROUP, "renderer for the terminal")
+    return terminal
 
 
 def load_coverage() -> CoverageTable:
@@ -88,18 +79,14 @@ def load_coverage() -> CoverageTable:
 
     Raises RegistryError where none is installed.
     """
-    for entry_point in entry_points(group=COVERAGE_GROUP):
-        table: CoverageTable = entry_point.load()
-        return table
-    raise RegistryError("no renderer for the table of coverage is installed")
+    table: CoverageTable = _load(COVERAGE_GROUP, "renderer for the table of coverage")
+    return table
 
 
 def load_explanation(name: str) -> ExplanationRenderer:
     """The renderer of a format for explanations of one statement. Raises RegistryError where none is installed."""
-    for entry_point in entry_points(group=EXPLANATIONS_GROUP, name=name):
-        renderer: ExplanationRenderer = entry_point.load()
-        return renderer
-    raise RegistryError(f"no renderer of explanations named {name} is installed")
+    renderer: ExplanationRenderer = _load(EXPLANATIONS_GROUP, f"renderer of explanations named {name}", name)
+    return renderer
 
 
 def load_explanation_terminal() -> ExplanationTerminal:
@@ -107,7 +94,14 @@ def load_explanation_terminal() -> ExplanationTerminal:
 
     Raises RegistryError where none is installed.
     """
-    for entry_point in entry_points(group=EXPLANATION_TERMINAL_GROUP):
-        terminal: ExplanationTerminal = entry_point.load()
-        return terminal
-    raise RegistryError("no renderer of explanations for the terminal is installed")
+    terminal: ExplanationTerminal = _load(EXPLANATION_TERMINAL_GROUP, "renderer of explanations for the terminal")
+    return terminal
+
+
+def _load(group: str, what: str, name: str | None = None) -> Any:  # noqa: ANN401  whatever the entry point holds
+    """The first entry point of a group, or the one of a name."""
+    found = [entry for entry in entry_points(group=group) if name in (None, entry.name)]
+    if not found:
+        names = ", ".join(sorted(entry.name for entry in entry_points(group=group)))
+        raise RegistryError(f"no {what} is installed" + (f"; there are: {names}" if name and names else ""))
+    return found[0].load()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from pgadvisor.facts import Facts, Statement, StatementPlan
+from pgadvisor.facts import Facts
 from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.catalog import (
@@ -33,6 +33,7 @@ from pgadvisor.model.plans import PlanMethod, ValueChoice
 from pgadvisor.model.proposals import AddPrimaryKey, AnalyzeTable, CreateIndex, DropIndex, RebuildIndex
 from pgadvisor.model.shape import ColumnRef, Comparand, Join, Predicate, SortKey, StatementKind, StatementShape
 from pgadvisor.model.statistics import ColumnStatistics
+from pgadvisor.statement_facts import Statement, StatementPlan
 
 __all__ = [
     "AddPrimaryKey",

@@ -17,11 +17,12 @@ from pgadvisor.model.shape import StatementKind
 from pgadvisor.plans.signature import signature
 
 if TYPE_CHECKING:
-    from pgadvisor.facts import Facts, StatementPlan
+    from pgadvisor.facts import Facts
     from pgadvisor.model.catalog import Relation
     from pgadvisor.model.plan_nodes import PlanNode
     from pgadvisor.model.report import PlanView, Report, ReportFinding, StatementView
     from pgadvisor.model.shape import NotUnderstood, StatementShape
+    from pgadvisor.statement_facts import StatementPlan
 
 # What of the collection bears on one statement; gaps in other facts are told by an audit.
 _BEARING = frozenset(
@@ -67,8 +68,8 @@ def explanation_of(
     tables = {f"{r.schema}.{r.name}" for r in _relations(facts, query_id)}
     findings = tuple(finding for finding in report.findings if query_id in finding.query_ids)
     keys = {key for finding in findings for key in finding.recommendations}
-    shown = None if shape is None else shape_view(shape, facts, show_values)
     plans = facts.plans(query_id)
+    shown = None if shape is None else shape_view(shape, facts, show_values, plans)
     return Explanation(
         tool=report.tool,
         source=report.source,
@@ -86,7 +87,7 @@ def explanation_of(
         tables=tuple(table for table in report.tables if table.name in tables),
         statements_window=report.trust.statements_window,
         counters_window=report.trust.counters_window,
-        gaps=(*_gaps(report.trust.gaps, query_id), *_utility(shape)),
+        gaps=(*_gaps(report.trust.gaps, query_id, tables if shape is not None else None), *_utility(shape)),
         footprint=report.trust.footprint,
     )
 
@@ -110,13 +111,20 @@ def _others(
     )
 
 
-def _gaps(gaps: Sequence[Gap], query_id: str) -> Iterator[Gap]:
-    """Those that bear on the statement: of all of it, or of this one."""
+def _gaps(gaps: Sequence[Gap], query_id: str, tables: set[str] | None) -> Iterator[Gap]:
+    """Those that bear on the statement: of all of it, or of this one; tables are the statement's, None for unknown."""
     for gap in gaps:
+        if gap.fact is Fact.COLUMN_STATISTICS and tables is not None and _is_elsewhere(gap.scope, tables):
+            continue
         names_statements = gap.scope.startswith(("statement ", "statements ")) or gap.scope.endswith(" statements")
         if gap.fact in _BEARING and (not names_statements or query_id in gap.scope):
             by_policy = gap.fact is Fact.EXECUTED_PLANS and "collect.execute_m" in gap.remedy
             yield msgspec.structs.replace(gap, remedy="Use --run.") if by_policy else gap
+
+
+def _is_elsewhere(scope: str, tables: set[str]) -> bool:
+    """Whether what a gap is about are other tables than these; where it names some of many, that is not known."""
+    return bool(scope) and not scope.endswith(" more") and not any(table in scope for table in tables)
 
 
 def _utility(shape: StatementShape | None) -> tuple[Gap, ...]:

@@ -14,8 +14,8 @@ from pgadvisor.plans.misestimates import misestimates, sentence
 from pgadvisor.plans.wording import condition, described
 
 if TYPE_CHECKING:
-    from pgadvisor.facts import StatementPlan
     from pgadvisor.model.plan_nodes import PlanNode
+    from pgadvisor.statement_facts import StatementPlan
 
 # On smaller tables it does not matter how a row is found.
 MIN_ROWS = 1_000

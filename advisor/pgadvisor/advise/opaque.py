@@ -10,11 +10,12 @@ import re
 from collections import defaultdict
 from functools import cached_property
 
-from pgadvisor.facts import Facts, Statement
+from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Catalog
 from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.model.objects import Function
 from pgadvisor.model.shape import StatementKind, StatementShape
+from pgadvisor.statement_facts import Statement
 from pgadvisor.workload.lexer import first_keyword
 from pgadvisor.workload.role_settings import search_paths
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pgadvisor.advise.values import masked_plan
-from pgadvisor.facts import StatementPlan
 from pgadvisor.masking import MASK, mask_literals
 from pgadvisor.model.plan_nodes import PlanTrigger
 from pgadvisor.model.plans import ParameterValue
@@ -11,6 +10,7 @@ from pgadvisor.model.report import PlanNodeView, PlanView, TriggerView
 from pgadvisor.plans.exclusive import NodeOwn, exclusive
 from pgadvisor.plans.misestimates import Misestimate, misestimates, sentence
 from pgadvisor.plans.wording import condition
+from pgadvisor.statement_facts import StatementPlan
 
 
 def plan_view(plan: StatementPlan, show_values: bool) -> PlanView:

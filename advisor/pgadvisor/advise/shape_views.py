@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pgadvisor.indexes.predicates import only_not_null
 from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.masking import MASK, mask_literals
 from pgadvisor.model.explanation import ConditionView, RelationView, ShapeView, Use
@@ -13,21 +16,34 @@ if TYPE_CHECKING:
     from pgadvisor.facts import Facts
     from pgadvisor.model.catalog import Index
     from pgadvisor.model.shape import Join, SortKey
+    from pgadvisor.statement_facts import StatementPlan
 
 # What a B-tree serves; other access methods serve what their operator classes have.
 _BTREE = frozenset(("=", "in", "<", "<=", ">", ">=", "between", "is null", "is not null", "like", "^@", "~"))
 _SERVING = ("btree", "hash")
+# What plans spell otherwise, or with other operators: LIKE 'a%' is a range.
+_REWRITTEN = frozenset(
+    ("like", "ilike", "in", "between", "is null", "is not null", "is true", "is false", "similar to")
+)
+# For each index that plans find rows by, its conditions in them.
+_Scans = Mapping[str, Sequence[str]]
 
 
-def shape_view(shape: StatementShape, facts: Facts, show_values: bool) -> ShapeView:
-    """The shape with names in place of oids; constants masked unless values are shown."""
+def shape_view(
+    shape: StatementShape, facts: Facts, show_values: bool, plans: Sequence[StatementPlan] = ()
+) -> ShapeView:
+    """The shape with names in place of oids; constants masked unless values are shown.
+
+    plans are the statement's: an index that one of them finds rows by under a condition serves that, whatever it is.
+    """
+    scans = _scans(plans)
     several = len({relation.alias for relation in shape.relations}) > 1
     return ShapeView(
         kind=shape.kind.value,
         read_by=shape.read_by.value,
         relations=tuple(_relation(relation, shape, facts) for relation in shape.relations),
         conditions=tuple(
-            _condition(predicate, facts, several, show_values)
+            _condition(predicate, facts, several, show_values, scans)
             for predicate in shape.predicates
             if predicate.relation_oid in facts.relations
         ),
@@ -43,18 +59,58 @@ def shape_view(shape: StatementShape, facts: Facts, show_values: bool) -> ShapeV
     )
 
 
-def serving(predicate: Predicate, facts: Facts) -> tuple[Index, ...]:
-    """The indexes in use by which rows that meet a condition can be found: they begin with its column."""
-    if not predicate.indexable or predicate.hidden_by or predicate.in_or or predicate.operator not in _BTREE:
-        return ()
+def serving(predicate: Predicate, facts: Facts, scans: _Scans) -> tuple[Index, ...]:
+    """The indexes in use by which rows that meet a condition can be found: they begin with its column, or plans say so.
+
+    An index on some rows alone is none, unless a plan uses it.
+    """
+    indexes = [index for index in facts.indexes_of(predicate.relation_oid) if index.valid and index.ready]
     return tuple(
         index
-        for index in facts.indexes_of(predicate.relation_oid)
-        if index.valid
-        and index.ready
-        and index.definition.access_method in _SERVING
-        and index.definition.keys[0].column == predicate.column
+        for index in indexes
+        if _is_shown(index, predicate, scans) or (_begins(index, predicate) and _has_all(index, predicate, scans))
     )
+
+
+def _begins(index: Index, predicate: Predicate) -> bool:
+    """Whether an index begins with the column of a condition that it can serve as it is written."""
+    if not predicate.indexable or predicate.hidden_by or predicate.in_or or predicate.operator not in _BTREE:
+        return False
+    definition = index.definition
+    return definition.access_method in _SERVING and definition.keys[0].column == predicate.column
+
+
+def _has_all(index: Index, predicate: Predicate, scans: _Scans) -> bool:
+    """Whether an index holds all rows that can meet a condition."""
+    if predicate.operator == "is null":
+        return index.definition.predicate is None or index.name in scans
+    return only_not_null(index.definition.predicate, (predicate.column,)) or index.name in scans
+
+
+def _is_shown(index: Index, predicate: Predicate, scans: _Scans) -> bool:
+    """Whether a plan finds rows by an index under this condition: through a GIN, an expression, below an OR."""
+    if predicate.hidden_by and predicate.hidden_by != "leading wildcard":
+        has_column = any(predicate.column in (key.expression or "") for key in index.definition.keys)
+    else:
+        has_column = predicate.column in index.definition.key_columns
+    if not has_column:
+        return False
+    wanted = [quote_identifier(predicate.column)]
+    kind, _, what = predicate.hidden_by.partition(" ")
+    if kind == "function":
+        wanted.append(f"{what.rpartition('.')[2]}(")
+    if predicate.operator not in _REWRITTEN:
+        wanted.append(f" {predicate.operator} ")
+    return any(all(each in text for each in wanted) for text in scans.get(index.name, ()))
+
+
+def _scans(plans: Sequence[StatementPlan]) -> _Scans:
+    found: dict[str, list[str]] = defaultdict(list)
+    for plan in plans:
+        for node in plan.root.walk():
+            if node.index is not None:
+                found[node.index].append(node.index_condition or "")
+    return found
 
 
 def condition_text(predicate: Predicate, *, qualified: bool, show_values: bool) -> str:
@@ -90,16 +146,16 @@ def _operand(predicate: Predicate, show_values: bool) -> str:
     return f" {MASK}" if not parameters else f" {MASK} {parameters} {MASK}"
 
 
-def _condition(predicate: Predicate, facts: Facts, several: bool, show_values: bool) -> ConditionView:
+def _condition(predicate: Predicate, facts: Facts, several: bool, show_values: bool, scans: _Scans) -> ConditionView:
     relation = facts.relations[predicate.relation_oid]
-    indexes = serving(predicate, facts)
+    indexes = serving(predicate, facts, scans)
     statistics = facts.statistics(predicate.relation_oid, predicate.column)
     distinct = facts.distinct_values(predicate.relation_oid, predicate.column)
     kept = None
     if statistics is not None and distinct and predicate.operator in ("=", "in"):
         kept = (1.0 - statistics.null_fraction) / max(distinct, 1.0)
     frequencies = () if statistics is None else statistics.most_common_frequencies or ()
-    use, reason = _use(predicate, indexes)
+    use, reason = _use(predicate, indexes, facts)
     return ConditionView(
         relation=f"{relation.schema}.{relation.name}",
         alias=predicate.alias,
@@ -114,7 +170,9 @@ def _condition(predicate: Predicate, facts: Facts, several: bool, show_values: b
     )
 
 
-def _use(predicate: Predicate, indexes: tuple[Index, ...]) -> tuple[Use, str]:
+def _use(predicate: Predicate, indexes: tuple[Index, ...], facts: Facts) -> tuple[Use, str]:
+    if indexes:
+        return Use.SERVED, ""
     if predicate.hidden_by:
         kind, _, what = predicate.hidden_by.partition(" ")
         if kind == "function":
@@ -126,11 +184,24 @@ def _use(predicate: Predicate, indexes: tuple[Index, ...]) -> tuple[Use, str]:
         return Use.HIDDEN, "the column stands within an expression"
     if predicate.in_or:
         return Use.LIMITS_NOTHING, "it stands below OR, NOT or an outer join, and alone limits nothing"
-    if indexes:
-        return Use.SERVED, ""
+    others = [index for index in facts.indexes_of(predicate.relation_oid) if predicate.column in _first_columns(index)]
+    special = [index for index in others if index.definition.access_method not in _SERVING]
+    if special:
+        named = ", ".join(f"{index.name} ({index.definition.access_method})" for index in special)
+        return Use.NOT_SERVED, f"{named} may serve it, but no plan at hand uses it"
     if not predicate.indexable:
+        if predicate.operator == "like" and predicate.parameters:
+            return Use.HIDDEN, "an index serves only a pattern that is known to begin with no wildcard"
         return Use.HIDDEN, f"no B-tree serves {predicate.operator.upper()}"
+    if any(index.definition.predicate for index in others):
+        return Use.NOT_SERVED, "no index on all rows begins with this column"
     return Use.NOT_SERVED, "no index begins with this column"
+
+
+def _first_columns(index: Index) -> tuple[str | None, ...]:
+    """The columns that an index finds rows by on their own: of a B-tree the first, of a GIN or a BRIN any."""
+    columns = index.definition.key_columns
+    return columns if index.definition.access_method in ("gin", "brin") else columns[:1]
 
 
 def _relation(relation: ShapeRelation, shape: StatementShape, facts: Facts) -> RelationView:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.keys import KeyedFinding, anchor
 from pgadvisor.advise.plan_views import plan_view
 from pgadvisor.advise.rates import of_statements
-from pgadvisor.facts import Facts, Statement
+from pgadvisor.facts import Facts
 from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import Index, Relation, RelationKind
 from pgadvisor.model.report import IndexView, SettingView, StatementView, TableView
 from pgadvisor.model.shape import NotUnderstood, StatementKind
+from pgadvisor.statement_facts import Statement
 
 if TYPE_CHECKING:
     from datetime import datetime

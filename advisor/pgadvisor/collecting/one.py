@@ -13,10 +13,11 @@ from pgadvisor.collecting.workload import Workload, read_workload
 from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.counters import Window
 from pgadvisor.model.plans import ValueChoice
-from pgadvisor.model.statements import ParameterSample, StatementRole, StatementRow, Statements, StatementText
+from pgadvisor.model.statements import ParameterSample, StatementRole, Statements, StatementText
 from pgadvisor.postgres.read import read
 from pgadvisor.postgres.statement_roles import role_named
 from pgadvisor.postgres.texts import read_texts
+from pgadvisor.snapshots.sources import idle
 from pgadvisor.workload.choose import choose_among
 from pgadvisor.workload.fingerprint import fingerprint
 from pgadvisor.workload.normalise import normalised
@@ -120,7 +121,7 @@ def _with(statements: Statements, sought: str, known: str | None) -> tuple[State
         query_id=query_id, text=without_secrets(given.text), source_bytes=len(sought.encode(errors="replace"))
     )
     sample = ParameterSample(query_id=query_id, values=given.values, source=ValueChoice.GIVEN.value)
-    rows = statements.rows if known else (*statements.rows, _row(query_id))
+    rows = statements.rows if known else (*statements.rows, idle(query_id))
     return msgspec.structs.replace(
         statements, rows=rows, texts=(text,), samples=(sample,) if given.values else ()
     ), query_id
@@ -143,18 +144,3 @@ def take_statement(look: Look, workload: Workload, progress: Progress) -> None:
         read(look.session, workload.config, look.collected, progress, workload.statements)
         workload.settle(look)
         read_workload(look, workload, progress)
-
-
-def _row(query_id: str) -> StatementRow:
-    """The row of a statement that was never counted."""
-    return StatementRow(
-        query_id=query_id,
-        user_oid=0,
-        calls=0,
-        total_ms=0.0,
-        min_ms=0.0,
-        max_ms=0.0,
-        mean_ms=0.0,
-        stddev_ms=0.0,
-        rows=0,
-    )

@@ -157,7 +157,8 @@ class _Merging:
         counted = True
         for statement in workload.statements.values():
             entry = self._entry(statement)
-            if is_log and (entry.by_files or not is_of_file(entry.query_id)):
+            # What a snapshot has from files or logs already is among its rows.
+            if is_log and (entry.by_files or not is_of_file(entry.query_id) or entry.query_id in self._counted):
                 counted = counted and not statement.calls
             else:
                 self._count(entry, statement)
@@ -240,7 +241,7 @@ class _Merging:
         more = [entry.text for entry in own if entry.query_id not in have][:count]
         rows = [row for entry in own for row in entry.rows.values()]
         # What was only seen in a log that does not count it is a statement all the same.
-        rows += [_idle(entry.query_id) for entry in own if not entry.rows and entry.query_id not in self._counted]
+        rows += [idle(entry.query_id) for entry in own if not entry.rows and entry.query_id not in self._counted]
         return msgspec.structs.replace(
             base,
             rows=(*base.rows, *rows),
@@ -273,7 +274,8 @@ def _parameters(text: str) -> int:
     return len(numbers) if numbers == set(range(1, len(numbers) + 1)) else 0
 
 
-def _idle(query_id: str) -> StatementRow:
+def idle(query_id: str) -> StatementRow:
+    """The row of a statement that was never counted."""
     return StatementRow(
         query_id=query_id,
         user_oid=0,
