@@ -71,6 +71,21 @@ STRANGERS = """
         AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN 1; END $$;
     CREATE CAST (cast_me AS int) WITH FUNCTION trap(cast_me) AS IMPLICIT;
     CREATE AGGREGATE folding (int) (SFUNC = trap, STYPE = int, INITCOND = '0');
+    CREATE FUNCTION untold(cast_me[]) RETURNS int LANGUAGE plpgsql IMMUTABLE
+        AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN 1; END $$;
+    CREATE CAST (cast_me[] AS int) WITH FUNCTION untold(cast_me[]) AS IMPLICIT;
+    CREATE TABLE of_enums (e cast_me);
+    CREATE FUNCTION untold(of_enums[]) RETURNS json LANGUAGE plpgsql IMMUTABLE
+        AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN '1'; END $$;
+    CREATE CAST (of_enums[] AS json) WITH FUNCTION untold(of_enums[]);
+    CREATE FUNCTION turned(int, int) RETURNS bool LANGUAGE plpgsql IMMUTABLE
+        AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN true; END $$;
+    CREATE OPERATOR ~!~ (LEFTARG = int, RIGHTARG = int, FUNCTION = turned, RESTRICT = eqsel);
+    CREATE OPERATOR ~=~ (
+        LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq, NEGATOR = OPERATOR(~!~), RESTRICT = neqsel);
+    CREATE OPERATOR ~>~ (LEFTARG = int, RIGHTARG = int, FUNCTION = turned, RESTRICT = scalargtsel);
+    CREATE OPERATOR ~<~ (
+        LEFTARG = int, RIGHTARG = int, FUNCTION = int4le, COMMUTATOR = OPERATOR(~>~), RESTRICT = scalarltsel);
     CREATE FUNCTION on_insert() RETURNS trigger LANGUAGE plpgsql
         AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN NEW; END $$;
     CREATE TABLE guarded (id int);
@@ -83,6 +98,23 @@ STRANGERS = """
     CREATE RULE instead AS ON INSERT TO with_rule DO INSTEAD SELECT trap();
     GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
 """
+
+# What only newer servers have, by the first that has it.
+NEWER_STRANGERS = {
+    14: """
+    CREATE TYPE ranging AS RANGE (SUBTYPE = int4);
+    CREATE TABLE ranges (span ranging);
+    CREATE FUNCTION newer(ranging_multirange) RETURNS int LANGUAGE plpgsql IMMUTABLE
+        AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN 1; END $$;
+    CREATE CAST (ranging_multirange AS int) WITH FUNCTION newer(ranging_multirange) AS IMPLICIT;
+    CREATE FUNCTION newer(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE
+        AS $$ BEGIN PERFORM pg_try_advisory_lock_shared(4711); RETURN true; END $$;
+    CREATE DOMAIN begun AS int CHECK (newer(VALUE));
+    CREATE AGGREGATE begins (int) (SFUNC = trim_array, STYPE = begun[], FINALFUNC = array_ndims, INITCOND = '{1}');
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
+""",
+    16: "CREATE OPERATOR ~?~ (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_input_is_valid)",
+}
 
 # By a superuser, so trusted to run while planning; executed they are not, for what their bodies say.
 LIARS = """
@@ -154,6 +186,13 @@ ATTACKS = (
         "SELECT 1 OPERATOR(public.~~~) 2",
         "SELECT 'x'::cast_me::int",
         "SELECT folding(id) FROM precious",
+        "SELECT '{x}'::cast_me[]::int",
+        "SELECT id FROM precious WHERE id + ARRAY['x'::cast_me] = 5",
+        "SELECT array_agg(e)::int FROM of_enums",
+        "SELECT array_agg(of_enums)::json FROM of_enums",
+        "SELECT * FROM precious WHERE NOT id ~=~ 1",
+        "SELECT * FROM precious WHERE id ~=~ 1",
+        "SELECT * FROM precious WHERE 1 ~<~ id",
         "SELECT * FROM with_policy",
         "INSERT INTO with_default (other) VALUES (1)",
         "INSERT INTO with_rule VALUES (1)",
@@ -332,8 +371,22 @@ ATTACKS = (
         "WITH RECURSIVE more AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM more) SELECT count(*) FROM more",
     ),
 )
-# A server before 15 has no MERGE.
-MERGES = _all(
-    Stop.PLAIN_SELECT,
-    "MERGE INTO precious AS p USING (SELECT 1 AS id) AS n ON p.id = n.id WHEN MATCHED THEN DELETE",
-)
+# What only newer servers have, by the first that has it.
+NEWER = {
+    14: _all(
+        Stop.STRANGERS_CODE,
+        "SELECT range_agg(span)::int FROM ranges",
+        "SELECT multirange(ranging(1, 2))::int",
+        "SELECT begins(id) FROM precious",
+        planned=False,
+    ),
+    15: _all(
+        Stop.PLAIN_SELECT,
+        "MERGE INTO precious AS p USING (SELECT 1 AS id) AS n ON p.id = n.id WHEN MATCHED THEN DELETE",
+    ),
+    16: _all(
+        Stop.STRANGERS_CODE,
+        r"SELECT * FROM precious WHERE id = ('1' ~?~ E'public.\x63hecked')::int",
+        planned=False,
+    ),
+}

@@ -147,6 +147,7 @@ class Lookup:
             names=sorted(mentions.names),
             called=sorted(mentions.called),
             operators=sorted(mentions.operators),
+            acting=_ACTS_PLANNED if untrusted else _ACTS_EXECUTED,
         )
 
     def _functions_of_relations(

@@ -17,7 +17,7 @@ from pgadvisor.model.coverage import Fact
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.planner.observe import Observation, observe
 from pgadvisor.progress import silent
-from support.attacks import ATTACKS, LIARS, MERGES, STRANGERS, Attack, Stop
+from support.attacks import ATTACKS, LIARS, NEWER, NEWER_STRANGERS, STRANGERS, Attack, Stop
 from support.databases import Database, fresh_database
 from support.planning import ROOMY, Seen, candidates_of, planning
 from support.servers import SUPPORTED, Server
@@ -45,13 +45,17 @@ def attacked(request: pytest.FixtureRequest, old_server: Callable[[int], Server]
         stranger = database.role("mallory", grants=["CREATE, USAGE ON SCHEMA public"])
         with stranger.connect() as connection:
             connection.execute(STRANGERS.encode())
+            for since, more in NEWER_STRANGERS.items():
+                if database.server.major >= since:
+                    connection.execute(more.encode())
         database.execute("CREATE EVENT TRIGGER noting ON ddl_command_start EXECUTE FUNCTION notes()")
         database.execute("ANALYZE")
         yield database
 
 
 def attacks_on(database: Database, victim: int) -> list[Attack]:
-    attacks = ATTACKS + (MERGES if database.server.major >= 15 else ())
+    newer = (attack for since, attacks in NEWER.items() if database.server.major >= since for attack in attacks)
+    attacks = (*ATTACKS, *newer)
     return [replace(each, text=each.text.replace("{victim}", str(victim))) for each in attacks]
 
 
@@ -130,7 +134,15 @@ def _wrong(seen: Seen, attack: Attack, *, superuser: bool) -> str:
 
 def test_the_traps_are_traps(attacked: Database) -> None:
     """Run as they stand, outside of the guard, they do what the tests look for."""
-    for text in ("SELECT trap()", "SELECT careless('A'::varchar)", "SELECT * FROM behind", "SELECT lies_locks(1)"):
+    texts = (
+        "SELECT trap()",
+        "SELECT careless('A'::varchar)",
+        "SELECT * FROM behind",
+        "SELECT lies_locks(1)",
+        "SELECT * FROM precious WHERE NOT id ~=~ 1",
+        "EXPLAIN SELECT '{x}'::cast_me[]::int",
+    )
+    for text in texts:
         with attacked.connect() as connection:
             connection.execute(sql.SQL(text))
             held = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()

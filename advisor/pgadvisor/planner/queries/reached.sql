@@ -66,6 +66,24 @@ reached (classid, objid) AS (
               'pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_opfamily'::pg_catalog.regclass
           )
         UNION ALL
+        -- What is made with a type or a table and needs no mention: arrays, multiranges and types of rows.
+        SELECT d.classid, d.objid
+        FROM pg_catalog.pg_depend AS d
+        WHERE d.refclassid = r.classid AND d.refobjid = r.objid
+          AND d.deptype = 'i'
+          AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+        UNION ALL
+        -- What no dependency tells of: the planner turns operators round, and reads the first value of an aggregate.
+        SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, turned.oid
+        FROM pg_catalog.pg_operator AS o
+        CROSS JOIN LATERAL (VALUES (o.oprnegate), (o.oprcom)) AS turned (oid)
+        WHERE r.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = r.objid AND turned.oid >= 16384
+        UNION ALL
+        SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, state.oid
+        FROM pg_catalog.pg_aggregate AS a
+        CROSS JOIN LATERAL (VALUES (a.aggtranstype), (a.aggmtranstype)) AS state (oid)
+        WHERE r.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND a.aggfnoid = r.objid AND state.oid >= 16384
+        UNION ALL
         SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
         FROM pg_catalog.pg_rewrite AS w
         WHERE r.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.ev_class = r.objid
@@ -167,6 +185,14 @@ found (kind, schema_oid, name, owner_oid) AS (
     JOIN pg_catalog.pg_operator AS o ON o.oid = r.objid
     JOIN volatile AS v ON v.oid = o.oprcode
     WHERE r.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass
+    UNION ALL
+    -- Another name for a function of the system that acts though it is not volatile; to trust its owner does not help.
+    SELECT 'operator', o.oprnamespace, o.oprname, NULL
+    FROM reached AS r
+    JOIN pg_catalog.pg_operator AS o ON o.oid = r.objid
+    JOIN pg_catalog.pg_proc AS p ON p.oid = o.oprcode
+    WHERE r.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass
+      AND p.oid < 16384 AND p.proname ~ %(acting)s
     UNION ALL
     SELECT 'function', p.pronamespace, p.proname, p.proowner
     FROM reached AS r
