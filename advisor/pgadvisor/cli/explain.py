@@ -85,12 +85,17 @@ def explain(
 
 
 def _text(sql: str) -> str:
-    text = sys.stdin.buffer.read(MAX_SQL_BYTES + 1).decode(errors="replace") if sql == "-" else sql
+    text = sys.stdin.buffer.read(MAX_SQL_BYTES + 1).decode(errors="replace") if sql == "-" else _readable(sql)
     if not text.strip():
         raise Failure("There is no statement to explain: SQL is empty.", ExitCode.USAGE)
     if len(text) > MAX_SQL_BYTES:
         raise Failure(f"The statement is longer than {MAX_SQL_BYTES:,} bytes.", ExitCode.USAGE)
     return text
+
+
+def _readable(argument: str) -> str:
+    """An argument as text: bytes that are no UTF-8 come as surrogates, which no server takes."""
+    return argument.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _explained(

@@ -102,6 +102,36 @@ def test_what_hides_a_column_limits_it(shop: Database) -> None:
     assert any("the function lower stands around the column" in each["sentence"] for each in found["limitations"])
 
 
+def test_conditions_that_other_indexes_serve(shop: Database) -> None:
+    shop.execute(
+        "CREATE TABLE things (id int PRIMARY KEY, kind text, name text, tags text[], made date, gone date); "
+        "INSERT INTO things SELECT i, CASE WHEN i % 1000 = 0 THEN 'rare' ELSE 'common' END, 'n' || i, "
+        "ARRAY['t' || i], date '2020-01-01' + i, CASE WHEN i % 1000 = 0 THEN date '2020-01-01' + i END "
+        "FROM generate_series(1, 20000) AS i; "
+        "CREATE INDEX by_tags ON things USING gin (tags); CREATE INDEX by_name ON things (lower(name)); "
+        "CREATE INDEX of_rare ON things (made) WHERE kind = 'rare'; CREATE INDEX when_gone ON things (gone) "
+        "WHERE gone IS NOT NULL; ANALYZE things"
+    )
+
+    def uses(where: str) -> list[tuple[str, list[str]]]:
+        found = _explanation(pgadvisor("explain", f"SELECT id FROM things WHERE {where}", shop.dsn, "--json", "-"))
+        assert not any("plain index" in each["sentence"] for each in found["limitations"])
+        return [(each["use"], each["indexes"]) for each in found["shape"]["conditions"]]
+
+    assert uses("tags @> ARRAY['t7']") == [("served", ["by_tags"])]
+    assert uses("lower(name) = 'n7'") == [("served", ["by_name"])]
+    assert uses("id = 7 OR tags @> ARRAY['t7']") == [("served", ["things_pkey"]), ("served", ["by_tags"])]
+    # An index on some rows serves a condition that asks for no more than those.
+    assert uses("made = '2020-02-03'") == [("not served", [])]
+    assert uses("gone = '2022-09-27'") == [("served", ["when_gone"])]
+
+
+def test_bytes_that_are_no_text(shop: Database) -> None:
+    ran = pgadvisor("explain", f"SELECT id FROM {TABLE} WHERE status = '\udc80'", shop.dsn)
+    assert ran.code == 0
+    assert "Traceback" not in ran.err
+
+
 def test_a_file_is_asked_no_server(shop: Database, tmp_path: Path) -> None:
     for number in range(12):
         shop.execute(f"SELECT note FROM {TABLE} WHERE id = {number}")

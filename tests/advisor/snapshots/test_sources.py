@@ -78,6 +78,14 @@ def test_files_add_up_and_logs_fill_in() -> None:
     assert len(statements_of(put_in(snapshot(data()), [file, log], 1)).texts) == 2
 
 
+def test_a_log_given_twice_counts_once() -> None:
+    log = workload(SourceKind.LOG, statement(LISTS))
+    once = put_in(snapshot(data()), [log], 100)
+    again = put_in(once, [log], 100)
+    assert counted(again) == counted(once) == {"1": (5, 50.0), OWN: (2, 8.0)}
+    assert [source.counted for source in statements_of(again).sources] == [True, False]
+
+
 def test_values_and_plans_are_bounded_and_fit() -> None:
     calls = [SourceCall((f"n{ms}",), float(ms)) for ms in range(50)]
     bad = {"Plan": {"Node Type": 7}}
