@@ -23,10 +23,10 @@ from pgadvisor.demo import shop, workload
 from pgadvisor.demo.calls import Dice, Query
 from pgadvisor.demo.size import Size
 from pgadvisor.facts import Facts
-from pgadvisor.statement_facts import Statement
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.plans import PlanMethod, ValueChoice
 from pgadvisor.model.shape import Predicate
+from pgadvisor.statement_facts import Statement
 from pgadvisor_rules._value_plans import differences
 
 RESULTS = Path(__file__).parent / "results"
@@ -90,7 +90,7 @@ def of_statement(connection: psycopg.Connection[Any], facts: Facts, statement: S
         for choice in CHOICES:
             known = {} if choice not in plans else {p.position: p for p in plans[choice].observed.parameters}
             values = [known[position] for each in predicates for position in each.parameters if position in known]
-            if values and any(f"{predicates[0].column}," in value.source for value in values):
+            if values and any(is_of(value.source, predicates[0].column) for value in values):
                 is_array = values[0].type.endswith("[]")
                 literals = [sql.Literal(value.value) for value in values]
                 row[choice.value] = counted(connection, selecting(facts, predicates, literals, is_array=is_array))
@@ -98,6 +98,12 @@ def of_statement(connection: psycopg.Connection[Any], facts: Facts, statement: S
         if "generic" in row:
             rows.append(row)
     return rows
+
+
+def is_of(source: str, column: str) -> bool:
+    """Whether a value was chosen for what it does to the plan, by the statistics of a column."""
+    chosen = (", in ", "of a value of ", "within a common value of ")
+    return f".{column}, with " in source or (source.endswith(f".{column}") and any(each in source for each in chosen))
 
 
 def condition(facts: Facts, predicates: list[Predicate]) -> str:
