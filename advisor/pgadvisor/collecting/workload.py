@@ -16,6 +16,7 @@ from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.model.shape import StatementKind, StatementShape
 from pgadvisor.model.statements import SourceKind, StatementRow, Statements, StatementText
+from pgadvisor.planner.observation import Runs
 from pgadvisor.planner.observe import Candidate, observe
 from pgadvisor.postgres.session import Session
 from pgadvisor.postgres.statements import ServerStatements
@@ -221,6 +222,7 @@ def read_workload(look: Look, workload: Workload, progress: Progress) -> None:
 def _candidates(facts: Facts, shapes: dict[str, StatementShape]) -> list[Candidate]:
     statements = facts.snapshot.statements
     roles = {} if statements is None else costliest_roles(statements)
+    counted = {} if statements is None else _counted(statements)
     return [
         Candidate(
             query_id=statement.query_id,
@@ -231,10 +233,34 @@ def _candidates(facts: Facts, shapes: dict[str, StatementShape]) -> list[Candida
             max_ms=statement.max_ms,
             rows=statement.rows,
             role=roles.get(statement.query_id),
+            counted=counted.get(statement.query_id),
         )
         for statement in facts.statements.values()
         if statement.text is not None and not _is_utility(shapes.get(statement.query_id))
     ]
+
+
+def _counted(statements: Statements) -> dict[str, Runs]:
+    """What the server itself has counted of the statements that files say something of, which have rows of no role."""
+    same = {other: text.query_id for text in statements.texts for other in text.also}
+    rows: dict[str, list[StatementRow]] = defaultdict(list)
+    told = set[str]()
+    for row in statements.rows:
+        query_id = same.get(row.query_id, row.query_id)
+        if row.user_oid:
+            rows[query_id].append(row)
+        else:
+            told.add(query_id)
+    return {query_id: _runs(rows[query_id]) for query_id in told}
+
+
+def _runs(rows: Sequence[StatementRow]) -> Runs:
+    calls = sum(row.calls for row in rows)
+    return Runs(
+        calls=calls,
+        mean_ms=sum(row.total_ms for row in rows) / calls if calls else 0.0,
+        max_ms=max((row.max_ms for row in rows), default=0.0),
+    )
 
 
 def _note_failure(look: Look, failed: Gap) -> None:

@@ -63,11 +63,12 @@ def check_history(candidate: Candidate, config: Limits) -> None:
     """Raises NotDone unless the statement only reads and the server has run it often and fast."""
     if first_keyword(candidate.text) not in _READING or _says_into(candidate.text):
         raise NotDone("It is no plain SELECT")
-    if candidate.calls < config.execute_min_calls:
+    history = candidate.history
+    if history.calls < config.execute_min_calls:
         raise NotDone(
             f"The server has run it fewer than {config.execute_min_calls} times", "Lower collect.execute_min_calls."
         )
-    if candidate.mean_ms > config.execute_max_mean_ms or candidate.max_ms > config.execute_max_max_ms:
+    if history.mean_ms > config.execute_max_mean_ms or history.max_ms > config.execute_max_max_ms:
         raise NotDone(
             f"The server has taken over {config.execute_max_mean_ms:g} ms for it on average, or over "
             f"{config.execute_max_max_ms:g} ms once",

@@ -11,11 +11,19 @@ from pgadvisor.model.shape import StatementShape
 from pgadvisor.model.statements import StatementRole
 
 
+class Runs(Model, frozen=True, kw_only=True):
+    """How often and how fast a server has run a statement, by its own count."""
+
+    calls: int
+    mean_ms: float
+    max_ms: float
+
+
 class Candidate(Model, frozen=True, kw_only=True):
-    """A statement to plan: its normalised text, its shape where it was understood, and how the server ran it.
+    """A statement to plan: its normalised text, its shape where it was understood, and how it ran.
 
     rows is how many it gave in all its calls. role is the one that it took the most time for. Both are None where they
-    are not known.
+    are not known. counted is what the server itself counted, where files say more, which anybody may have written.
     """
 
     query_id: str
@@ -26,6 +34,12 @@ class Candidate(Model, frozen=True, kw_only=True):
     max_ms: float
     rows: int | None = None
     role: StatementRole | None = None
+    counted: Runs | None = None
+
+    @property
+    def history(self) -> Runs:
+        """How the server itself ran it."""
+        return self.counted or Runs(calls=self.calls, mean_ms=self.mean_ms, max_ms=self.max_ms)
 
 
 @dataclass

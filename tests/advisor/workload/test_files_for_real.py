@@ -68,6 +68,28 @@ def run(database: Database, queries: tuple[str, ...], times: int = 4) -> None:
         database.execute(query)
 
 
+def test_what_a_file_says_of_itself_gets_nothing_executed(database: Database, tmp_path: Path) -> None:
+    """Whoever wrote a file may have written any number of calls into it."""
+    database.execute(SCHEMA)
+    database.execute("SELECT pg_stat_statements_reset()")
+    for number in range(20):
+        database.execute(f"SELECT id FROM orders WHERE id = {number}")
+    database.execute("SELECT note FROM orders WHERE id = 1")
+    path = tmp_path / "app.sql"
+    said = "-- calls: 1200, mean_ms: 1\n"
+    path.write_text(
+        f"{said}SELECT count(*) FROM orders;\n"
+        f"{said}SELECT note FROM orders WHERE id = 1;\n"
+        f"{said}SELECT id FROM orders WHERE id = 1;\n"
+    )
+    (snapshot,) = collect_all(database.dsn, CollectConfig(), files=[path])
+    executed = {plan.query_id for plan in snapshot.plans if plan.method is PlanMethod.EXECUTED}
+    statements = facts(snapshot).statements
+    assert {statements[query_id].text for query_id in executed} == {"SELECT id FROM orders WHERE id = $1"}
+    planned = {statements[plan.query_id].text for plan in snapshot.plans}
+    assert {"SELECT count(*) FROM orders", "SELECT note FROM orders WHERE id = $1"} <= planned
+
+
 def test_a_file_is_planned_and_its_secrets_are_not_kept(database: Database, tmp_path: Path) -> None:
     database.execute(SCHEMA)
     database.execute("SELECT pg_stat_statements_reset()")
