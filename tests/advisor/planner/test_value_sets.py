@@ -74,6 +74,9 @@ def test_a_skewed_column_gives_a_common_a_rare_and_an_absent_value() -> None:
         "rare value, in 0.10% of the rows, of public.t.status",
         "none of the values in the statistics of public.t.status",
     ]
+    seldom = STATS["status"] | {"frequencies": [0.98, 0.019, 0.00003]}
+    found = sets(text, TEXT, LIMIT, found=known(text, rows=1e6, status=seldom))
+    assert found[1].values[0].source == "rare value, in less than 0.01% of the rows, of public.t.status"
 
 
 @pytest.mark.parametrize(

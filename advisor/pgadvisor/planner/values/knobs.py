@@ -255,4 +255,7 @@ def _combinations(shape: StatementShape, facts: Facts, taken: set[int]) -> list[
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.1 else f"{share:.2g}" if share < 0.0001 else f"{share:.2%}"
+    """A share of the rows for a sentence, after "in"; what would show as 0.00% is less than the least that shows."""
+    if share >= 0.1:
+        return f"{share:.0%}"
+    return f"{share:.2%}" if share >= 0.0001 else "less than 0.01%"
