@@ -76,29 +76,36 @@ class Opaque:
         return min(sum(nested), self.total_ms)
 
     def gaps(self) -> list[Gap]:
-        """A gap for each kind of opaque statements that takes time worth speaking of, the most of it first."""
+        """A gap for each kind of opaque statements that takes time worth speaking of, the most of it first.
+
+        What nested statements account for is taken off; of which kind it is nobody says, so of each the same part.
+        """
         by_kind: dict[str, list[Statement]] = defaultdict(list)
         for query_id, kind in self.kinds.items():
             by_kind[kind].append(self._facts.statements[query_id])
         times = {kind: sum(each.own_ms for each in statements) for kind, statements in by_kind.items()}
+        accounted_ms = self.accounted_ms(frozenset(self._facts.shapes))
+        left = 1.0 - accounted_ms / self.total_ms if self.total_ms else 1.0
+        times = {kind: time_ms * left for kind, time_ms in times.items()}
         return [
-            self._gap(kind, by_kind[kind], time_ms)
+            self._gap(kind, by_kind[kind], time_ms, beyond_nested=accounted_ms > 0)
             for kind, time_ms in sorted(times.items(), key=lambda item: (-item[1], item[0]))
             if self._facts.share_of_time(time_ms) >= NEGLIGIBLE_SHARE
         ]
 
-    def _gap(self, kind: str, statements: list[Statement], time_ms: float) -> Gap:
+    def _gap(self, kind: str, statements: list[Statement], time_ms: float, *, beyond_nested: bool) -> Gap:
         share = self._facts.share_of_time(time_ms)
         what = (
             _WHAT.get(kind) or f"in statements that call functions whose inside is not seen: {self._names(statements)}"
         )
-        inside = _PROFILE if self._counts_nested else _INSIDE
+        inside = _PROFILE if beyond_nested or self._counts_nested else _INSIDE
         remedy = {"fetch": _CURSOR, "execute": _PREPARED}.get(kind, inside)
         count = len(statements)
+        besides = ", besides what nested statements account for" if beyond_nested else ""
         return Gap(
             fact=Fact.SHAPES,
             scope=f"statement {statements[0].query_id}" if count == 1 else f"{count} statements",
-            reason=f"{time_ms / 1000:.3g} s, {share:.0%} of the statements' time, are {what}",
+            reason=f"{time_ms / 1000:.3g} s, {share:.0%} of the statements' time, are {what}{besides}",
             remedy=remedy,
             kind=GapKind.OTHER,
         )

@@ -12,6 +12,7 @@ from pgadvisor.model.report import ActiveTime, Share
 if TYPE_CHECKING:
     from pgadvisor.advise.opaque import Opaque
     from pgadvisor.facts import Facts
+    from pgadvisor.model.plans import ObservedPlan
     from pgadvisor.model.snapshot import Snapshot
 
 # Two windows are one where they begin within this share of the longer one of each other.
@@ -27,7 +28,7 @@ def shares(facts: Facts, opaque: Opaque) -> tuple[Share, ...]:
     than looked into.
     """
     planned = frozenset(facts.planned())
-    executed = frozenset(plan.query_id for plan in facts.snapshot.plans if plan.method in _RAN)
+    executed = frozenset(plan.query_id for plan in facts.snapshot.plans if _ran(plan))
     inside_ms = opaque.accounted_ms(frozenset(facts.shapes))
     return (
         _share("looked into", _texts(facts), facts),
@@ -58,6 +59,11 @@ def parts(facts: Facts, opaque: Opaque) -> tuple[Share, ...]:
         _share("not understood", clear - understood - planned, facts),
         _share("not looked into", frozenset(facts.statements) - texts, facts),
     )
+
+
+def _ran(plan: ObservedPlan) -> bool:
+    """Whether a plan tells of an execution: with auto_explain.log_analyze = off, one of a log has estimates alone."""
+    return plan.method in _RAN and "Actual Loops" in plan.plan.get("Plan", {})
 
 
 def active_time(snapshot: Snapshot) -> ActiveTime:

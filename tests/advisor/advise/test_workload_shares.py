@@ -111,6 +111,35 @@ def test_nested_statements_count_within_their_callers() -> None:
     assert facts.share_of_time(facts.statements["inside"].total_ms) == 0.6
 
 
+def test_a_gap_leaves_out_what_nested_statements_account_for() -> None:
+    """As the shares do: of two callers of 700 and 100 ms, with a query seen for 600 ms of them, 200 ms are opaque."""
+    rows = [row("plain", 200), row("f", 700), row("do", 100), row("inside", 600, toplevel=False)]
+    texts = {"plain": "SELECT 1", "f": "SELECT f($1)", "do": "DO 'x'", "inside": "SELECT 2"}
+    calls = {"plain": (), "f": ("f",), "do": (), "inside": ()}
+    facts = made(rows, texts, calls, functions=(function("f"),))
+    assert times(facts)["opaque"] == pytest.approx(200)
+    found = [(gap.reason.partition(",")[0], gap.reason.rpartition(", ")[2]) for gap in Opaque(facts).gaps()]
+    besides = "besides what nested statements account for"
+    assert found == [("0.175 s", besides), ("0.025 s", besides)]
+    assert all("Nested statements are counted already" in gap.remedy for gap in Opaque(facts).gaps())
+    # All of it is seen: nothing is left to say.
+    rows[-1] = row("inside", 800, toplevel=False)
+    assert Opaque(made(rows, texts, calls, functions=(function("f"),))).gaps() == []
+
+
+def test_a_logged_plan_without_actual_rows_was_not_executed() -> None:
+    facts = made([row("a", 60), row("b", 40)], {"a": "SELECT 1", "b": "SELECT 2"}, {"a": (), "b": ()})
+    plans = tuple(
+        ObservedPlan(query_id=query_id, method=PlanMethod.LOGGED, plan={"Plan": node}, planner="auto_explain")
+        for query_id, node in (
+            ("a", {"Node Type": "Result"}),
+            ("b", {"Node Type": "Result", "Actual Rows": 1, "Actual Loops": 1}),
+        )
+    )
+    facts = Facts(msgspec.structs.replace(facts.snapshot, plans=plans), facts.shapes)
+    assert times(facts)["executed"] == 40
+
+
 def test_nested_time_accounts_for_no_more_than_its_callers_took() -> None:
     rows = [row("plain", 300), row("caller", 100), row("inside", 600, toplevel=False)]
     texts = {"plain": "SELECT 1", "caller": "SELECT f($1)", "inside": "SELECT 2"}
