@@ -8,11 +8,20 @@ from typing import Any, TypeVar
 
 import click
 
-from pgadvisor.config import Config, Execute, FailOn, load, override, set_rule_options
+from pgadvisor.config import CollectConfig, Config, Execute, FailOn, GateConfig, load, override, set_rule_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+
+_COLLECT, _GATE = CollectConfig(), GateConfig()
+
+
+def _option(name: str, default: float | str, *, help_: str, **more: Any) -> Callable[[F], F]:  # noqa: ANN401
+    """An option whose help says what the configuration has without it."""
+    written = f"{default:g}" if isinstance(default, float) else str(default)
+    return click.option(name, help=f"{help_}  [{written}]", **more)
+
 
 _SCHEMAS = (
     click.option("--schema", "schemas", multiple=True, metavar="NAME", help="Look at this schema only (repeatable)."),
@@ -22,21 +31,43 @@ _SCHEMAS = (
 )
 
 _LIMITS = (
-    click.option(
-        "--execute", type=click.Choice([e.value for e in Execute]), help="What may run under EXPLAIN ANALYZE.  [safe]"
+    _option(
+        "--execute",
+        _COLLECT.execute,
+        type=click.Choice([e.value for e in Execute]),
+        help_="What may run under EXPLAIN ANALYZE.",
     ),
-    click.option("--max-explains", type=click.IntRange(0), metavar="N", help="At most this many EXPLAINs.  [150]"),
-    click.option(
+    _option(
+        "--max-explains",
+        _COLLECT.max_explains,
+        type=click.IntRange(0),
+        metavar="N",
+        help_="At most this many EXPLAINs.",
+    ),
+    _option(
         "--max-server-time",
+        _COLLECT.max_server_time_s,
         type=click.FloatRange(0, min_open=True),
         metavar="S",
-        help="Ask no more after so many seconds of the server's time, for each database.  [120]",
+        help_="Ask no more after so many seconds of the server's time, for each database.",
     ),
-    click.option("--statement-timeout", type=click.IntRange(1), metavar="MS", help="For each query of ours.  [10000]"),
-    click.option(
-        "--lock-timeout", type=click.IntRange(1), metavar="MS", help="Waits for locks: ours, and for us.  [1000]"
+    _option(
+        "--statement-timeout",
+        _COLLECT.statement_timeout_ms,
+        type=click.IntRange(1),
+        metavar="MS",
+        help_="For each query of ours.",
     ),
-    click.option("--connect-timeout", type=click.IntRange(1), metavar="S", help="For connecting.  [10]"),
+    _option(
+        "--lock-timeout",
+        _COLLECT.lock_timeout_ms,
+        type=click.IntRange(1),
+        metavar="MS",
+        help_="Waits for locks: ours, and for us.",
+    ),
+    _option(
+        "--connect-timeout", _COLLECT.connect_timeout_s, type=click.IntRange(1), metavar="S", help_="For connecting."
+    ),
 )
 
 _SHOW_VALUES = click.option("--show-values", is_flag=True, default=None, help="Show values of rows, masked otherwise.")
@@ -45,16 +76,23 @@ _COLLECTION = (
     click.option(
         "--all-databases", is_flag=True, default=None, help="Every database of the server that the role may connect to."
     ),
-    click.option(
-        "--statements", type=click.IntRange(0, 5000), metavar="N", help="How many statements to look into.  [100]"
+    _option(
+        "--statements",
+        _COLLECT.statements,
+        type=click.IntRange(0, 5000),
+        metavar="N",
+        help_="How many statements to look into.",
     ),
     *_SCHEMAS,
     *_LIMITS,
 )
 
 _JUDGEMENT = (
-    click.option(
-        "--fail-on", type=click.Choice([f.value for f in FailOn]), help="Exit 1 from this severity on.  [warning]"
+    _option(
+        "--fail-on",
+        _GATE.fail_on,
+        type=click.Choice([f.value for f in FailOn]),
+        help_="Exit 1 from this severity on.",
     ),
     _SHOW_VALUES,
     click.option("--set", "assignments", multiple=True, metavar="RULE.OPTION=VALUE", help="Set an option of a rule."),
