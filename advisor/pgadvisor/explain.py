@@ -12,8 +12,13 @@ from pgadvisor.analyze import judge, read_facts
 from pgadvisor.collect import collect_statement
 from pgadvisor.collecting.one import is_query_id, put_in
 from pgadvisor.config import set_rule_options
+from pgadvisor.model.shape import StatementShape
 from pgadvisor.progress import Progress, silent
 from pgadvisor.workload.fingerprint import fingerprint
+from pgadvisor.workload.role_settings import search_paths
+from pgadvisor.workload.schema import SchemaView
+from pgadvisor.workload.secrets import without_secrets
+from pgadvisor.workload.understand import understand
 
 if TYPE_CHECKING:
     from pgadvisor.config import Config
@@ -53,9 +58,14 @@ def explain_live(
             collect, execute_min_calls=0, execute_max_mean_ms=longest_ms, execute_max_max_ms=longest_ms
         )
     snapshot, query_id = collect_statement(dsn, collect, text, progress, as_role=as_role)
+    if query_id is None and snapshot.coverage.interrupted:
+        raise KeyboardInterrupt
+    if query_id is None and not is_query_id(text):
+        # The connection was lost, or a limit reached, before the statement was come to.
+        snapshot, query_id = put_in(snapshot, text)
     if query_id is None:
         raise NotFound(f"pg_stat_statements of this database has no statement of the id {text.strip()}.")
-    return _explained(snapshot, query_id, text, config, rules, progress)
+    return _explained(snapshot, query_id, text, config, rules, progress, as_role=as_role)
 
 
 def explain_collected(
@@ -88,16 +98,53 @@ def _found(text: str, snapshot: Snapshot) -> str | None:
 
 
 def _explained(
-    snapshot: Snapshot, query_id: str, text: str, config: Config, rules: Sequence[AnyRule], progress: Progress
+    snapshot: Snapshot,
+    query_id: str,
+    text: str,
+    config: Config,
+    rules: Sequence[AnyRule],
+    progress: Progress,
+    *,
+    as_role: str = "",
 ) -> Explanation:
-    facts, not_understood = read_facts(_alone(snapshot, query_id), progress)
+    alone = _alone(snapshot, query_id)
+    facts, not_understood = read_facts(alone, progress)
     shown = msgspec.structs.replace(
         config.report, max_statements=len(facts.statements), max_findings=max(config.report.max_findings, 1_000)
     )
     weightless = [f"{rule.name}.{name}=0" for rule in rules for name in _WEIGHTS if hasattr(rule.options, name)]
     config = msgspec.structs.replace(set_rule_options(config, weightless), report=shown)
     report = judge(facts, not_understood, config, rules, progress)
-    return explanation_of(report, facts, query_id, text, not_understood, show_values=config.report.show_values)
+    return explanation_of(
+        report,
+        facts,
+        query_id,
+        "" if is_query_id(text) else without_secrets(text),
+        not_understood,
+        shape=_as_given(facts.shapes.get(query_id), alone, text),
+        as_role=as_role,
+        show_values=config.report.show_values,
+    )
+
+
+def _as_given(shape: StatementShape | None, snapshot: Snapshot, text: str) -> StatementShape | None:
+    """The shape of a statement with parameters, with what its constants tell where it was given with them.
+
+    Whether a pattern begins with a wildcard, say, and how many rows a LIMIT leaves.
+    """
+    if shape is None or is_query_id(text):
+        return shape
+    path = search_paths(snapshot).get(shape.query_id, snapshot.server.search_path)
+    given = understand(shape.query_id, text, SchemaView(snapshot.catalog, path))
+    if not isinstance(given, StatementShape) or len(given.predicates) != len(shape.predicates):
+        return shape
+    predicates = []
+    for predicate, known in zip(shape.predicates, given.predicates, strict=True):
+        same = (predicate.relation_oid, predicate.alias, predicate.column, predicate.operator)
+        if same != (known.relation_oid, known.alias, known.column, known.operator):
+            return shape
+        predicates.append(msgspec.structs.replace(predicate, indexable=known.indexable, hidden_by=known.hidden_by))
+    return msgspec.structs.replace(shape, predicates=tuple(predicates))
 
 
 def _alone(snapshot: Snapshot, query_id: str) -> Snapshot:

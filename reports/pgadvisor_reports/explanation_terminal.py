@@ -110,6 +110,8 @@ class _Writer:
         if not plans:
             self._line("No plan of it was had; below stands why.")
             return
+        if self.explanation.planned_as:
+            self._line(prose(self.explanation.planned_as), "dim", hanging=2)
         table = _table()
         table.add_column("Planned for", overflow="fold", ratio=3)
         table.add_column("Cost", justify="right", no_wrap=True)
@@ -182,10 +184,13 @@ class _Writer:
     def _help(self) -> None:
         self._head("What would help")
         explanation = self.explanation
+        advice = said.advice(explanation)
         for finding in explanation.findings:
             head = f"{finding.severity.value}: {name(finding.title)}: {name(finding.subject_name)}"
             self._line(Text(head, style="bold"), hanging=4)
             self._line(prose(finding.sentence), indent=4)
+            if fix := advice.pop(finding.rule, ""):
+                self._line(prose(fix), "dim", indent=4)
         for action in explanation.recommendations:
             if action.values_masked:
                 self._line("Holds values of rows, masked here: run again with --show-values for SQL to run.", indent=4)

@@ -37,7 +37,7 @@ def rest_of(shape: ShapeView) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("In the order of", shape.sort),
         ("Limited", (shape.limit,) if shape.limit else ()),
         ("Locks rows", (shape.locking,) if shape.locking else ()),
-        ("Assigns", shape.written),
+        ("Writes", shape.written),
         ("Calls", shape.functions),
         ("Not in the catalog", shape.others),
     )
@@ -55,3 +55,13 @@ def own_values(side: PlanSide, plans: Sequence[PlanSide]) -> tuple[str, ...]:
     """The values of a plan that most do not have."""
     common = common_values(plans)
     return tuple(value for value in side.values if value not in common)
+
+
+def advice(explanation: Explanation) -> dict[str, str]:
+    """What to do, by rule, for findings without anything to run."""
+    fixes = {text.rule: text.fix for text in explanation.rules}
+    return {
+        finding.rule: fixes[finding.rule]
+        for finding in explanation.findings
+        if not finding.recommendations and finding.rule in fixes
+    }

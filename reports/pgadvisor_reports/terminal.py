@@ -111,7 +111,7 @@ class _Writer:
             parts = (
                 f"{formatting.fraction(share.time_ms / share.of_time_ms if share.of_time_ms else None).text} "
                 f"{one_line(share.label)}"
-                for share in trust.shares
+                for share in words.shares(trust)
             )
             self._field("Of their time", ", ".join(parts))
         for sentence in filter(None, (words.active_time(trust), words.evictions(trust))):

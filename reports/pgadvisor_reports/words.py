@@ -6,7 +6,7 @@ from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.explanation import Explanation
 from pgadvisor.model.findings import OutcomeStatus
-from pgadvisor.model.report import Report, Trust
+from pgadvisor.model.report import Report, Share, Trust
 from pgadvisor.model.snapshot import Change, Host
 from pgadvisor_reports import formatting
 
@@ -84,6 +84,11 @@ def change(seen: Change) -> str:
         return "no statement is new or gone"
     number, _, rest = said[0].partition(" ")
     return ", ".join([f"{number} statement{'' if number == '1' else 's'} {rest}", *said[1:]])
+
+
+def shares(trust: Trust) -> tuple[Share, ...]:
+    """How far the statements' time was looked into; opaque ones where there are any."""
+    return tuple(share for share in trust.shares if share.statements or share.label != "opaque")
 
 
 def active_time(trust: Trust) -> str:

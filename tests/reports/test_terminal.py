@@ -38,6 +38,11 @@ def test_the_interval_and_the_servers_are_said() -> None:
 def test_opaque_time_active_time_and_evictions_are_said() -> None:
     text = " ".join(render(sample_report(), 100, False).split())
     assert "54% executed, 1.2% opaque" in text
+    trust = sample_report().trust
+    none = tuple(msgspec.structs.replace(share, statements=0, time_ms=0.0) for share in trust.shares)
+    clear = msgspec.structs.replace(sample_report(), trust=msgspec.structs.replace(trust, shares=none))
+    assert "0% executed\n" in render(clear, 200, False)
+    assert "<th scope=\"row\">Opaque" not in load_renderer("html")(clear).decode()
     assert "Statements account for 91.0% of the 25.3 h in which the database's sessions were active." in text
     assert "1 204 entries were pushed out of pg_stat_statements" in text
     unknown = msgspec.structs.replace(

@@ -57,14 +57,16 @@ def explanation_of(
     given: str,
     not_understood: Sequence[NotUnderstood],
     *,
+    shape: StatementShape | None,
+    as_role: str,
     show_values: bool,
 ) -> Explanation:
     """The explanation of a statement in a report on a snapshot with its text and its plans.
 
-    given is what was asked about.
+    given is what was asked about, and shape the statement's with what that tells. as_role is the role that it was to be
+    planned as, "" where none was named.
     """
     view = next((view for view in report.statements if view.query_id == query_id), None)
-    shape = facts.shapes.get(query_id)
     tables = {f"{r.schema}.{r.name}" for r in _relations(facts, query_id)}
     findings = tuple(finding for finding in report.findings if query_id in finding.query_ids)
     keys = {key for finding in findings for key in finding.recommendations}
@@ -79,15 +81,17 @@ def explanation_of(
         statement=view if view is not None and view.calls else None,
         shape=shown,
         not_understood=next((item.reason for item in not_understood if item.query_id == query_id), ""),
+        planned_as=_planned_as(plans, as_role, report.source.role),
         plans=_sides(plans, view),
         limitations=limitations(plans, shown, show_values=show_values),
         findings=findings,
         recommendations=tuple(action for action in report.recommendations if action.key in keys),
+        rules=tuple(text for text in report.rules if text.rule in {finding.rule for finding in findings}),
         other_findings=_others(report.findings, findings, tables),
         tables=tuple(table for table in report.tables if table.name in tables),
         statements_window=report.trust.statements_window,
         counters_window=report.trust.counters_window,
-        gaps=(*_gaps(report.trust.gaps, query_id, tables if shape is not None else None), *_utility(shape)),
+        gaps=(*_gaps(report.trust.gaps, query_id, tables if shape is not None else None), *_by_kind(shape)),
         footprint=report.trust.footprint,
     )
 
@@ -127,10 +131,28 @@ def _is_elsewhere(scope: str, tables: set[str]) -> bool:
     return bool(scope) and not scope.endswith(" more") and not any(table in scope for table in tables)
 
 
-def _utility(shape: StatementShape | None) -> tuple[Gap, ...]:
-    if shape is None or shape.kind is not StatementKind.UTILITY:
+def _by_kind(shape: StatementShape | None) -> tuple[Gap, ...]:
+    """What is never done with statements of a kind."""
+    if shape is None or shape.kind is StatementKind.SELECT:
         return ()
-    return (Gap(fact=Fact.PLANS, scope="", reason="It is a utility command, of which the planner makes no plan"),)
+    if shape.kind is not StatementKind.UTILITY:
+        return (Gap(fact=Fact.EXECUTED_PLANS, scope="", reason="It writes, and what writes is never executed"),)
+    reason = "It is a utility command, of which the planner makes no plan"
+    return (Gap(fact=Fact.PLANS, scope="", reason=reason, remedy="If there is a query in it, give that alone."),)
+
+
+def _planned_as(plans: Sequence[StatementPlan], as_role: str, ours: str) -> str:
+    """As whom it was planned, where that was another role, or was to be."""
+    roles = sorted({plan.observed.role for plan in plans if plan.observed.role})
+    if roles:
+        return f"Planned as {', '.join(roles)}."
+    missed = sorted({plan.observed.role_missed for plan in plans if plan.observed.role_missed})
+    wanted = as_role or ", ".join(missed)
+    if not plans or not wanted or wanted == ours:
+        return ""
+    return (
+        f"Planned as {ours}, which may not become {wanted}, under that role's settings as far as anybody may set them."
+    )
 
 
 def _sides(plans: Sequence[StatementPlan], view: StatementView | None) -> tuple[PlanSide, ...]:
@@ -200,7 +222,10 @@ def _label(plan: StatementPlan, *, has_parameters: bool) -> str:
         return "unknown values" if has_parameters else "the statement"
     if not observed.parameters:
         return f"the statement{executed}"
-    return f"{_LABELS[observed.values or ValueChoice.TYPICAL]}{executed}"
+    choice = observed.values or ValueChoice.TYPICAL
+    told = [value.position for value in observed.parameters if value.source.startswith(f"{choice.value} value, ")]
+    of = f" of ${told[0]}" if len(told) == 1 and len(observed.parameters) > 1 else ""
+    return f"{_LABELS[choice]}{of}{executed}"
 
 
 def _summary(root: PlanNode) -> Iterator[str]:

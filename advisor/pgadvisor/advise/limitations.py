@@ -22,6 +22,9 @@ MIN_ROWS = 1_000
 MAX_LIMITATIONS = 12
 # A node with less of the plan's time or cost is not what limits it.
 MIN_SHARE = 0.3
+# Nor is one of a plan that is done at once: in milliseconds where it was executed, else in the planner's units.
+MIN_MS = 1.0
+MIN_COST = 500.0
 # An estimate that is off by less rarely changes a plan.
 MIN_MISESTIMATE = 10.0
 _TELLING = (PlanMethod.EXECUTED, PlanMethod.LOGGED, PlanMethod.VALUES, PlanMethod.GENERIC)
@@ -38,7 +41,7 @@ def limitations(
         found += _misjudged(plan.root, show_values=show_values)
         found += _memory(plan.root)
         found += _overhead(plan)
-    found += () if shape is None else _hidden(shape)
+    found += () if shape is None else _hidden(shape, plan)
     return tuple(found[:MAX_LIMITATIONS])
 
 
@@ -58,7 +61,7 @@ def _heavy(plan: StatementPlan, *, show_values: bool) -> Iterator[Limitation]:
     executed = root.actual_total_ms is not None and root.actual_total_ms > 0
     total = root.actual_total_ms if executed else root.total_cost
     nodes = exclusive(root)
-    if not total or len(nodes) < 2:
+    if not total or total < (MIN_MS if executed else MIN_COST):
         return
     for own in sorted(nodes, key=lambda each: -_own(each, executed=executed)):
         share = _own(own, executed=executed) / total
@@ -140,12 +143,14 @@ def _overhead(plan: StatementPlan) -> Iterator[Limitation]:
         )
 
 
-def _hidden(shape: ShapeView) -> Iterator[Limitation]:
-    """Conditions that no index can serve as they are written."""
+def _hidden(shape: ShapeView, plan: StatementPlan | None) -> Iterator[Limitation]:
+    """Conditions that no index can serve as they are written, on tables that are read whole for all that is known."""
     rows = {relation.alias: relation.row_count for relation in shape.relations}
+    whole = None if plan is None else {node.relation for node in plan.root.walk() if node.node_type == "Seq Scan"}
     for item in shape.conditions:
         size = rows.get(item.alias)
-        if item.use is Use.HIDDEN and size is not None and size >= MIN_ROWS:
+        is_read_whole = whole is None or item.relation.rpartition(".")[2] in whole
+        if item.use is Use.HIDDEN and is_read_whole and size is not None and size >= MIN_ROWS:
             yield Limitation(
                 sentence=_why_hidden(item),
                 evidence=(Evidence(label="rows of the table", value=round(size), unit=Unit.ROWS),),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pgadvisor.indexes.predicates import only_not_null
 from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.masking import MASK, mask_literals
 from pgadvisor.model.explanation import ConditionView, RelationView, ShapeView, Use
-from pgadvisor.model.shape import ColumnRef, Comparand, Predicate, ShapeRelation, StatementShape
+from pgadvisor.model.shape import ColumnRef, Comparand, Predicate, ShapeRelation, StatementKind, StatementShape
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -27,6 +27,13 @@ _REWRITTEN = frozenset(
 )
 # For each index that plans find rows by, its conditions in them.
 _Scans = Mapping[str, Sequence[str]]
+_WHOLE_ROWS = {
+    StatementKind.INSERT: "new rows of",
+    StatementKind.MERGE: "rows of",
+    StatementKind.DELETE: "rows deleted from",
+}
+# Of other functions the other arguments are not known.
+_OF_ONE_ARGUMENT = frozenset(("lower", "upper", "abs", "length", "md5", "initcap", "unaccent"))
 
 
 def shape_view(
@@ -53,7 +60,7 @@ def shape_view(
         distinct=tuple(_name(column, facts) for column in shape.distinct) or (("all columns",) * shape.is_distinct),
         limit=_limit(shape),
         locking=shape.locking,
-        written=tuple(_name(column, facts) for column in shape.columns_written),
+        written=tuple(_written(shape, facts)),
         functions=shape.functions,
         others=shape.unresolved,
     )
@@ -120,7 +127,8 @@ def condition_text(predicate: Predicate, *, qualified: bool, show_values: bool) 
         column = f"{quote_identifier(predicate.alias)}.{column}"
     hidden = predicate.hidden_by
     if hidden.startswith("function "):
-        column = f"{hidden.removeprefix('function ')}({column})"
+        name = hidden.removeprefix("function ")
+        column = f"{name}({column})" if name in _OF_ONE_ARGUMENT else f"{name}(… {column} …)"
     elif hidden.startswith("cast to "):
         column = f"{column}::{hidden.removeprefix('cast to ')}"
     elif hidden == "expression":
@@ -216,6 +224,16 @@ def _relation(relation: ShapeRelation, shape: StatementShape, facts: Facts) -> R
         total_bytes=facts.total_bytes(relation.relation_oid),
         columns=tuple(dict.fromkeys(columns)),
     )
+
+
+def _written(shape: StatementShape, facts: Facts) -> Iterator[str]:
+    """What it writes: whole rows, and the columns that it assigns."""
+    what = _WHOLE_ROWS.get(shape.kind)
+    for relation in shape.relations:
+        known = facts.relations.get(relation.relation_oid)
+        if what and relation.written and known is not None:
+            yield f"{what} {quote_identifier(known.name)}"
+    yield from (_name(column, facts) for column in shape.columns_written)
 
 
 def _name(column: ColumnRef | SortKey, facts: Facts) -> str:

@@ -29,7 +29,19 @@ if TYPE_CHECKING:
 MAX_SQL_BYTES = 16_000_000
 
 
+class _Explain(click.Command):
+    """Hints at -- where a query id or a comment is taken for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            hint = "Put -- before a query id, or a statement, that begins with a dash."
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from error
+
+
 @click.command(
+    cls=_Explain,
     short_help="Explain one statement: what it asks for, its plans, what limits it, what helps.",
     epilog="""
     \b
@@ -129,7 +141,9 @@ def _file(target: str | None) -> Path | None:
     if not target or "=" in target or "://" in target:
         return None
     path = Path(target)
-    return path if path.is_file() else None
+    if not path.exists() and (path.suffix or len(path.parts) > 1):
+        raise Failure(f"There is no file {target}, and it is no connection string.", ExitCode.USAGE)
+    return path if path.exists() else None
 
 
 def _tell(explanation: Explanation, files: Files) -> None:

@@ -12,6 +12,7 @@ from pgadvisor.model.report import (
     PlanView,
     Recommendation,
     ReportFinding,
+    RuleText,
     Source,
     StatementView,
     TableView,
@@ -116,8 +117,9 @@ class Explanation(Model, frozen=True, kw_only=True):
 
     text is the statement with its constants as $n, given as it was asked about, masked unless values are shown.
     statement has its figures where the server counted it, shape is None where it was not understood, for the reason in
-    not_understood. findings are those of the rules on it, other_findings those on its tables that name other statements
-    or none. gaps are what could not be seen of it, footprint what looking cost.
+    not_understood. planned_as says as whom, in a sentence, where that is not the collecting role alone. findings are
+    those of the rules on it, rules the texts of these rules, other_findings those on its tables that name other
+    statements or none. gaps are what could not be seen of it, footprint what looking cost.
     """
 
     format: int = EXPLANATION_FORMAT
@@ -129,10 +131,12 @@ class Explanation(Model, frozen=True, kw_only=True):
     statement: StatementView | None = None
     shape: ShapeView | None = None
     not_understood: str = ""
+    planned_as: str = ""
     plans: tuple[PlanSide, ...] = ()
     limitations: tuple[Limitation, ...] = ()
     findings: tuple[ReportFinding, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
+    rules: tuple[RuleText, ...] = ()
     other_findings: tuple[ReportFinding, ...] = ()
     statements_window: Window | None = None
     counters_window: Window | None = None

@@ -169,6 +169,8 @@ def test_bad_usage(database: Database, tmp_path: Path) -> None:
         (("SELECT 1", "postgresql://nowhere.invalid:1/x"), "nowhere.invalid"),
         (("SELECT 1", database.dsn, "--as", "nobody's"), 'There is no role "nobody\'s"'),
         (("SELECT 1", Path(__file__)), "test_explain.py"),
+        (("SELECT 1", "nosuch.json.gz"), "There is no file nosuch.json.gz"),
+        (("-12345", database.dsn), "Put -- before a query id"),
     ):
         ran = pgadvisor("explain", *arguments)
         assert ran.code in (2, 4)
@@ -187,3 +189,13 @@ def test_as_another_role(database: Database) -> None:
     found = _explanation(ran)
     assert found["shape"]["relations"][0]["name"] == "tenant.orders"
     assert found["plans"][0]["plan"]["role"] == role.name
+
+
+def test_what_its_constants_tell_is_known(database: Database) -> None:
+    database.execute(
+        "CREATE TABLE people (id int PRIMARY KEY, name text); CREATE INDEX ON people (name text_pattern_ops)"
+    )
+    for pattern, use in (("'%son'", "hidden"), ("'Jo%'", "served")):
+        ran = pgadvisor("explain", f"SELECT id FROM people WHERE name LIKE {pattern}", database.dsn, "--json", "-")
+        (condition,) = _explanation(ran)["shape"]["conditions"]
+        assert (condition["use"], condition["text"]) == (use, "name LIKE $1"), pattern
