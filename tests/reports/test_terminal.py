@@ -42,7 +42,7 @@ def test_opaque_time_active_time_and_evictions_are_said() -> None:
     none = tuple(msgspec.structs.replace(share, statements=0, time_ms=0.0) for share in trust.shares)
     clear = msgspec.structs.replace(sample_report(), trust=msgspec.structs.replace(trust, shares=none))
     assert "0% executed\n" in render(clear, 200, False)
-    assert "<th scope=\"row\">Opaque" not in load_renderer("html")(clear).decode()
+    assert '<th scope="row">Opaque' not in load_renderer("html")(clear).decode()
     assert "Statements account for 91.0% of the 25.3 h in which the database's sessions were active." in text
     assert "1 204 entries were pushed out of pg_stat_statements" in text
     unknown = msgspec.structs.replace(

@@ -38,6 +38,17 @@ _REFUSALS = (
     psycopg.errors.InvalidName,
     psycopg.errors.CantChangeRuntimeParam,
 )
+# By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_WHY_REFUSED = {
+    "22023": (
+        "it cannot have that value, ",
+        "Give it a value that SET takes, such as 64MB, on or a number; SHOW and pg_settings tell its kind and bounds.",
+    ),
+    "42501": ("the role may not make it, ", "Leave it out, or from 15 on GRANT SET ON PARAMETER to the role."),
+    "42704": ("this server has no such setting, ", "Leave it out, or correct its name."),
+    "42602": ("its name is none, ", "Correct its name."),
+    "55P02": ("it cannot be made in a session, ", "Leave it out, or make it where the server starts."),
+}
 
 
 @dataclass(frozen=True)
@@ -70,10 +81,18 @@ class Identity:
             if self.session:
                 transaction.set_local(**self.session)
         except _REFUSALS as error:
-            raise NotDone(
-                f"The server refused the settings of [session] in the configuration with SQLSTATE {error.sqlstate}",
-                "Mend [session] in the configuration.",
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: psycopg.Error) -> NotDone:
+        """What became of the settings of the configuration; by name alone, since a value may be a secret."""
+        message = error.diag.message_primary or ""
+        named = sorted((message.find(name), -len(name), name) for name in self.session if name in message)
+        name = named[0][2] if named else next(iter(self.session)) if len(self.session) == 1 else ""
+        what = f"the setting {name}" if name else "a setting"
+        why, remedy = _WHY_REFUSED.get(error.sqlstate or "", ("", "Correct it or leave it out."))
+        return NotDone(
+            f"The server refused {what} of [session] in the configuration: {why}SQLSTATE {error.sqlstate}", remedy
+        )
 
     def as_another(self) -> NotDone:
         """What the reader is to know of a plan that was made as another role than runs the statement."""
@@ -117,6 +136,20 @@ class Identities:
             name = candidate.role.name
             self._by_role[candidate.role.oid] = Identity(session=self._settings, missed=name, reason=error.reason)
         return Identity(session=self._settings)
+
+    def may_not_write(self, candidate: Candidate) -> NotDone:
+        """A write whose plan the server shows to nobody who may not make it, and that no SELECT stands for."""
+        self.of(candidate)
+        role = candidate.role
+        found = None if role is None else self._by_role.get(role.oid)
+        may_be_granted = role is not None and found is not None and found.may_be_granted
+        return NotDone(
+            "The server shows the plan of a write only to a role that may make it, which the collecting role may not, "
+            "and no SELECT has a plan like it",
+            f"GRANT {quote_identifier(role.name)} to the role: then it is planned as that one, and never executed."
+            if role is not None and may_be_granted
+            else "If its plan matters, collect as a role that may write to its tables: writes are never executed.",
+        )
 
     def _identity(self, role: StatementRole) -> Identity:
         own = settings_of(self._facts.server, role.name)

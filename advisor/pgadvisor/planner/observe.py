@@ -213,7 +213,7 @@ class _Observer:
                 select = equivalent_select(text)
                 each, changed = replace(each, equivalent=True), None if select is None else select.text
                 if changed is None and first_keyword(text) in _WRITES:
-                    refusal = NotDone("Only a role that may write can see its plan, and no SELECT has a like one")
+                    refusal = self._identities.may_not_write(candidate)
             elif mendings < _MENDINGS:
                 mendings += 1
                 version = self._session.connection.info.server_version

@@ -37,6 +37,7 @@ SCHEMA = """
     GRANT SELECT ON ALL TABLES IN SCHEMA public, "app's" TO PUBLIC;
     ANALYZE;
 """
+INSERT = "INSERT INTO public.orders VALUES ($1, $2)"
 ON_GUARDED, ON_ORDERS = "SELECT count(*) FROM guarded WHERE id > $1", "SELECT count(*) FROM orders WHERE id = $1"
 
 
@@ -53,7 +54,9 @@ def prepare(database: Database) -> Role:
     ):
         database.execute(sql.SQL(command).format(role, sql.Identifier(database.name)))
     database.execute("SELECT pg_stat_statements_reset()")
+    database.execute(sql.SQL("GRANT INSERT ON orders TO {}").format(role))
     with runner.connect() as connection:
+        connection.execute("INSERT INTO public.orders VALUES (%s, 1)", (-1,))
         connection.execute("SET app.tenant_id = '3'")
         connection.execute("SELECT count(*) FROM guarded WHERE id > %s", (1,))
         connection.execute("SELECT count(*) FROM orders WHERE id = %s", (1,))
@@ -101,6 +104,17 @@ def test_a_superuser_plans_as_the_role_that_runs_a_statement(any_database: Datab
     assert "current_setting('app.tenant_id'" in scanned(plan)["Filter"]
 
 
+def test_a_setting_that_the_server_refuses_is_named_without_its_value(database: Database) -> None:
+    database.execute("CREATE TABLE t (id int); SELECT pg_stat_statements_reset()")
+    database.execute("SELECT id FROM t")
+    session = {"app.tenant_id": "hunter2", "work_mem": "hunter3"}
+    snapshot = collect(database.dsn, msgspec.structs.replace(PLANS, session=session))
+    plans, (gap,) = seen(snapshot, "SELECT id FROM t")
+    assert (plans, "hunter" in repr(gap)) == ([], False)
+    assert "refused the setting work_mem of [session] in the configuration: it cannot have that value" in gap.reason
+    assert "such as 64MB" in gap.remedy
+
+
 def test_a_role_that_may_not_become_it_says_so_where_policies_differ(any_database: Database) -> None:
     runner = prepare(any_database)
     reader = any_database.role("reader", member_of=["pg_monitor"], attributes="BYPASSRLS")
@@ -115,12 +129,15 @@ def test_a_role_that_may_not_become_it_says_so_where_policies_differ(any_databas
     assert scanned(plan)["Schema"] == "app's"
     assert plan.plan["Settings"]["enable_bitmapscan"] == "off"
 
+    ((), (unseen,)) = seen(snapshot, INSERT)
+    assert unseen.remedy.startswith(f"{gap.remedy.rstrip('.')}: then it is planned as that one")
     grant, _, grantee = gap.remedy.rstrip(".").rpartition(" TO ")
     assert grant.startswith("GRANT ") and grantee == sql.Identifier(reader.name).as_string()
     any_database.execute(gap.remedy.rstrip("."))
     snapshot = collect(reader.dsn, TENANT)
-    (plan,), gaps = seen(snapshot, ON_GUARDED)
-    assert (plan.role, plan.role_missed, gaps) == (runner.name, "", [])
+    for text in (ON_GUARDED, INSERT):
+        (plan,), gaps = seen(snapshot, text)
+        assert (plan.role, plan.role_missed, gaps) == (runner.name, "", [])
 
 
 def test_what_was_planned_as_another_role_is_known_as_ours_the_next_time(database: Database) -> None:
