@@ -23,7 +23,7 @@ from pgadvisor.model.shape import (
     StatementKind,
     StatementShape,
 )
-from pgadvisor.workload.plan_conditions import PlanScope
+from pgadvisor.workload.plan_conditions import CONDITIONS, PlanScope
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.words import words
 
@@ -39,6 +39,11 @@ _KEEP_ORDER = frozenset(
 )
 _SORTS = frozenset({"Sort", "Incremental Sort"})
 _AFTER_KEY = words("asc desc nulls first last")
+# To read a condition takes some 60 microseconds a character, and more where there are many tables. What a server shows
+# of its own statements is far below this; a file of a stranger's may hold anything, many times.
+MAX_PLAN_CHARS = 40_000
+MAX_PLAN_TEXTS = 500
+MAX_ALL_CHARS = 1_000_000
 
 
 def plan_shape(query_id: str, plan: Mapping[str, Any], schema: SchemaView) -> StatementShape | NotUnderstood:
@@ -67,10 +72,12 @@ def understood_by_plans(
         if plan.query_id not in by_id or plan.method is PlanMethod.GENERIC:
             by_id[plan.query_id] = plan
     left: list[NotUnderstood] = []
+    chars = MAX_ALL_CHARS
     for each in not_understood:
         observed = by_id.get(each.query_id)
-        usable = observed is not None and not observed.equivalent_select
+        usable = observed is not None and not observed.equivalent_select and chars > 0
         shape = plan_shape(each.query_id, observed.plan, schema) if observed is not None and usable else each
+        chars -= _chars(observed.plan) if observed is not None and usable else 0
         if isinstance(shape, StatementShape):
             shapes[each.query_id] = shape
         else:
@@ -78,7 +85,27 @@ def understood_by_plans(
     return left
 
 
+def _chars(plan: Mapping[str, Any]) -> int:
+    """How many characters of a plan are read, at most."""
+    try:
+        return min(sum(map(len, _texts(parse_plan(dict(plan))))), MAX_PLAN_CHARS)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return 0
+
+
+def _texts(root: PlanNode) -> list[str]:
+    """All that is read as an expression."""
+    found = list(root.output)
+    for node in root.walk():
+        found += [text for field in CONDITIONS if (text := getattr(node, field))]
+        found += [*node.sort_keys, *node.group_keys]
+    return found
+
+
 def _shape(query_id: str, root: PlanNode, schema: SchemaView) -> StatementShape | NotUnderstood:
+    texts = _texts(root)
+    if len(texts) > MAX_PLAN_TEXTS or sum(map(len, texts)) > MAX_PLAN_CHARS:
+        return NotUnderstood(query_id=query_id, reason="its plan is too long to read")
     scope = PlanScope(root, schema)
     conditions = list(scope.conditions())
     if not all(condition.readable for condition in conditions):

@@ -246,3 +246,29 @@ def test_what_the_server_shows(any_database: Database) -> None:
         [("id", "customer_id")],
     )
     assert shape.group == (ColumnRef(relation_oid=names["customer"], column="region"),)
+
+
+def test_plans_of_any_size_take_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = " OR ".join(f"(orders.id = {number})" for number in range(20_000))
+    wide = [{"Node Type": "Seq Scan", "Filter": "(a = 1)"} for _ in range(3_000)]
+    plans: list[dict[str, Any]] = [
+        {"Plan": {"Node Type": "Seq Scan", "Filter": long}},
+        {"Plan": {"Node Type": "Append", "Plans": wide}},
+        {"Plan": {"Node Type": "Result", "Output": [f"f({number})" for number in range(3_000)]}},
+    ]
+    for plan in plans:
+        assert plan_shape("1", plan, SCHEMA) == NotUnderstood(query_id="1", reason="its plan is too long to read")
+    missed = [NotUnderstood(query_id=str(number), reason="no") for number in range(100)]
+    monkeypatch.setattr("pgadvisor.workload.plan_shape.MAX_ALL_CHARS", 200)
+    each = "(orders.id = 5)"
+    observed = [
+        ObservedPlan(
+            query_id=item.query_id,
+            method=PlanMethod.LOGGED,
+            planner="log",
+            plan={"Plan": {"Node Type": "Seq Scan", "Alias": "orders", "Filter": each}},
+        )
+        for item in missed
+    ]
+    left = understood_by_plans({}, missed, observed, SCHEMA)
+    assert 0 < len(left) < len(missed)
