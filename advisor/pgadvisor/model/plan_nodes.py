@@ -219,11 +219,6 @@ class PlanNode(Resources, frozen=True, kw_only=True):
             yield node
             stack.extend(reversed(node.children))
 
-    @property
-    def never_executed(self) -> bool:
-        """Whether the plan was executed and this node was not."""
-        return self.loops == 0
-
 
 class PlanTrigger(Model, frozen=True, kw_only=True):
     """A trigger that fired, all its calls together; constraint names the foreign key it watches over, if any."""
