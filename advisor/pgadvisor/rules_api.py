@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.identity import definition_identity
@@ -82,6 +83,7 @@ __all__ = [
     "ValueChoice",
     "Window",
     "definition_identity",
+    "replace",
 ]
 
 

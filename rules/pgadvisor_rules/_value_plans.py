@@ -7,10 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
+from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Relation, Statement, StatementPlan, ValueChoice, replace
 
-from pgadvisor.rules_api import Facts, PlanMethod, PlanNode, Relation, Statement, StatementPlan, ValueChoice
-
+_FOR_VALUES = (PlanMethod.VALUES, PlanMethod.EXECUTED)
 # What does not exist is found missing fast by any plan, and a typical value is what other rules go by.
 _TELLING = (ValueChoice.COMMON, ValueChoice.RARE, ValueChoice.LOW, ValueChoice.HIGH, ValueChoice.LOGGED)
 _SCANS = frozenset(
@@ -56,9 +55,7 @@ def differences(facts: Facts, statement: Statement) -> Iterator[Difference]:
     """Where plans of a statement differ in shape, the plan for unknown values first."""
     plans = facts.plans(statement.query_id)
     generic = next((plan for plan in plans if plan.observed.method is PlanMethod.GENERIC), None)
-    for_values = [
-        plan for plan in plans if plan.observed.method is PlanMethod.VALUES and plan.observed.values in _TELLING
-    ]
+    for_values = [plan for plan in plans if plan.observed.method in _FOR_VALUES and plan.observed.values in _TELLING]
     for plan in for_values if generic is not None else ():
         assert generic is not None  # noqa: S101  else there is nothing to go through
         run = without_pruned(facts, generic.root, plan.root)
@@ -143,7 +140,7 @@ def _pruned(node: PlanNode, unread: frozenset[tuple[str, str]]) -> PlanNode:
     if children == node.children:
         return node
     spared = _cost_of_children(node, node.children) - _cost_of_children(node, children)
-    return msgspec.structs.replace(node, children=children, total_cost=max(node.total_cost - spared, 0.0))
+    return replace(node, children=children, total_cost=max(node.total_cost - spared, 0.0))
 
 
 def _cost_of_children(node: PlanNode, children: Sequence[PlanNode]) -> float:

@@ -241,7 +241,7 @@ RULE = Rule(
     false_positives=(
         "An application that prepares nothing: each call is planned for its own value.",
         "A value that is never asked for: a rare or common value of the column need not be one of the queries.",
-        "A constant of the application that pg_stat_statements shows as a parameter: a plan for an unknown LIMIT is none "
+        "A constant of the application that is shown as a parameter: a plan for an unknown LIMIT is none "
         "that an application with LIMIT 10 in its text ever gets.",
     ),
     severity=Severity.INFO,
