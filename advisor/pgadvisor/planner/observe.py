@@ -26,7 +26,7 @@ from pgadvisor.planner.order import most_telling
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import LIMITS, NotDone, limit_reached, refused_by_server
 from pgadvisor.planner.trouble import trouble
-from pgadvisor.planner.value_plans import Readable, plans_for, sets_for, worth_asking
+from pgadvisor.planner.value_plans import Readable, not_planned_yet, plans_for, sets_for, worth_asking
 from pgadvisor.planner.watcher import Watcher
 from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import raise_if_lost, server_message
@@ -178,6 +178,7 @@ class _Observer:
             identity = self._identities.of(candidate)
             with self._guard.open(candidate.text, identity=identity) as opened:
                 sets = sets_for(each, opened.parameters, self._facts, most)
+                sets = not_planned_yet(sets, candidate.query_id, self._into.plans)
                 for chosen, plan in plans_for(opened, sets, self._into):
                     self._keep(candidate, PlanMethod.VALUES, plan, identity, values=chosen.values, choice=chosen.choice)
         except NotDone as refusal:

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pgadvisor.model.objects import TypeKind
+from pgadvisor.model.plans import ObservedPlan, PlanMethod, ValueChoice
 from pgadvisor.planner.observation import Candidate, Observation
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.planner.values import SKEWED, ValueSet, divergence, has_sample, value_sets
@@ -64,6 +67,31 @@ def sets_for(each: Readable, types: Sequence[ParameterType], facts: Facts, most:
         if type_.name.removesuffix("[]").rpartition(".")[2].strip('"') in domains:
             raise NotDone(f"It has a parameter of the domain {type_.name}, whose checks would run")
     return value_sets(shape, types, facts, text=each.candidate.text, most=min(most, SETS), logged=not each.renumbered)
+
+
+def not_planned_yet(sets: Sequence[ValueSet], query_id: str, plans: list[ObservedPlan]) -> list[ValueSet]:
+    """The sets that no plan of the statement is for yet, so that none is asked for twice.
+
+    A plan for typical values is one for a set with the same values: from then on one that was executed is said to be
+    for that set, one that was not stands there for both.
+    """
+    known = {
+        tuple(parameter.value for parameter in plan.parameters): index
+        for index, plan in enumerate(plans)
+        if plan.query_id == query_id and plan.parameters
+    }
+    new = []
+    for each in sets:
+        index = known.get(each.texts)
+        if index is None:
+            new.append(each)
+        elif plans[index].values is ValueChoice.TYPICAL:
+            plan = msgspec.structs.replace(plans[index], values=each.choice, parameters=each.values)
+            if plan.method is PlanMethod.EXECUTED:
+                plans[index] = plan
+            else:
+                plans.append(plan)
+    return new
 
 
 def plans_for(opened: Opened, sets: Sequence[ValueSet], into: Observation) -> Iterator[tuple[ValueSet, dict[str, Any]]]:

@@ -114,7 +114,9 @@ def test_what_an_index_has_counted_stays_the_workload_s(orders: Database) -> Non
     )
     seen = observe_texts(role.dsn, (rare, BY_KEY))
     assert parse_plan(seen.plan(rare, PlanMethod.VALUES).plan).actual_rows is None
-    assert "public.by_status" in seen.gap(rare, Fact.EXECUTED_PLANS).reason
+    # Without the index's name: gaps of several are one.
+    reason = seen.gap(rare, Fact.EXECUTED_PLANS).reason
+    assert "through one of its indexes" in reason and "by_status" not in reason
     assert seen.plans(BY_KEY, PlanMethod.EXECUTED)
 
 

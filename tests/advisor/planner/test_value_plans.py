@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pgadvisor.config import CollectConfig
+from pgadvisor.config import CollectConfig, Execute
 from pgadvisor.model.coverage import GapKind
 from pgadvisor.model.plan_reading import parse_plan
 from pgadvisor.model.plans import PlanMethod, ValueChoice
@@ -74,6 +74,23 @@ def test_the_cap_leaves_the_rest_out_and_says_so(database: Database) -> None:
     assert gap.kind is GapKind.LIMIT and "max_value_explains" in gap.remedy
     none = asked(database, BY_STATUS, SINCE, max_value_explains=0)
     assert (none.observation.value_explains, none.observation.gaps) == (0, [])
+
+
+@pytest.mark.server
+def test_what_was_executed_or_planned_for_the_same_values_is_not_planned_again(database: Database) -> None:
+    database.execute(SETUP)
+    seen = asked(database, BY_STATUS, execute=Execute.SAFE)
+    executed = seen.plan(BY_STATUS, PlanMethod.EXECUTED)
+    assert (executed.values, executed.parameters[0].value) == (ValueChoice.COMMON, "done")
+    assert executed.parameters[0].source.startswith("common value, in 100% of the rows")
+    assert list(by_choice(seen, BY_STATUS)) == [ValueChoice.RARE, ValueChoice.ABSENT]
+    assert seen.observation.value_explains == 2
+    # What was too dear to execute tells of typical values and of the common one.
+    seen = asked(database, BY_STATUS, execute=Execute.SAFE, execute_max_cost=0.5)
+    plans = by_choice(seen, BY_STATUS)
+    assert plans.keys() == {ValueChoice.TYPICAL, ValueChoice.COMMON, ValueChoice.RARE, ValueChoice.ABSENT}
+    assert plans[ValueChoice.COMMON].plan == plans[ValueChoice.TYPICAL].plan
+    assert seen.observation.value_explains == 2
 
 
 @pytest.mark.server
