@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from pgadvisor.snapshots.check import wrong_in_plan
 from pgadvisor.snapshots.sealing import sealed
 from pgadvisor.workload.fingerprint import fingerprint
 from pgadvisor.workload.folding import entries_of
-from pgadvisor.workload.lexer import Kind, lex
+from pgadvisor.workload.lexer import Kind, first_keyword, lex
 from pgadvisor.workload.normalise import normalised
 from pgadvisor.workload.secrets import without_secrets
 from pgadvisor.workload.sources.source import SourceStatement, SourceWorkload
@@ -38,6 +38,8 @@ MAX_SAMPLES = 8
 MAX_PLANS = 5
 # Of a longer text no constants are looked for.
 MAX_SAMPLE_CHARS = 100_000
+# Commands that have a plan.
+_PLANNED = frozenset(("select", "with", "values", "table", "insert", "update", "delete", "merge"))
 # What is before a fingerprint where it is an id.
 _MARK = "f"
 _ID = re.compile(rf"{_MARK}[0-9a-f]{{16}}")
@@ -54,11 +56,15 @@ def is_of_file(query_id: str) -> bool:
 
 @dataclass
 class Merged:
-    """Statements with those of sources among them, the plans that logs held, and what was missing in any."""
+    """Statements with those of sources among them, the plans that logs held, and what was missing in any.
+
+    query_ids are the statements of each source, in the order of the sources.
+    """
 
     statements: Statements
     plans: tuple[ObservedPlan, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    query_ids: tuple[tuple[str, ...], ...] = ()
 
 
 def with_sources(
@@ -78,6 +84,7 @@ def with_sources(
         statements=merging.statements(count, tuple(made[id(each)] for each in sources)),
         plans=tuple(merging.plans),
         gaps=tuple(gap for each in sources for gap in each.gaps) + merging.gaps(),
+        query_ids=tuple(merging.query_ids[id(each)] for each in sources),
     )
 
 
@@ -85,6 +92,8 @@ def put_in(snapshot: Snapshot, sources: Sequence[SourceWorkload], count: int) ->
     """A snapshot with statements of sources among its own, without secrets; none of them is planned."""
     statements = snapshot.statements or nothing_counted(snapshot.server.collected_at, sources)
     merged = with_sources(statements, sources, statements.texts, count)
+    plans = (*snapshot.plans, *merged.plans)
+    without_plans = tuple(_without_plans(sources, merged, plans))
     coverage = snapshot.coverage
     facts = coverage.facts
     if coverage.presence(Fact.STATEMENTS) is Presence.ABSENT:
@@ -94,12 +103,36 @@ def put_in(snapshot: Snapshot, sources: Sequence[SourceWorkload], count: int) ->
         msgspec.structs.replace(
             snapshot,
             statements=merged.statements,
-            plans=(*snapshot.plans, *merged.plans),
+            plans=plans,
             # What the files hold was not redacted.
             contents=msgspec.structs.replace(snapshot.contents, redacted=False),
-            coverage=msgspec.structs.replace(coverage, facts=facts, gaps=(*coverage.gaps, *merged.gaps)),
+            coverage=msgspec.structs.replace(
+                coverage, facts=facts, gaps=(*coverage.gaps, *merged.gaps, *without_plans)
+            ),
         )
     )
+
+
+def _without_plans(sources: Sequence[SourceWorkload], merged: Merged, plans: Sequence[ObservedPlan]) -> Iterator[Gap]:
+    """A gap for each source of whose statements a snapshot has no plans, as far as they could have any."""
+    planned = {plan.query_id for plan in plans}
+    texts = {query_id: text for text in merged.statements.texts for query_id in entries_of(text)}
+    for source, query_ids in zip(sources, merged.query_ids, strict=True):
+        found = {texts[query_id].query_id: texts[query_id].text for query_id in query_ids if query_id in texts}
+        missing = [
+            query_id
+            for query_id, text in found.items()
+            if text is not None and query_id not in planned and first_keyword(text) in _PLANNED
+        ]
+        if missing:
+            name = source.source.name
+            count = f"{len(missing)} statement{'' if len(missing) == 1 else 's'}"
+            yield Gap(
+                fact=Fact.PLANS,
+                scope=f"file {name}",
+                reason=f"The snapshot holds no plan of {count} from {name}, and without a server none is made",
+                remedy="Give the file to pgadvisor collect or audit with --workload: then the server plans its statements.",
+            )
 
 
 def nothing_counted(at: datetime, sources: Sequence[SourceWorkload]) -> Statements:
@@ -149,14 +182,16 @@ class _Merging:
         self._entries: dict[str, _Entry] = {}
         self._bad_plans: dict[str, int] = defaultdict(int)
         self.plans: list[ObservedPlan] = []
+        self.query_ids: dict[int, tuple[str, ...]] = {}
 
     def take(self, workload: SourceWorkload) -> StatementSource:
         """Takes in one source; what it says of itself, with whether all its numbers count."""
         source = workload.source
         is_log = source.kind is SourceKind.LOG
         counted = True
-        for statement in workload.statements.values():
-            entry = self._entry(statement)
+        entries = [(self._entry(statement), statement) for statement in workload.statements.values()]
+        self.query_ids[id(workload)] = tuple(dict.fromkeys(entry.query_id for entry, _ in entries))
+        for entry, statement in entries:
             # What a snapshot has from files or logs already is among its rows.
             if is_log and (entry.by_files or not is_of_file(entry.query_id) or entry.query_id in self._counted):
                 counted = counted and not statement.calls

@@ -54,16 +54,22 @@ OWN = "f" + fingerprint(LISTS)
 
 
 def test_files_add_up_and_logs_fill_in() -> None:
-    file = workload(SourceKind.SQL_FILE, statement(SERVER), statement(LISTS))
+    file = workload(SourceKind.SQL_FILE, statement(SERVER), statement(LISTS), statement("call f()"), name="app.sql")
     export = workload(SourceKind.EXPORT, statement("SELECT * FROM orders WHERE id IN ($1)"))
-    log = workload(SourceKind.LOG, statement(SERVER, query_id="1"), statement(LISTS), statement("select 1 from orders"))
+    told = (statement(SERVER, query_id="1"), statement(LISTS), statement("select 1 from orders"))
+    log = workload(SourceKind.LOG, *told, name="app.log")
     made = put_in(snapshot(data()), [log, file, export], 100)
     assert counted(made) == {
         "1": (7, 58.0),
         OWN: (4, 16.0),
         "f" + fingerprint("select 1 from orders"): (2, 8.0),
+        "f" + fingerprint("call f()"): (2, 8.0),
     }
     assert [source.counted for source in statements_of(made).sources] == [False, True, True]
+    assert [(gap.scope, gap.reason) for gap in made.coverage.gaps if "holds no plan" in gap.reason] == [
+        (f"file {name}", f"The snapshot holds no plan of {count} from {name}, and without a server none is made")
+        for name, count in (("app.log", "3 statements"), ("app.sql", "2 statements"), ("app", "1 statement"))
+    ]
     # By the id that a log says, whatever its text is; one by its text alone; none has no calls.
     by_id = workload(
         SourceKind.LOG, statement("select cut", query_id="1"), statement("select seen", calls=0, total_ms=0)
@@ -73,7 +79,7 @@ def test_files_add_up_and_logs_fill_in() -> None:
         "f" + fingerprint("select seen"): (0, 0.0),
     }
     without = put_in(snapshot({"tables": TABLES, "absent": ["pg_stat_statements"]}), [file], 100)
-    assert counted(without) == {"f" + fingerprint(SERVER): (2, 8.0), OWN: (2, 8.0)}
+    assert counted(without) == {"f" + fingerprint(text): (2, 8.0) for text in (SERVER, LISTS, "call f()")}
     assert statements_of(without).window.since is None
     assert len(statements_of(put_in(snapshot(data()), [file, log], 1)).texts) == 2
 
