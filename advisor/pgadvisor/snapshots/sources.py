@@ -131,7 +131,7 @@ def _without_plans(sources: Sequence[SourceWorkload], merged: Merged, plans: Seq
                 fact=Fact.PLANS,
                 scope=f"file {name}",
                 reason=f"The snapshot holds no plan of {count} from {name}, and without a server none is made",
-                remedy="Give the file to pgadvisor collect or audit with --workload: then the server plans its statements.",
+                remedy="Give the file to pgadvisor collect or audit with --workload: then the server plans them.",
             )
 
 
