@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from support.databases import Database, fresh_database
 from support.servers import SUPPORTED, Server, Servers
+
+# A shell makes what it starts in the background deaf to Ctrl-C, and so all that this starts, which tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

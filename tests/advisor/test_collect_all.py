@@ -116,7 +116,8 @@ def test_all_databases(any_server: Server, asked_for_texts: list[str]) -> None:
         assert {installed.name, "postgres"} <= set(names)
         assert set(names).isdisjoint({"template0", "template1", closed.name, full.name} | {d.name for d in hidden})
         assert len(asked_for_texts) == 1
-        assert max(together) == 1
+        # One for the database looked at, and for a moment one that watches.
+        assert max(together) <= 2
         here, there = by_name(snapshots)[installed.name], by_name(snapshots)[hostile.name]
         check_workloads(here, there)
         check_closed(snapshots, role)

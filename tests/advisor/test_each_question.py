@@ -37,7 +37,7 @@ from support.sessions import noted_sessions
 pytestmark = pytest.mark.server
 
 # Asked only of several databases, where schemas are named, and where pg_stat_statements may not be called.
-ELSEWHERE = {"databases", "schemas", "statements_privileges"}
+ELSEWHERE = {"databases", "role_named", "schemas", "statements_privileges"}
 # Without them all is there: that it is not known since when statements are counted is said with their window, and
 # where nobody knows what is locked, what is not can be read all the same.
 DISPENSABLE = {"statements_window", "statements_offered", "strong_locks"}

@@ -38,6 +38,7 @@ PARAMETERS: dict[str, object] = {
     "schema_names": ["pg_catalog"],
     "relation_names": ["pg_class"],
     "limit": 10,
+    "name": "postgres",
     "marker": MARKER,
     "query_ids": [1],
     "database_oids": [1],
