@@ -23,6 +23,7 @@ from pgadvisor.workload.sources import gather
 from pgadvisor.workload.sources.read import read_source, read_stream
 from pgadvisor.workload.sources.source import SourceError, SourceStatement, SourceWorkload
 from pgadvisor.workload.sources.split import MAX_STATEMENT_CHARS, Splitter
+from pgadvisor.workload.sources.sqlfile import SqlFile
 
 SQL = r"""
 \set ON_ERROR_STOP on
@@ -75,6 +76,44 @@ def test_a_file_of_sql() -> None:
     assert "1 weight in comments" in reasons
     assert "hunter2" not in repr(workload)
     assert not next(each for each in workload.statements.values() if "password" in each.text).calls_seen
+
+
+def test_what_is_no_statement_and_no_weight_is_told_by_its_line() -> None:
+    text = """\\set x 1
+-- calls: 5
+select 1;
+copy t from stdin;
+1\t2
+\\.
+-- calls: 2
+-- mean_ms: -3
+select 'two
+lines';
+selekt;
+select 3; -- calls: -1
+selekt;"""
+    for size in (1, 7, 10_000):
+        file = SqlFile()
+        file.read(text[at : at + size] for at in range(0, len(text), size))
+        assert (file.junk, file.junk_line, file.weights, file.negative, file.weights_line) == (2, 11, 1, 1, 8)
+    reasons = [gap.reason for gap in of(text).gaps]
+    junk = "2 texts in app.sql are no statement of PostgreSQL, or too long; the first begins on line 11"
+    assert (reasons[0], reasons[2]) == (
+        junk,
+        "1 weight in comments of app.sql is negative, and left out; the first is on line 8",
+    )
+    mixed = of("-- calls: -1\nselect 1;\n-- rows: many\nselect 2;\nselect '" + "x" * (2 * MAX_STATEMENT_CHARS) + "';")
+    assert [gap.reason.partition(" app.sql ")[2] for gap in mixed.gaps] == [
+        "is no statement of PostgreSQL, or too long; the first begins on line 4",
+        "are negative or no number, and left out; the first is on line 1",
+    ]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 400))
+def test_rows_of_copy_end_where_they_do_however_the_stream_is_cut(size: int) -> None:
+    text = "copy t from stdin;\n" + "x\\\\.y\n" * 60 + "\\.\nselect 2;"
+    assert split(text, size) == ["copy t from stdin", "select 2"]
 
 
 @settings(deadline=None, max_examples=50)

@@ -141,15 +141,17 @@ def _sql(blocks: Blocks, name: str) -> SourceWorkload:
     gaps = workload.gaps
     _damage(gaps, name, blocks)
     if unread := workload.source.unread:
-        gaps.append(
-            _gap(name, f"{_count(unread, 'text')} in {name} {_is(unread)} no statement of PostgreSQL, or too long")
-        )
+        line = min(filter(None, (file.junk_line, file.splitter.first_too_long)))
+        what = f"{_count(unread, 'text')} in {name} {_is(unread)} no statement of PostgreSQL, or too long"
+        gaps.append(_gap(name, f"{what}; the first begins on line {line}"))
     if file.splitter.commands:
         commands = f"{_count(file.splitter.commands, 'backslash command')} of psql in {name}"
         reason = f"{commands} {_is(file.splitter.commands)} passed over: files that they include are not read"
         gaps.append(_gap(name, reason, "Give included files with a --workload of their own.", GapKind.LIMIT))
     if file.weights:
-        reason = f"{_count(file.weights, 'weight')} in comments of {name} {_is(file.weights)} no number, and left out"
+        wrong = {0: "no number", file.weights: "negative"}.get(file.negative, "negative or no number")
+        reason = f"{_count(file.weights, 'weight')} in comments of {name} {_is(file.weights)} {wrong}, and left out"
+        reason = f"{reason}; the first is on line {file.weights_line}"
         gaps.append(_gap(name, reason, "Write them as in -- calls: 1200 and -- mean_ms: 3.5."))
     if file.splitter.unterminated:
         gaps.append(_gap(name, f"{name} ends inside of a string, a quoted name or a comment", "Close it."))

@@ -31,11 +31,17 @@ _SENDS = re.compile(r"\\(?:;|g\b|gx\b|gset\b|gexec\b|gdesc\b|watch\b|crosstabvie
 
 
 class Splitter:
-    """What has been read of one stream. commands counts backslash commands, too_long statements passed over."""
+    """What has been read of one stream. commands counts backslash commands, too_long statements passed over.
+
+    line is that on which the statement just given begins, with the comments before it; first_too_long that of the first
+    one passed over, 0 where there is none. Lines are counted from 1 on.
+    """
 
     def __init__(self) -> None:
         self.commands = 0
         self.too_long = 0
+        self.first_too_long = 0
+        self.line = 1
         self.unterminated = False
         self._buffer = ""
         # Where the statement begins in the buffer, and up to where the buffer has been read.
@@ -45,7 +51,16 @@ class Splitter:
         self._depth = 0
         self._pieces: list[str] = []
         self._dropped = False
+        # Where line breaks have been counted up to, and which line that is; and where the statement begins.
+        self._counted = 0
+        self._current_line = self._first_line = 1
         self._begin_statement()
+
+    def _line_at(self, place: int) -> int:
+        """The line of a place in the buffer, which is never before the one asked for last."""
+        self._current_line += self._buffer.count("\n", self._counted, place)
+        self._counted = place
+        return self._current_line
 
     def _begin_statement(self) -> None:
         self._parentheses = 0
@@ -65,7 +80,7 @@ class Splitter:
                 yield found
         if final:
             self.unterminated = self._state in ("'", "e'", '"', "/*") or self._state.startswith("$")
-            rest = self._taken(len(self._buffer))
+            rest, self.line = self._taken(len(self._buffer)), self._first_line
             if rest.strip() and self._state != "copy":
                 yield rest
             return
@@ -77,7 +92,9 @@ class Splitter:
             self._dropped = True
             self._pieces.clear()
             self._start = self._at
+        self._line_at(self._start)
         self._buffer = self._buffer[self._start :]
+        self._counted = 0
         self._at -= self._start
         self._last_word_end -= self._start
         self._start = 0
@@ -88,6 +105,7 @@ class Splitter:
         self._pieces.clear()
         if self._dropped or len(text) > MAX_STATEMENT_CHARS:
             self.too_long += 1
+            self.first_too_long = self.first_too_long or self._first_line
             text = ""
         self._dropped = False
         return text
@@ -136,8 +154,9 @@ class Splitter:
 
     def _end(self, end: int, after: int) -> str:
         """The statement that ends here."""
-        text = self._taken(end)
+        text, self.line = self._taken(end), self._first_line
         self._start = self._at = after
+        self._first_line = self._line_at(after)
         if self._words[:1] == ["copy"] and re.search(r"\bfrom\s+stdin\b", text, re.IGNORECASE):
             self._state = "copy"
         self._begin_statement()
@@ -150,9 +169,15 @@ class Splitter:
             return self._command(final=final)
         if state == "copy":
             found = _COPY_END.search(self._buffer, self._at)
-            self._at = self._start = size if found is None else found.end()
-            self._state = state if found is None else ""
-            return "" if found is not None else self._more(final=final, back=_HELD_BACK)
+            if found is None:
+                # The last line may not be all there yet; how a line begins decides.
+                begun = max(self._buffer.rfind("\n") + 1, self._start)
+                self._at = self._start = begun if size - begun <= MAX_STATEMENT_CHARS else size
+                return None
+            self._at = self._start = found.end()
+            self._first_line = self._line_at(found.end())
+            self._state = ""
+            return ""
         if state == "/*":
             return self._comment(final=final)
         if state.startswith("$"):

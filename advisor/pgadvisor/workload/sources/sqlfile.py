@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pgadvisor.workload.lexer import lex
@@ -32,7 +32,8 @@ _WEIGHT = re.compile(
 class SqlFile:
     """What was read of a file of SQL besides its statements.
 
-    statements counts those taken; junk what is no statement of PostgreSQL, weights those that are no numbers.
+    statements counts those taken; junk what is no statement of PostgreSQL, weights those left out, negative of them
+    those below zero. The lines are those of the first of each, 0 where there is none.
     """
 
     gathered: Gathered = field(default_factory=Gathered)
@@ -41,6 +42,9 @@ class SqlFile:
     others: int = 0
     junk: int = 0
     weights: int = 0
+    negative: int = 0
+    junk_line: int = 0
+    weights_line: int = 0
 
     def read(self, parts: Iterable[str]) -> None:
         """Takes in all of a stream of text."""
@@ -53,7 +57,7 @@ class SqlFile:
             return
         keyword = lexed.first_keyword
         start = lexed.tokens[0].start
-        named = {found["name"].lower(): found["value"] for found in _WEIGHT.finditer(text[:start])}
+        named = {found["name"].lower(): found for found in _WEIGHT.finditer(text[:start])}
         if keyword in _QUERIES or (keyword in _WITH_WEIGHT and named):
             self.statements += 1
             self.gathered.add(text[start:].rstrip(), self._counted(named))
@@ -61,15 +65,21 @@ class SqlFile:
             self.others += 1
         else:
             self.junk += 1
+            self.junk_line = self.junk_line or self._line_of(text, start)
 
-    def _counted(self, named: dict[str, str]) -> Counted:
+    def _line_of(self, text: str, place: int) -> int:
+        return self.splitter.line + text.count("\n", 0, place)
+
+    def _counted(self, named: Mapping[str, re.Match[str]]) -> Counted:
         numbers: dict[str, float] = {}
-        for name, value in named.items():
+        for name, found in named.items():
             if name == "role":
                 continue
-            number = _number(value)
+            number = _number(found["value"])
             if number is None:
                 self.weights += 1
+                self.negative += found["value"].startswith("-") and _number(found["value"][1:]) is not None
+                self.weights_line = self.weights_line or self._line_of(found.string, found.start())
             else:
                 numbers[name] = number
         calls = round(numbers.get("calls", 1))
@@ -80,7 +90,7 @@ class SqlFile:
             min_ms=numbers.get("min_ms"),
             max_ms=numbers.get("max_ms"),
             rows=round(numbers.get("rows", 0)),
-            role=named.get("role"),
+            role=named["role"]["value"] if "role" in named else None,
         )
 
 
