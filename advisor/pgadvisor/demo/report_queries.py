@@ -24,6 +24,13 @@ QUERIES = (
         lambda _: ["cancelled"],
     ),
     Query(
+        "what the orders of a state come to",
+        REPORT,
+        240,
+        "SELECT count(*), sum(total_cents), avg(total_cents) FROM shop.orders WHERE status = %s",
+        lambda dice: [dice.one_of("done", "done", "pending")],
+    ),
+    Query(
         "orders by hour of a day",
         REPORT,
         80,
