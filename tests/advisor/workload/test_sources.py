@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pgadvisor.model.statements import SourceKind
 from pgadvisor.workload.fingerprint import fingerprint
 from pgadvisor.workload.sources import gather
+from pgadvisor.workload.sources.exports import as_before_copy, before_copy, is_copied
 from pgadvisor.workload.sources.read import read_source, read_stream
 from pgadvisor.workload.sources.source import SourceError, SourceStatement, SourceWorkload
 from pgadvisor.workload.sources.split import MAX_STATEMENT_CHARS, Splitter
@@ -183,6 +184,25 @@ def test_an_export(text: str, pack: object) -> None:
     assert not workload.gaps
 
 
+def copied(rows: Sequence[dict[str, object]]) -> str:
+    """As COPY (SELECT row_to_json(s) FROM ...) TO STDOUT writes them."""
+    return "".join(json.dumps(row).replace("\\", "\\\\") + "\n" for row in rows)
+
+
+def test_json_that_copy_has_written() -> None:
+    windows = {**ROWS[1], "query": r"select E'\\n' from t"}
+    whole = of("\n".join(map(json.dumps, (windows, *ROWS))))
+    assert of(copied((windows, *ROWS))).statements.keys() == whole.statements.keys()
+    text = copied(list(ROWS) * 400)
+    assert (of(text).source.calls, of(text).gaps) == (8 * 400, [])
+    head = text[:500]
+    for size in range(1, 9):
+        assert "".join(before_copy(head[at : at + size] for at in range(0, 500, size))) == as_before_copy(head)
+    # What is JSON as it stands is taken as it stands.
+    plain = {**ROWS[1], "query": r"select '\\' from t"}
+    assert not is_copied(json.dumps(plain) + "\n")
+
+
 def test_rows_of_other_databases_and_levels() -> None:
     rows = [{**row, "datname": "shop", "rolname": "app", "toplevel": "t"} for row in ROWS]
     rows += [{**rows[0], "toplevel": "f"}, {**rows[0], "datname": "other"}]
@@ -217,7 +237,18 @@ def test_broken_rows_are_counted() -> None:
         (b"hello world", "app.sql holds no statement that can be read. Give"),
         (b"\x1f\x8bxx", "app.sql is compressed, and damaged. Copy it again."),
         (b'{"format": 1, "tool_version": "1", "snapshots": []}', "app.sql is a snapshot, not a workload"),
-        (b"query,calls\nselect 1,x\n", "app.sql looks like an export of pg_stat_statements, but none"),
+        (
+            b"query,calls,total_time\nselect 1,x,1\n",
+            "export of pg_stat_statements, but none of its rows can be read. Exp",
+        ),
+        (b"query,calls\nselect 1,2\n", r"none of its rows can be read: they have no column total_exec_time \(total"),
+        (
+            b"queryid;query;rows\n1;select 1;1\n",
+            r"but has no column calls and total_exec_time \(total_time before 13\)",
+        ),
+        (b'10,5,-7,"select a,\n b from t",5,10.5\n', "app.sql looks like rows of CSV without a header"),
+        (b'"select * from t"\t5\t10.5\n', "app.sql looks like rows of CSV without a header"),
+        (b'[{"query": "select 1", "rows": 3}]', "export of pg_stat_statements in JSON, but says no calls"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_a_sentence(content: bytes, sentence: str) -> None:

@@ -7,13 +7,15 @@ min_time and so on, from 1.8 on total_exec_time.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pgadvisor.postgres.session import MARKER
+from pgadvisor.workload.lexer import first_keyword
 from pgadvisor.workload.sources.gather import Counted, Gathered
 
 # One field, one line or one object beyond this is not read.
@@ -21,12 +23,23 @@ MAX_RECORD_CHARS = 4 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 _NAME = re.compile(r"[a-z_]+")
 _BETWEEN = re.compile(r"[\s,\[\]\x1e]*")
+_WHOLE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_COMMANDS = frozenset(("select", "with", "values", "table", "insert", "update", "delete", "merge"))
+# What an export must have, each by any of its names.
+_NEEDED = (("query",), ("calls",), ("total_exec_time", "total_time"))
+# What COPY makes of a character in its text format, https://www.postgresql.org/docs/current/sql-copy.html
+_COPIED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _HIDDEN = "<insufficient privilege>"
 
 
 @dataclass
 class Export:
-    """What was read of an export besides its statements: bad rows, rows of other databases, and databases by number."""
+    """What was read of an export besides its statements: bad rows, rows of other databases, and databases by number.
+
+    lacks names the columns that the first bad row did not have, "" where it had what is needed.
+    """
 
     database: str | None
     gathered: Gathered = field(default_factory=Gathered)
@@ -34,6 +47,7 @@ class Export:
     bad: int = 0
     hidden: int = 0
     elsewhere: int = 0
+    lacks: str = ""
     database_oids: set[str] = field(default_factory=set)
 
     def take(self, row: Mapping[str, object]) -> None:
@@ -45,6 +59,7 @@ class Export:
         try:
             counted = _counted(row)
         except (ValueError, OverflowError):
+            self.lacks = self.lacks if self.bad else _lacking(row)
             self.bad += 1
             return
         text = _text(row, "query")
@@ -66,6 +81,70 @@ def delimiter_of(line: str) -> str | None:
         if {"query", "calls"} <= names and all(_NAME.match(name) for name in names):
             return delimiter
     return None
+
+
+def lacking_of(line: str) -> str:
+    """Which columns are not there in what looks like the header of an export, "" where it does not.
+
+    >>> lacking_of("queryid,query,rows")
+    'calls and total_exec_time (total_time before 13)'
+    """
+    for delimiter in _DELIMITERS:
+        names = {name.strip().strip('"').lower() for name in line.split(delimiter)}
+        if len(names) > 1 and names & {"query", "calls"} and all(_WHOLE_NAME.fullmatch(name) for name in names):
+            return _lacking(names)
+    return ""
+
+
+def _lacking(names: Collection[str]) -> str:
+    """What of the needed columns is not among these names, "" where all are."""
+    lacking = [needed[0] for needed in _NEEDED if not set(needed) & set(names)]
+    return " and ".join(lacking).replace(_NEEDED[-1][0], f"{_NEEDED[-1][0]} (total_time before 13)")
+
+
+def is_headless(beginning: str) -> bool:
+    """Whether a file begins with a row of CSV that has a statement and numbers, where names of columns were due."""
+    if not beginning.startswith('"') and not _NUMBER.match(beginning):
+        return False
+    for delimiter in _DELIMITERS:
+        try:
+            row = next(csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        fields = [field_.strip() for field_ in row]
+        if any(map(_NUMBER.fullmatch, fields)) and any(first_keyword(each) in _COMMANDS for each in fields):
+            return True
+    return False
+
+
+def is_copied(beginning: str) -> bool:
+    """Whether these are lines of JSON as COPY writes them, with backslashes doubled: one is JSON only without that."""
+    *lines, last = beginning.split("\n")
+    return any("\\" in line and not _is_row(line) and _is_row(as_before_copy(line)) for line in lines or [last])
+
+
+def as_before_copy(text: str) -> str:
+    """A value that COPY has written in its text format, as it was."""
+    return _COPIED.sub(lambda found: _ESCAPES.get(found[1], found[1]), text)
+
+
+def before_copy(parts: Iterable[str]) -> Iterator[str]:
+    """As `as_before_copy`, of a stream of text, which may be cut anywhere."""
+    kept = ""
+    for part in parts:
+        text = kept + part
+        # An escape may be cut in two.
+        backslashes = len(text) - len(text.rstrip("\\"))
+        kept = "\\" if backslashes % 2 else ""
+        yield as_before_copy(text[: len(text) - len(kept)])
+    yield kept
+
+
+def _is_row(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def read_csv(lines: Iterable[str], delimiter: str, into: Export) -> None:

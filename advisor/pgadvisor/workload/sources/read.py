@@ -15,7 +15,17 @@ from pgadvisor.model.statements import SourceKind, StatementSource
 from pgadvisor.progress import Progress, silent
 from pgadvisor.workload.logs.read import looks_like_log, read_log
 from pgadvisor.workload.logs.streams import Blocks, Unreadable, as_utf8, packing, unpacked, unpacked_head
-from pgadvisor.workload.sources.exports import MAX_RECORD_CHARS, Export, delimiter_of, read_csv, read_json
+from pgadvisor.workload.sources.exports import (
+    MAX_RECORD_CHARS,
+    Export,
+    before_copy,
+    delimiter_of,
+    is_copied,
+    is_headless,
+    lacking_of,
+    read_csv,
+    read_json,
+)
 from pgadvisor.workload.sources.gather import Gathered
 from pgadvisor.workload.sources.source import SourceError, SourceWorkload
 from pgadvisor.workload.sources.sqlfile import SqlFile
@@ -24,6 +34,9 @@ STDIN = Path("-")
 _HEAD_BYTES = 1 << 16
 _JSON_START = re.compile(r"\s*(?:\[\s*)?\{")
 _FORMATS = "SQL statements, a CSV or JSON export of pg_stat_statements with its column names, or a PostgreSQL log"
+_AGAIN = 'Export it again, such as with psql --csv -c "SELECT * FROM pg_stat_statements".'
+# COPY doubles backslashes, and does so after JSON has used them.
+_JSON_AGAIN = "Export it again, JSON with psql -At rather than with COPY, which doubles its backslashes."
 
 
 def read_source(path: Path, database: str | None, progress: Progress = silent) -> SourceWorkload:
@@ -63,13 +76,26 @@ def read_stream(stream: BinaryIO, name: str, database: str | None, progress: Pro
     except Unreadable as error:
         raise SourceError(f"Cannot read {name}: {error}.") from None
     if not is_json and delimiter is None:
+        _refuse_what_lacks_names(beginning, name)
         return _sql(blocks, name)
     export = Export(database)
     if delimiter is None:
-        read_json(_parts(blocks), export)
+        parts = _parts(blocks)
+        read_json(before_copy(parts) if is_copied(beginning) else parts, export)
     else:
         read_csv(_lines(blocks), delimiter, export)
-    return _export(blocks, name, export)
+    return _export(blocks, name, export, _JSON_AGAIN if delimiter is None else _AGAIN)
+
+
+def _refuse_what_lacks_names(beginning: str, name: str) -> None:
+    """Raises SourceError for what would be an export if it had all the columns, or their names."""
+    lacking = lacking_of(beginning.split("\n", 1)[0].rstrip("\r"))
+    if lacking:
+        raise SourceError(f"{name} looks like an export of pg_stat_statements, but has no column {lacking}. {_AGAIN}")
+    if is_headless(beginning):
+        raise SourceError(f"{name} looks like rows of CSV without a header, the line of column names. {_AGAIN}")
+    if _JSON_START.match(beginning) and '"query"' in beginning and '"calls"' not in beginning:
+        raise SourceError(f"{name} looks like an export of pg_stat_statements in JSON, but says no calls. {_AGAIN}")
 
 
 class _Ahead:
@@ -158,14 +184,17 @@ def _sql(blocks: Blocks, name: str) -> SourceWorkload:
     return workload
 
 
-def _export(blocks: Blocks, name: str, export: Export) -> SourceWorkload:
+def _export(blocks: Blocks, name: str, export: Export, again: str) -> SourceWorkload:
     if not export.rows and not export.elsewhere and not export.hidden:
-        raise SourceError(f"{name} looks like an export of pg_stat_statements, but none of its rows can be read.")
+        why = f": they have no column {export.lacks}" if export.lacks else ""
+        raise SourceError(
+            f"{name} looks like an export of pg_stat_statements, but none of its rows can be read{why}. {again}"
+        )
     workload = _workload(SourceKind.EXPORT, name, export.gathered, unread=export.bad + export.hidden)
     gaps = workload.gaps
     _damage(gaps, name, blocks)
     if export.bad:
-        gaps.append(_gap(name, f"{_count(export.bad, 'row')} of {name} could not be read", "Export it again."))
+        gaps.append(_gap(name, f"{_count(export.bad, 'row')} of {name} could not be read", again))
     if export.hidden:
         rows = f"{_count(export.hidden, 'row')} of {name}"
         reason = f"{rows} {_has(export.hidden)} no text: it was hidden from the role that exported"
