@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pgadvisor.model.snapshot import Snapshot
 
 # Two windows are one where they begin within this share of the longer one of each other.
-_SAME_WINDOW = 0.02
+_SAME_WINDOW = 0.1
 _RAN = frozenset((PlanMethod.EXECUTED, PlanMethod.LOGGED))
 _LOOK_TWICE = "Look twice, with --watch or at two snapshots: an interval has both counted over the same time."
 
