@@ -21,6 +21,7 @@ from pgadvisor.planner.guard import Guard
 from pgadvisor.planner.identity import Identities, Identity, NotAssumed
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.mended import mended
+from pgadvisor.planner.numbering import renumbered_plan, renumbered_values
 from pgadvisor.planner.observation import Candidate, Observation
 from pgadvisor.planner.order import most_telling
 from pgadvisor.planner.questions import ask
@@ -187,6 +188,8 @@ class _Observer:
             raise_if_lost(self._session, error)
             # The message may hold values.
             reason = f"The server refused to plan it with values, SQLSTATE {error.sqlstate} ({type(error).__name__})"
+            if isinstance(error, psycopg.DataError):
+                reason = f"A value that it was to be planned with is none of the type wanted, SQLSTATE {error.sqlstate}"
             refused = limit_reached(error) if isinstance(error, LIMITS) else NotDone(reason)
             self._refuse(Fact.PLANS, [candidate], refused)
 
@@ -213,6 +216,7 @@ class _Observer:
             if is_refusal_of_rights(error) and not each.equivalent:
                 select = equivalent_select(text)
                 each, changed = replace(each, equivalent=True), None if select is None else select.text
+                each = each if select is None else replace(each, positions=select.positions)
                 if changed is None and first_keyword(text) in _WRITES:
                     refusal = self._identities.may_not_write(candidate)
             elif mendings < _MENDINGS:
@@ -333,6 +337,8 @@ class _Observer:
         run_ms: tuple[float, ...] = (),
     ) -> None:
         each = self._readable[candidate.query_id]
+        if each.positions:
+            plan, values = renumbered_plan(plan, each.positions), renumbered_values(values, each.positions)
         observed = ObservedPlan(
             query_id=candidate.query_id,
             method=method,

@@ -30,13 +30,14 @@ class Readable:
     """A statement of which the server showed the generic plan: candidate has the text and the shape that it had.
 
     equivalent and rewritten are those of ObservedPlan. renumbered: its parameters are not those of the statement's own
-    text, which real calls were bound to.
+    text, which real calls were bound to; positions are the numbers there of those of an equivalent SELECT.
     """
 
     candidate: Candidate
     equivalent: bool = False
     rewritten: bool = False
     renumbered: bool = False
+    positions: tuple[int, ...] = ()
 
 
 def worth_asking(readable: Sequence[Readable], facts: Facts) -> list[Readable]:

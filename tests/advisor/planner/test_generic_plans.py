@@ -94,6 +94,9 @@ def test_what_a_reader_may_not_explain_is_planned_as_a_select(shop: Database) ->
     for text in (UPDATE, LOCKING):
         assert seen.plan(text).equivalent_select
         assert parse_plan(seen.plan(text).plan).index == "orders_pkey"
+        # By the numbers that its own text has.
+        number = "$2" if text is UPDATE else "$1"
+        assert f"= {number})" in str(seen.plan(text).plan)
     assert not seen.plan(BY_KEY).equivalent_select
     assert seen.plans(INSERT) == []
     assert "shows the plan of a write only to a role that may make it" in seen.gap(INSERT).reason
