@@ -10,9 +10,11 @@ import pytest
 from support.databases import Database, fresh_database
 from support.servers import SUPPORTED, Server, Servers
 
-# A shell makes what it starts in the background deaf to Ctrl-C, and so all that this starts, which tests interrupt.
+# A shell makes what it starts in the background deaf to Ctrl-C, nohup to a lost terminal, and so all that this starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

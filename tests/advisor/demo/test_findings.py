@@ -51,6 +51,13 @@ def found(server: LocalServer, folder: Path) -> list[tuple[str, str]]:
     return sorted((rule, f"{subject['schema']}.{subject['relation']}") for rule, subject in subjects)
 
 
+def told(folder: Path) -> list[str]:
+    """What the last report says, for whoever looks into a failure."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    texts = {view["query_id"]: view["text"] for view in report["statements"]}
+    return [f"{each['sentence']} {[texts.get(known) for known in each['query_ids']]}" for each in report["findings"]]
+
+
 def execute(server: LocalServer, commands: Sequence[str]) -> None:
     """Runs commands as the owner; a unique index that cannot be built stays behind as it should."""
     with psycopg.connect(server.dsn(shop.DATABASE, shop.OWNER), autocommit=True) as connection:
@@ -62,7 +69,7 @@ def execute(server: LocalServer, commands: Sequence[str]) -> None:
 
 
 def test_every_planted_problem_is_found_and_nothing_else(worked: LocalServer, tmp_path: Path) -> None:
-    assert found(worked, tmp_path) == PLANTED
+    assert found(worked, tmp_path) == PLANTED, told(tmp_path)
 
 
 def test_the_reports_are_written_and_the_result_is_shown(worked: LocalServer, tmp_path: Path) -> None:
@@ -84,4 +91,4 @@ def test_a_mended_problem_takes_its_finding_with_it(
         after = found(worked, tmp_path)
     finally:
         execute(worked, problem["undo"])
-    assert after == [known for known in PLANTED if known != (problem["rule"], problem["table"])]
+    assert after == [known for known in PLANTED if known != (problem["rule"], problem["table"])], told(tmp_path)

@@ -168,7 +168,10 @@ def _pick(
         if nth == 0
         else "common value of"
     )
-    if operator in EQUALITIES | _INEQUALITIES:
+    if operator in _INEQUALITIES:
+        # What is ruled out is the exception: to rule out the most common value would leave the rest alone.
+        return common[-1 - nth % len(common)], "least common value of"
+    if operator in EQUALITIES:
         return common[nth % len(common)], first
     if operator in PATTERNS:
         return spelling.prefix(common[0]), f"prefix of the {first}"
