@@ -10,6 +10,11 @@ import pytest
 from support.databases import Database, fresh_database
 from support.servers import SUPPORTED, Server, Servers
 
+ENDS = [
+    major if major in (SUPPORTED[0], SUPPORTED[-1]) else pytest.param(major, marks=pytest.mark.slow)
+    for major in SUPPORTED
+]
+
 # A shell makes what it starts in the background deaf to Ctrl-C, nohup to a lost terminal, and so all that this starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -56,4 +61,17 @@ def any_server(request: pytest.FixtureRequest, servers: Servers) -> Server:
 def any_database(any_server: Server) -> Iterator[Database]:
     """A fresh database on each supported major in turn."""
     with fresh_database(any_server) as database:
+        yield database
+
+
+@pytest.fixture(scope="session", params=ENDS, ids="postgres{}".format)
+def end_server(request: pytest.FixtureRequest, servers: Servers) -> Server:
+    """The oldest and the newest supported major; those between them in the long run alone."""
+    return servers.of_major(request.param)
+
+
+@pytest.fixture
+def end_database(end_server: Server) -> Iterator[Database]:
+    """A fresh database on the oldest and the newest supported major; between them in the long run alone."""
+    with fresh_database(end_server) as database:
         yield database

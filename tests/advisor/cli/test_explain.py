@@ -27,9 +27,9 @@ BY_STATUS = f"SELECT note FROM {TABLE} WHERE status = 'rare'"
 
 
 @pytest.fixture
-def shop(any_database: Database) -> Database:
-    any_database.execute(SCHEMA)
-    return any_database
+def shop(end_database: Database) -> Database:
+    end_database.execute(SCHEMA)
+    return end_database
 
 
 def _explanation(ran: Ran) -> dict[str, Any]:

@@ -154,12 +154,12 @@ def observed(database: Database, texts: tuple[str, ...]) -> Seen:
     return seen
 
 
-def test_no_text_breaks_out(any_database: Database) -> None:
-    make_precious(any_database)
-    before = state(any_database)
+def test_no_text_breaks_out(end_database: Database) -> None:
+    make_precious(end_database)
+    before = state(end_database)
     texts = REFUSED + NOT_EXECUTED
-    seen = observed(any_database, texts)
-    assert state(any_database) == before
+    seen = observed(end_database, texts)
+    assert state(end_database) == before
     for text in REFUSED:
         assert seen.plans(text) == [], text
     assert sum(gap.fact is Fact.PLANS for gap in seen.observation.gaps) > 5

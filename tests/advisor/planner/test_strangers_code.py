@@ -157,10 +157,10 @@ def test_the_traps_work(database: Database) -> None:
             assert locks_held(connection) == 1, text
 
 
-def test_a_superuser_plans_nothing_that_reaches_a_strangers_code(any_database: Database) -> None:
-    set_traps(any_database)
-    texts = reaching(any_database.server.major) + SUSPECT + CLEAN
-    seen, held = observed(any_database.dsn, texts)
+def test_a_superuser_plans_nothing_that_reaches_a_strangers_code(end_database: Database) -> None:
+    set_traps(end_database)
+    texts = reaching(end_database.server.major) + SUSPECT + CLEAN
+    seen, held = observed(end_database.dsn, texts)
     assert held == 0
     for text in texts[: -len(CLEAN)]:
         assert seen.plans(text) == [], text

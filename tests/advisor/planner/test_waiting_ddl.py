@@ -70,12 +70,12 @@ def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unwatched")
-def test_an_execution_is_cancelled_by_then(any_database: Database) -> None:
-    fill(any_database)
+def test_an_execution_is_cancelled_by_then(end_database: Database) -> None:
+    fill(end_database)
     limits: dict[str, Any] = {"execute_max_cost": 1e15, "execute_timeout_ms": 60_000, "execute_total_ms": 120_000}
     config = msgspec.structs.replace(ROOMY, lock_timeout_ms=LOCK_MS, **limits)
-    with ddl_behind(any_database, "EXPLAIN (ANALYZE"):
-        seen = observe_texts(any_database.dsn, (ENDLESS,), config)
+    with ddl_behind(end_database, "EXPLAIN (ANALYZE"):
+        seen = observe_texts(end_database.dsn, (ENDLESS,), config)
     assert seen.plans(ENDLESS, PlanMethod.VALUES) and not seen.plans(ENDLESS, PlanMethod.EXECUTED)
     gap = seen.gap(ENDLESS, Fact.EXECUTED_PLANS)
     assert "timeout" in gap.reason
@@ -84,11 +84,11 @@ def test_an_execution_is_cancelled_by_then(any_database: Database) -> None:
 
 
 @pytest.mark.usefixtures("unwatched")
-def test_a_planning_is_cancelled_by_then(any_database: Database) -> None:
-    fill(any_database)
+def test_a_planning_is_cancelled_by_then(end_database: Database) -> None:
+    fill(end_database)
     config = msgspec.structs.replace(OFF, lock_timeout_ms=LOCK_MS)
-    with ddl_behind(any_database, "EXPLAIN"):
-        seen = observe_texts(any_database.dsn, (SLOW_TO_PLAN,), config)
+    with ddl_behind(end_database, "EXPLAIN"):
+        seen = observe_texts(end_database.dsn, (SLOW_TO_PLAN,), config)
     assert seen.observation.plans == []
     gap = seen.gap(SLOW_TO_PLAN)
     assert "lock timeout" in gap.reason

@@ -69,10 +69,10 @@ def wanting(database: Database, ours: str, theirs: str) -> Iterator[Callable[[],
 
 
 @pytest.mark.parametrize("theirs", ["ALTER TABLE t ADD COLUMN more int", "LOCK TABLE t"])
-def test_who_waits_for_an_execution_gets_its_lock(any_database: Database, theirs: str) -> None:
-    fill(any_database)
-    with wanting(any_database, "EXPLAIN (ANALYZE", theirs) as waited:
-        seen = observe_texts(any_database.dsn, (ENDLESS,), PATIENT)
+def test_who_waits_for_an_execution_gets_its_lock(end_database: Database, theirs: str) -> None:
+    fill(end_database)
+    with wanting(end_database, "EXPLAIN (ANALYZE", theirs) as waited:
+        seen = observe_texts(end_database.dsn, (ENDLESS,), PATIENT)
         assert waited() < 1000
     assert seen.plans(ENDLESS, PlanMethod.VALUES) and not seen.plans(ENDLESS, PlanMethod.EXECUTED)
     gap = seen.gap(ENDLESS, Fact.EXECUTED_PLANS)
@@ -83,11 +83,11 @@ def test_who_waits_for_an_execution_gets_its_lock(any_database: Database, theirs
     assert observation.watch_ms > 0
 
 
-def test_so_does_who_waits_for_a_planning_and_the_rest_is_planned(any_database: Database) -> None:
-    fill(any_database)
+def test_so_does_who_waits_for_a_planning_and_the_rest_is_planned(end_database: Database) -> None:
+    fill(end_database)
     config = msgspec.structs.replace(OFF, **LIMITS)
-    with wanting(any_database, "EXPLAIN", "ALTER TABLE t ADD COLUMN more int") as waited:
-        seen = observe_texts(any_database.dsn, (SLOW_TO_PLAN, COUNT), config)
+    with wanting(end_database, "EXPLAIN", "ALTER TABLE t ADD COLUMN more int") as waited:
+        seen = observe_texts(end_database.dsn, (SLOW_TO_PLAN, COUNT), config)
         assert waited() < 1000
     assert "began to wait" in seen.gap(SLOW_TO_PLAN).reason
     assert seen.plans(COUNT) or seen.gap(COUNT).kind is GapKind.LOCKED
