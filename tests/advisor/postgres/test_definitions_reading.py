@@ -380,7 +380,7 @@ def test_what_is_locked_is_what_is_left_out(any_database: Database, monkeypatch:
             with monkeypatch.context() as patched:
                 patched.setattr(batches, "strong_locks", lambda *_: frozenset())
                 # Within as many milliseconds a busy machine has to answer what waits for nobody.
-                    waited = read(any_database.dsn, lock_timeout_ms=200)
+                waited = read(any_database.dsn, lock_timeout_ms=200)
             assert lacking(waited.catalog) == behind, name
             assert {gap.kind for gap in waited.gaps} == {GapKind.LOCKED}
     any_database.execute("ALTER TABLE parted DETACH PARTITION leaf")
