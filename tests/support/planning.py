@@ -20,6 +20,7 @@ from pgadvisor.postgres.session import Session
 from pgadvisor.progress import silent
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.understand import understand
+from support.databases import Database
 from support.reading import open_session
 
 # Without plans for values, which the tests that are about them turn on.
@@ -102,3 +103,16 @@ def observe_texts(dsn: str, texts: Sequence[str], config: CollectConfig = ROOMY)
 
         observe(session, candidates_of(texts, facts), facts, config, note, seen.observation)
     return seen
+
+
+def fill_slow(database: Database) -> None:
+    """A table, and a function that planning runs and that takes a minute."""
+    database.execute(
+        """
+        CREATE TABLE t (id int NOT NULL);
+        INSERT INTO t SELECT generate_series(1, 10000);
+        CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE plpgsql
+            AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN 1; END';
+        ANALYZE t;
+        """
+    )

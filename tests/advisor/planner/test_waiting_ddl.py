@@ -19,7 +19,7 @@ from pgadvisor.planner.questions import ask
 from pgadvisor.progress import silent
 from support.databases import Database
 from support.idle import end_idle
-from support.planning import OFF, ROOMY, candidates_of, observe_texts, planning
+from support.planning import OFF, ROOMY, candidates_of, fill_slow, observe_texts, planning
 
 pytestmark = pytest.mark.server
 
@@ -29,18 +29,6 @@ ENDLESS = "SELECT count(*) FROM t AS a JOIN t AS b ON a.id + b.id > 0 JOIN t AS 
 # Planning it takes a minute: the planner runs what calls itself immutable.
 SLOW_TO_PLAN = "SELECT * FROM t WHERE id > slow()"
 LOCK_MS = 500
-
-
-def fill(database: Database) -> None:
-    database.execute(
-        """
-        CREATE TABLE t (id int NOT NULL);
-        INSERT INTO t SELECT generate_series(1, 10000);
-        CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE plpgsql
-            AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN 1; END';
-        ANALYZE t;
-        """
-    )
 
 
 @contextmanager
@@ -71,7 +59,7 @@ def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unwatched")
 def test_an_execution_is_cancelled_by_then(end_database: Database) -> None:
-    fill(end_database)
+    fill_slow(end_database)
     limits: dict[str, Any] = {"execute_max_cost": 1e15, "execute_timeout_ms": 60_000, "execute_total_ms": 120_000}
     config = msgspec.structs.replace(ROOMY, lock_timeout_ms=LOCK_MS, **limits)
     with ddl_behind(end_database, "EXPLAIN (ANALYZE"):
@@ -85,7 +73,7 @@ def test_an_execution_is_cancelled_by_then(end_database: Database) -> None:
 
 @pytest.mark.usefixtures("unwatched")
 def test_a_planning_is_cancelled_by_then(end_database: Database) -> None:
-    fill(end_database)
+    fill_slow(end_database)
     config = msgspec.structs.replace(OFF, lock_timeout_ms=LOCK_MS)
     with ddl_behind(end_database, "EXPLAIN"):
         seen = observe_texts(end_database.dsn, (SLOW_TO_PLAN,), config)
@@ -96,7 +84,7 @@ def test_a_planning_is_cancelled_by_then(end_database: Database) -> None:
 
 
 def test_the_option_that_allows_least_is_named(database: Database) -> None:
-    fill(database)
+    fill_slow(database)
     with planning(database.dsn, (SLOW_TO_PLAN, ENDLESS)) as (session, facts):
         session.statement_timeout_ms = LOCK_MS
         candidates = candidates_of((SLOW_TO_PLAN, ENDLESS), facts)
@@ -109,7 +97,7 @@ def test_the_option_that_allows_least_is_named(database: Database) -> None:
 
 @pytest.mark.usefixtures("unwatched")
 def test_what_cannot_be_asked_of_the_counting_is_assumed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(database)
+    fill_slow(database)
 
     def slow(transaction: Any, question: str, **values: object) -> list[dict[str, Any]]:
         if question == "statistics_of_ours":
@@ -127,7 +115,7 @@ def test_what_cannot_be_asked_of_the_counting_is_assumed(database: Database, mon
 
 
 def test_a_session_ended_for_idling_is_lost(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(database)
+    fill_slow(database)
 
     def idle(session: Any, opened: Any) -> Any:
         end_idle(database, session)

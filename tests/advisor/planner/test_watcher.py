@@ -16,7 +16,7 @@ from pgadvisor.model.plans import PlanMethod
 from pgadvisor.planner.observe import Observation, observe
 from pgadvisor.progress import silent
 from support.databases import Database
-from support.planning import OFF, ROOMY, candidates_of, observe_texts, planning
+from support.planning import OFF, ROOMY, candidates_of, fill_slow, observe_texts, planning
 
 pytestmark = pytest.mark.server
 
@@ -32,18 +32,6 @@ LIMITS: dict[str, Any] = {
     "execute_total_ms": 120_000,
 }
 PATIENT = msgspec.structs.replace(ROOMY, **LIMITS)
-
-
-def fill(database: Database) -> None:
-    database.execute(
-        """
-        CREATE TABLE t (id int NOT NULL);
-        INSERT INTO t SELECT generate_series(1, 10000);
-        CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE plpgsql
-            AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN 1; END';
-        ANALYZE t;
-        """
-    )
 
 
 @contextmanager
@@ -70,7 +58,7 @@ def wanting(database: Database, ours: str, theirs: str) -> Iterator[Callable[[],
 
 @pytest.mark.parametrize("theirs", ["ALTER TABLE t ADD COLUMN more int", "LOCK TABLE t"])
 def test_who_waits_for_an_execution_gets_its_lock(end_database: Database, theirs: str) -> None:
-    fill(end_database)
+    fill_slow(end_database)
     with wanting(end_database, "EXPLAIN (ANALYZE", theirs) as waited:
         seen = observe_texts(end_database.dsn, (ENDLESS,), PATIENT)
         assert waited() < 1000
@@ -84,7 +72,7 @@ def test_who_waits_for_an_execution_gets_its_lock(end_database: Database, theirs
 
 
 def test_so_does_who_waits_for_a_planning_and_the_rest_is_planned(end_database: Database) -> None:
-    fill(end_database)
+    fill_slow(end_database)
     config = msgspec.structs.replace(OFF, **LIMITS)
     with wanting(end_database, "EXPLAIN", "ALTER TABLE t ADD COLUMN more int") as waited:
         seen = observe_texts(end_database.dsn, (SLOW_TO_PLAN, COUNT), config)
@@ -94,7 +82,7 @@ def test_so_does_who_waits_for_a_planning_and_the_rest_is_planned(end_database: 
 
 
 def test_who_waits_for_another_does_not_stop_us(database: Database) -> None:
-    fill(database)
+    fill_slow(database)
     database.execute("CREATE TABLE other (id int)")
     with database.connect() as holder, database.connect() as waiter:
         holder.execute("BEGIN")
@@ -114,7 +102,7 @@ def test_who_waits_for_another_does_not_stop_us(database: Database) -> None:
 
 def test_nothing_is_executed_unwatched(database: Database) -> None:
     """A role that may have one connection gets plans, and no executions."""
-    fill(database)
+    fill_slow(database)
     role = database.role(grants=["SELECT ON t"], attributes="CONNECTION LIMIT 1")
     seen = observe_texts(role.dsn, (COUNT,))
     assert seen.plans(COUNT, PlanMethod.GENERIC) and not seen.plans(COUNT, PlanMethod.EXECUTED)
@@ -124,7 +112,7 @@ def test_nothing_is_executed_unwatched(database: Database) -> None:
 
 
 def test_an_ordinary_role_watches_too(database: Database) -> None:
-    fill(database)
+    fill_slow(database)
     role = database.role(grants=["SELECT ON t"])
     with wanting(database, "EXPLAIN (ANALYZE", "LOCK TABLE t") as waited:
         seen = observe_texts(role.dsn_tcp, (ENDLESS,), PATIENT)
