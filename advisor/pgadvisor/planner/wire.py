@@ -33,16 +33,19 @@ def parse(session: Session, command: str) -> tuple[int, ...]:
     infer, a lock it cannot get. The transaction is then of no more use.
     """
     connection = session.connection
-    try:
-        encoded = command.encode(connection.info.encoding)
-    except UnicodeEncodeError as error:
-        raise psycopg.DataError("the text has characters that the connection cannot send") from error
-    if b"\0" in encoded:
-        raise psycopg.DataError("the text has a NUL character")
+    encoded = _encoded(connection, command)
     with session.timed():
         _checked(connection, connection.pgconn.prepare(b"", encoded))
         described = _checked(connection, connection.pgconn.describe_prepared(b""))
     return tuple(described.param_type(position) for position in range(described.nparams))
+
+
+def run_one(connection: psycopg.Connection[Any], command: str) -> None:
+    """Runs a text as one command by the extended protocol, which refuses several.
+
+    Raises psycopg.Error where the server refuses it, psycopg.DataError where it cannot be sent.
+    """
+    _checked(connection, connection.pgconn.exec_params(_encoded(connection, command), None))
 
 
 def explain(session: Session, command: str) -> dict[str, Any]:
@@ -79,6 +82,16 @@ def _only_plan(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
     if level:
         raise too_deep
     return plan
+
+
+def _encoded(connection: psycopg.Connection[Any], command: str) -> bytes:
+    try:
+        encoded = command.encode(connection.info.encoding)
+    except UnicodeEncodeError as error:
+        raise psycopg.DataError("the text has characters that the connection cannot send") from error
+    if b"\0" in encoded:
+        raise psycopg.DataError("the text has a NUL character")
+    return encoded
 
 
 def _checked(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> pq.abc.PGresult:

@@ -1,0 +1,73 @@
+"""What every planner can be asked, whichever it is: the live server, one with HypoPG, the twin, or kept answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.shape import StatementShape
+from pgadvisor.model.statements import StatementRole
+from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, Shortfall
+
+
+class PlannerError(Exception):
+    """A planner cannot be had, or is gone; the message says what happened and what to do."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A statement to be planned.
+
+    values: the parameters' as text, None for unknown ones. role is the one that runs it, None where that is not known.
+    """
+
+    query_id: str
+    text: str
+    shape: StatementShape | None = None
+    values: tuple[str | None, ...] | None = None
+    role: StatementRole | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The plan as EXPLAIN's JSON object; None where there is none, and then refusal says why in one sentence."""
+
+    plan: dict[str, Any] | None
+    refusal: str = ""
+
+    @property
+    def cost(self) -> float | None:
+        """The plan's total cost in the planner's unit; None where there is no plan."""
+        return None if self.plan is None else float(self.plan["Plan"]["Total Cost"])
+
+
+class Planner(Protocol):
+    """Answers what the plan of a statement is, and would be under another configuration."""
+
+    @property
+    def identity(self) -> PlannerIdentity:
+        """Which planner this is."""
+
+    @property
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """What of the audited server it has not, or has otherwise."""
+
+    def unable(self, configuration: Configuration) -> str:
+        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
+
+    def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
+        """How large it takes indexes to be that do not exist, in their order."""
+
+    def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
+        """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
+
+    def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
+        """Total costs of statements, in their order, the cheapest way; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+
+    def close(self) -> None:
+        """Gives up what it holds; closing twice is no error."""

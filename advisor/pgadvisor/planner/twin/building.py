@@ -1,0 +1,127 @@
+"""A twin that is being built: what each step needs, and what it leaves behind.
+
+Two connections with different rights. `admin` is a superuser's: it writes catalogs and never names, calls or evaluates
+anything of the snapshot's own, since that would run a stranger's code with its rights. `builder` has no rights beyond
+its own database: all that the snapshot says as SQL goes through it, one command at a time by the extended protocol,
+which refuses a text of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pgadvisor.facts import Facts
+from pgadvisor.localserver import LocalServer
+from pgadvisor.model.whatif import Shortfall
+from pgadvisor.planner.wire import run_one
+from pgadvisor.progress import Progress, silent
+
+# Commands in one transaction; where one of them fails, each is done again on its own.
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command for the builder, run as the role `owner`, as the builder itself where it is "".
+
+    missing makes of the server's refusal what the twin lacks without it; None: it is no loss.
+    """
+
+    text: str
+    owner: str = ""
+    missing: Callable[[psycopg.Error], Shortfall] | None = None
+
+
+@dataclass
+class Building:
+    """What the steps of building share.
+
+    oids maps relations and indexes of the snapshot to the twin's, as far as they were made. failed are objects of the
+    snapshot, by oid, that could not be made.
+    """
+
+    facts: Facts
+    server: LocalServer
+    database: str
+    admin_dsn: str
+    builder_dsn: str
+    progress: Progress = silent
+    oids: dict[int, int] = field(default_factory=dict)
+    failed: set[int] = field(default_factory=set)
+    shortfalls: list[Shortfall] = field(default_factory=list)
+    admin: psycopg.Connection[Any] = field(init=False)
+    builder: psycopg.Connection[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Connects. Raises psycopg.OperationalError."""
+        self.admin = _catalogs_only(self.admin_dsn)
+        self.builder = psycopg.connect(self.builder_dsn, autocommit=True)
+
+    @property
+    def major(self) -> int:
+        """The twin's major version."""
+        return self.admin.info.server_version // 10_000
+
+    def connect(self) -> None:
+        """Makes both connections anew, as after a restart. Raises psycopg.OperationalError."""
+        self.close()
+        self.admin = _catalogs_only(self.admin_dsn)
+        self.builder = psycopg.connect(self.builder_dsn, autocommit=True)
+
+    def close(self) -> None:
+        """Closes both connections; closing twice is no error."""
+        self.admin.close()
+        self.builder.close()
+
+    def run(self, commands: Iterable[Command]) -> list[bool]:
+        """Runs commands in their order, and says of each whether the server took it; what it refuses is a shortfall.
+
+        Raises psycopg.OperationalError where the server is gone.
+        """
+        done: list[bool] = []
+        for owner, group in groupby(commands, key=lambda command: command.owner):
+            self._become(owner)
+            same = list(group)
+            for start in range(0, len(same), _BATCH):
+                batch = same[start : start + _BATCH]
+                done += [True] * len(batch) if self._all_at_once(batch) else [self._one(command) for command in batch]
+        self._become("")
+        return done
+
+    def _become(self, owner: str) -> None:
+        role = sql.SQL("SET ROLE {}").format(sql.Identifier(owner)) if owner else sql.SQL("RESET ROLE")
+        self.builder.execute(role)
+
+    def _all_at_once(self, batch: Sequence[Command]) -> bool:
+        """Whether all of a batch could be done, in one transaction, which is much faster than one for each."""
+        try:
+            with self.builder.transaction():
+                for command in batch:
+                    run_one(self.builder, command.text)
+        except psycopg.Error:
+            if self.builder.closed:
+                raise
+            return False
+        return True
+
+    def _one(self, command: Command) -> bool:
+        try:
+            run_one(self.builder, command.text)
+        except psycopg.Error as error:
+            if self.builder.closed:
+                raise
+            if command.missing is not None:
+                self.shortfalls.append(command.missing(error))
+            return False
+        return True
+
+
+def _catalogs_only(dsn: str) -> psycopg.Connection[Any]:
+    """A connection that finds nothing but the system's own objects by a bare name."""
+    return psycopg.connect(dsn, autocommit=True, options="-c search_path=pg_catalog")
