@@ -38,9 +38,9 @@ pytestmark = pytest.mark.server
 
 # Asked only of several databases, where schemas are named, and where pg_stat_statements may not be called.
 ELSEWHERE = {"databases", "role_named", "schemas", "statements_privileges"}
-# Without them all is there: that it is not known since when statements are counted is said with their window, and
-# where nobody knows what is locked, what is not can be read all the same.
-DISPENSABLE = {"statements_window", "statements_offered", "strong_locks"}
+# Without them all is there: that it is not known since when statements are counted is said with their window; where
+# nobody knows what is locked, what is not can be read all the same; by whom a statement is run is said by its gap.
+DISPENSABLE = {"statements_window", "statements_offered", "statement_roles", "strong_locks"}
 # A thin slice for every run: of each way to ask one, the first questions and those that much depends on.
 SOME = ("extensions", "statements", "memberships", "relations", "index_expressions", "column_statistics", "activity")
 # What sections of a snapshot belong to; the longest prefix counts. No rows of ours: those of others come and go.
