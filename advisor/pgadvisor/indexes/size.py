@@ -12,6 +12,8 @@ from collections.abc import Container, Iterator, Mapping
 from msgspec.structs import replace
 
 from pgadvisor.indexes.predicates import conjuncts, not_null_column
+from pgadvisor.indexes.sizes.attributes import KeyStatistics
+from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.statistics import ColumnStatistics
 
@@ -26,6 +28,49 @@ _HASH_FILL = 0.65
 # Row numbers are compressed, and each element is kept once: half of what the column holds is amid a wide range.
 _GIN_SHARE = 0.5
 _DEFAULT_PAGES_PER_RANGE = 128
+
+
+def estimate(
+    definition: IndexDefinition,
+    *,
+    row_count: float | None,
+    columns: Mapping[str, KeyStatistics],
+    expressions: Mapping[str, KeyStatistics] = {},
+    selectivity: float | None = None,
+    table_pages: int | None = None,
+    distinct_counts: Mapping[frozenset[str], float] = {},
+    major: int = 18,
+    block_size_bytes: int = 8192,
+) -> IndexEstimate | None:
+    """The index as CREATE INDEX would build it now; None where nothing sound can be said.
+
+    row_count and table_pages are the table's, columns its columns by name, expressions by their text as in the
+    definition (sizes.attributes makes both). selectivity is the share of rows that a predicate admits; without it a
+    partial index is unknown, but for one that only leaves out NULLs of one of its columns. table_pages are needed for
+    BRIN and make GIN better. distinct_counts are numbers of distinct combinations of columns, as extended statistics
+    know them (ndistinct). major is that of the server which builds: some builds changed.
+    """
+    statistics = {
+        name: ColumnStatistics(
+            relation_oid=0,
+            column=name,
+            null_fraction=row.null_fraction,
+            average_width_bytes=round(row.average_width_bytes),
+            n_distinct=row.n_distinct,
+            most_common_frequencies=row.value_frequencies,
+        )
+        for name, row in columns.items()
+    }
+    size = estimated_size_bytes(
+        definition,
+        row_count,
+        statistics,
+        selectivity=selectivity,
+        not_deduplicated=[name for name, row in columns.items() if not row.shares_entries],
+        table_pages=table_pages,
+        block_size_bytes=block_size_bytes,
+    )
+    return None if size is None else IndexEstimate(pages=size // block_size_bytes, entries=row_count or 0.0)
 
 
 def estimated_size_bytes(

@@ -1,0 +1,100 @@
+"""One column of an index, a key or an included one: what of its values decides how large the index is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgadvisor.array_text import floats
+from pgadvisor.model.catalog import Column
+from pgadvisor.model.statistics import ColumnStatistics, PgStats
+
+# Types whose equal values may look different, so that B-tree entries are not shared (manual, "B-Tree Structure").
+_NEVER_SHARED = frozenset({"numeric", "float4", "float8", "jsonb"})
+# What get_typavgwidth (lsyscache.c) takes for a type of any length that nothing is known of.
+_WIDTH_UNKNOWN = 32.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyStatistics:
+    """Statistics of one column or expression of a table, over all its rows.
+
+    type_name is the bare name in pg_type, length_bytes, alignment are its typlen and typalign. average_width_bytes,
+    null_fraction, n_distinct (above zero a count, below minus the share of rows), frequencies and correlation are
+    those of pg_stats. shares_entries: a B-tree may keep equal values in one entry. values are some of its values as
+    text, common ones first, value_frequencies how frequent the common ones are; the values after these stand for the
+    rest of the rows in equal parts. elements are common ones of an array, or lexemes of a tsvector, element_frequencies
+    in what share of the rows each is; elements_per_value is how many different ones a value has on average.
+    """
+
+    type_name: str
+    length_bytes: int = -1
+    alignment: str = "i"
+    average_width_bytes: float
+    null_fraction: float = 0.0
+    n_distinct: float = -1.0
+    correlation: float | None = None
+    shares_entries: bool = True
+    values: tuple[str, ...] = ()
+    value_frequencies: tuple[float, ...] = ()
+    element_frequencies: tuple[float, ...] = ()
+    elements: tuple[str, ...] = ()
+    elements_per_value: float | None = None
+
+    def distinct(self, row_count: float) -> float:
+        """How many different values there are among so many rows, NULL not counted; at least 1."""
+        count = self.n_distinct if self.n_distinct > 0 else -self.n_distinct * row_count
+        # 0 is what ANALYZE writes where it does not know.
+        return max(count if self.n_distinct else min(200.0, row_count), 1.0)
+
+
+def of_column(
+    column: Column, statistics: PgStats | ColumnStatistics | None, *, deterministic: bool = True
+) -> KeyStatistics:
+    """Statistics of a column; where there are none, what its type says. deterministic is its collation's."""
+    return of_type(column.type_name, column.length_bytes, column.alignment, statistics, deterministic=deterministic)
+
+
+def of_type(
+    type_name: str,
+    length_bytes: int,
+    alignment: str,
+    statistics: PgStats | ColumnStatistics | None,
+    *,
+    deterministic: bool = True,
+) -> KeyStatistics:
+    """Statistics of anything of a type, such as an expression; statistics are of the index's column, if there are."""
+    width = _WIDTH_UNKNOWN if length_bytes < 0 else float(length_bytes)
+    shared = deterministic and type_name.removeprefix("_") not in _NEVER_SHARED
+    if statistics is None:
+        return KeyStatistics(
+            type_name=type_name,
+            length_bytes=length_bytes,
+            alignment=alignment,
+            average_width_bytes=width,
+            shares_entries=shared,
+        )
+    row = statistics if isinstance(statistics, ColumnStatistics) else statistics.read
+    counts: tuple[float, ...] = ()
+    element_frequencies: tuple[float, ...] = ()
+    if isinstance(statistics, PgStats):
+        if statistics.elem_count_histogram is not None:
+            counts = floats(statistics.elem_count_histogram)
+        if statistics.most_common_elem_freqs is not None:
+            element_frequencies = floats(statistics.most_common_elem_freqs)
+    return KeyStatistics(
+        type_name=type_name,
+        length_bytes=length_bytes,
+        alignment=alignment,
+        average_width_bytes=float(row.average_width_bytes) if length_bytes < 0 else width,
+        null_fraction=row.null_fraction,
+        n_distinct=row.n_distinct,
+        correlation=row.correlation,
+        shares_entries=shared,
+        values=(*(row.most_common_values or ()), *(row.histogram_bounds or ())),
+        value_frequencies=row.most_common_frequencies or (),
+        # The last ones are the least and greatest frequency (and that of NULL elements), not an element's.
+        element_frequencies=element_frequencies[: len(row.most_common_elements or ())],
+        elements=row.most_common_elements or (),
+        # Its last entry is the average number of different elements (array_typanalyze.c).
+        elements_per_value=counts[-1] if counts else None,
+    )
