@@ -1,0 +1,101 @@
+"""How exactly a twin plans: the same statements on the source and on a twin made from a snapshot of it.
+
+TPC-H (all 22, as written and as pg_stat_statements keeps them) and the demo's workload, on PostgreSQL 18 and 15, from
+snapshots taken as pg_monitor with read access; results go to results/fidelity.json. --majors 13 14 15 16 17 --twin 18
+measures twins of another major.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from databases import Source, binaries, demo_source, running, snapshot_of, tpch, tpch_source
+from plans import compare, line, source_plan, summary
+
+from pgadvisor import __version__
+from pgadvisor.analyze import read_facts
+from pgadvisor.planner.protocol import Question
+from pgadvisor.planner.twin.twin import Twin
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--majors", type=int, nargs="+", default=[18, 15])
+    parser.add_argument("--twin", type=int, help="the twin's major; without, the source's own")
+    parser.add_argument("--scale", type=float, default=1.0, help="of TPC-H, in GB")
+    parser.add_argument("--no-demo", action="store_true")
+    arguments = parser.parse_args()
+    results: dict[str, Any] = {"tool": __version__, "python": platform.python_version(), "scale": arguments.scale}
+    for major in arguments.majors:
+        twin_major = arguments.twin or major
+        with running(major) as server:
+            version = server.binaries.version
+            sources = [tpch_source(server, arguments.scale)]
+            run_tpch(sources[0])
+            if not arguments.no_demo:
+                sources.append(demo_source(server))
+            for source in sources:
+                for label, result in measure(source, twin_major).items():
+                    key = f"{label} on {version}, twin {binaries(twin_major).version}"
+                    results[key] = result
+                    print(line(key, result), flush=True)
+                    for each in result["exceptions"][:10]:
+                        print(
+                            f"    {each['name']:50.50} {each['source_cost']:14.2f} {each['cost']:14.2f} "
+                            f"{each['error']:.4%} {'' if each['same_plan'] else 'another plan'}"
+                        )
+    name = "fidelity.json" if arguments.twin is None else f"fidelity_on_{arguments.twin}.json"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / name).write_text(json.dumps(results, indent=2) + "\n")
+
+
+def run_tpch(source: Source) -> None:
+    """Has pg_stat_statements note the 22, of which none is run for long: no row of them is asked for."""
+    with psycopg.connect(source.dsn, autocommit=True) as connection:
+        for query in tpch.QUERIES:
+            connection.execute(b"SELECT * FROM (" + query.encode() + b") AS q LIMIT 0")
+
+
+def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:
+    snapshot = snapshot_of(source)
+    facts, _ = read_facts(snapshot)
+    workload = {
+        query_id: statement.text for query_id, statement in facts.statements.items() if statement.text is not None
+    }
+    sets = {f"{source.name} workload": workload}
+    if source.name == "tpch":
+        sets["tpch as written"] = {f"Q{number}": text for number, text in enumerate(tpch.QUERIES, start=1)}
+    results = {}
+    with (
+        Twin(facts, server=str(binaries(twin_major).bin_dir)) as twin,
+        psycopg.connect(source.dsn, autocommit=True) as connection,
+    ):
+        for shortfall in twin.shortfalls:
+            print(f"    shortfall: {shortfall.what}: {shortfall.reason}")
+        for label, texts in sets.items():
+            compared, refused = [], 0
+            for name, text in texts.items():
+                try:
+                    plan = source_plan(connection, text)
+                except psycopg.Error:
+                    continue  # SET, BEGIN and the like, and what the source itself cannot plan without values
+                answer = twin.plan(Question(query_id=name, text=text, shape=facts.shapes.get(name)))
+                if answer.plan is None:
+                    refused += 1
+                    print(f"    {name}: {answer.refusal}", file=sys.stderr)
+                    continue
+                compared.append(compare(f"{name} {' '.join(text.split())[:60]}", plan, answer.plan))
+            results[label] = {**summary(compared), "refused": refused}
+    return results
+
+
+if __name__ == "__main__":
+    main()

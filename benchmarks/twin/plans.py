@@ -1,0 +1,80 @@
+"""Plans of the source itself, and how far another planner's are the same."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+GENERIC_PLAN_SINCE = 160_000
+# What a plan is, without what it costs and what it names for itself.
+_NOT_STRUCTURE = frozenset(("Startup Cost", "Total Cost", "Plan Rows", "Plan Width", "Output", "Plans"))
+
+
+def source_plan(connection: psycopg.Connection, text: str) -> dict[str, Any]:
+    """The plan that the source gives a text, its parameters unknown if it has any. Raises psycopg.Error."""
+    options = "VERBOSE, FORMAT JSON"
+    with connection.transaction(force_rollback=True):
+        if "$1" not in text:
+            row = connection.execute(f"EXPLAIN ({options}) {text}".encode()).fetchone()
+        elif connection.info.server_version >= GENERIC_PLAN_SINCE:
+            row = connection.execute(f"EXPLAIN (GENERIC_PLAN, {options}) {text}".encode()).fetchone()
+        else:
+            connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            connection.execute(f"PREPARE benchmark AS {text}".encode())
+            try:
+                types = connection.execute(
+                    "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'benchmark'"
+                ).fetchone()
+                nulls = ", ".join(["NULL"] * types[0])
+                row = connection.execute(f"EXPLAIN ({options}) EXECUTE benchmark ({nulls})").fetchone()
+            finally:
+                connection.execute("DEALLOCATE ALL")
+    return row[0][0]
+
+
+class Compared(NamedTuple):
+    """One statement on both sides: error is |twin - source| / source of the total cost."""
+
+    name: str
+    same_plan: bool
+    error: float
+    source_cost: float
+    cost: float
+
+
+def compare(name: str, source: dict[str, Any], other: dict[str, Any]) -> Compared:
+    ours, theirs = source["Plan"], other["Plan"]
+    cost = theirs["Total Cost"]
+    error = abs(cost - ours["Total Cost"]) / max(ours["Total Cost"], 0.01)
+    return Compared(name, structure(ours) == structure(theirs), error, ours["Total Cost"], cost)
+
+
+def structure(node: dict[str, Any]) -> tuple[Any, ...]:
+    """Which nodes in which order on which relations, by which index, under which conditions."""
+    own = tuple(sorted((key, str(value)) for key, value in node.items() if key not in _NOT_STRUCTURE))
+    return own, tuple(structure(child) for child in node.get("Plans", ()))
+
+
+def summary(compared: Sequence[Compared]) -> dict[str, Any]:
+    errors = sorted(each.error for each in compared)
+    return {
+        "statements": len(compared),
+        "same_plan": sum(each.same_plan for each in compared),
+        "equal_cost": sum(each.source_cost == each.cost for each in compared),
+        "within_0.1_percent": sum(each.error <= 0.001 for each in compared),
+        "within_1_percent": sum(each.error <= 0.01 for each in compared),
+        "median_error": statistics.median(errors),
+        "largest_error": errors[-1],
+        "exceptions": [each._asdict() for each in compared if not each.same_plan or each.error > 0.001],
+    }
+
+
+def line(label: str, result: dict[str, Any]) -> str:
+    return (
+        f"{label:28} {result['statements']:5} statements  same plan {result['same_plan']:5}  equal cost "
+        f"{result['equal_cost']:5}  within 0.1 % {result['within_0.1_percent']:5}  "
+        f"largest error {result['largest_error']:.4%}"
+    )
