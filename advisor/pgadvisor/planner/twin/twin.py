@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -62,6 +63,16 @@ class Twin:
         return PlannerIdentity(
             kind=PlannerKind.TWIN, version=self._server.binaries.version, server_version=server_version
         )
+
+    @property
+    def data_folder(self) -> Path:
+        """Where its server keeps its data, for whoever measures it."""
+        return self._server.folder.data
+
+    @property
+    def server_pid(self) -> int:
+        """The process id of its server."""
+        return self._server.pid
 
     @property
     def shortfalls(self) -> tuple[Shortfall, ...]:
