@@ -17,7 +17,7 @@ from pgadvisor.planner.protocol import Answer, PlannerError, Question
 from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
-from pgadvisor.planner.twin.schema.build import build_schema
+from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
 from pgadvisor.planner.twin.server import start_server
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from pgadvisor.planner.twin.storage.lay_out import lay_out
@@ -110,5 +110,6 @@ class Twin:
         self._building = building = create_database(self._server, self._facts, progress)
         build_schema(building)
         load_statistics(building)
+        finish_schema(building)
         lay_out(building)
         self._asker = Asker(building)

@@ -6,6 +6,12 @@ from pgadvisor.indexes.ddl import create_index
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import RelationKind
 from pgadvisor.planner.twin.building import Building, Command
+from pgadvisor.planner.twin.schema.collations import create_collations
+from pgadvisor.planner.twin.schema.extensions import create_extensions
+from pgadvisor.planner.twin.schema.functions import create_functions, create_functions_on_relations
+from pgadvisor.planner.twin.schema.policies import create_policies
+from pgadvisor.planner.twin.schema.roles import create_roles
+from pgadvisor.planner.twin.schema.views import create_views
 
 
 def build_schema(building: Building) -> None:
@@ -14,7 +20,14 @@ def build_schema(building: Building) -> None:
     Raises psycopg.OperationalError where the server is gone.
     """
     facts = building.facts
-    building.run(Command(f"CREATE SCHEMA {quote_identifier(schema.name)}") for schema in facts.snapshot.catalog.schemas)
+    create_roles(building)
+    building.run(
+        Command(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema.name)}")
+        for schema in facts.snapshot.catalog.schemas
+    )
+    create_extensions(building)
+    create_collations(building)
+    create_functions(building)
     building.run(
         Command(
             f"CREATE TABLE {qualified(relation.schema, relation.name)} ("
@@ -24,10 +37,20 @@ def build_schema(building: Building) -> None:
         for relation in facts.relations.values()
         if relation.kind is RelationKind.TABLE
     )
+    create_functions_on_relations(building)
     building.run(
         Command(create_index(index.definition, index.name, concurrently=False)) for index in facts.indexes.values()
     )
+    create_views(building)
+    create_policies(building)
     note_oids(building)
+
+
+def finish_schema(building: Building) -> None:
+    """What may only come when statistics are loaded: the checks of domains, which reading a value would run.
+
+    Raises psycopg.OperationalError where the server is gone.
+    """
 
 
 def note_oids(building: Building) -> None:
