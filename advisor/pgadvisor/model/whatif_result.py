@@ -1,0 +1,219 @@
+"""What a workload would cost under another configuration, statement by statement, as a planner says."""
+
+from __future__ import annotations
+
+import enum
+
+from pgadvisor.model.base import Model
+from pgadvisor.model.counters import Window
+from pgadvisor.model.coverage import Footprint, Gap
+from pgadvisor.model.findings import Evidence
+from pgadvisor.model.report import PlanView, Source, Tool
+from pgadvisor.model.whatif import PlannerIdentity
+
+WHATIF_FORMAT = 1
+
+
+class Effect(enum.StrEnum):
+    """What a configuration does to a statement.
+
+    A cost within STAYS_WITHIN of what it was is the same.
+    """
+
+    GAINS = "gains"
+    LOSES = "loses"
+    STAYS = "stays"
+    NOT_PLANNED = "not planned"
+
+
+# By so much of its cost a statement has to change for the change to be spoken of.
+STAYS_WITHIN = 0.01
+
+
+class TimeRange(Model, frozen=True, kw_only=True):
+    """Milliseconds, estimated from a ratio of costs: the truth may well lie between these two."""
+
+    low_ms: float
+    high_ms: float
+
+
+class CreatedIndex(Model, frozen=True, kw_only=True):
+    """An index that is imagined.
+
+    sql creates it, constants in it masked unless values are shown. size_bytes is how large the planner takes it to be,
+    None where it has no idea. price is what else it costs.
+    """
+
+    name: str
+    table: str
+    sql: str
+    size_bytes: int | None = None
+    price: tuple[Evidence, ...] = ()
+
+
+class DroppedIndex(Model, frozen=True, kw_only=True):
+    """An index that is imagined gone. name and table are qualified; caveats are why it cannot simply be dropped."""
+
+    name: str
+    table: str
+    definition: str
+    size_bytes: int | None = None
+    caveats: tuple[str, ...] = ()
+
+
+class ChangedSetting(Model, frozen=True, kw_only=True):
+    """A setting that is imagined otherwise. before is the server's own value, None where it is not known."""
+
+    name: str
+    before: str | None
+    after: str
+
+
+class Shortcoming(Model, frozen=True, kw_only=True):
+    """What of the audited server the planner has not, or has otherwise, and how many of the statements it touches.
+
+    number is what statements are marked with, from 1. prevents: they cannot be planned at all.
+    """
+
+    number: int
+    what: str
+    reason: str
+    statements: int
+    prevents: bool = False
+
+
+class PlanPair(Model, frozen=True, kw_only=True):
+    """The plans of a statement before and after; changes says in words how the second differs."""
+
+    before: PlanView | None
+    after: PlanView | None
+    changes: tuple[str, ...] = ()
+
+
+class ValuesCost(Model, frozen=True, kw_only=True):
+    """Costs of a statement for certain values, None where it could not be planned for them; values are masked."""
+
+    label: str
+    values: tuple[str, ...]
+    cost_before: float | None
+    cost_after: float | None
+
+
+class WhatIfStatement(Model, frozen=True, kw_only=True):
+    """One statement before and after, for unknown values. Costs are the planner's units for one call.
+
+    text is masked unless values are shown, and cut to a length. total_ms is what it took as measured, estimated what
+    that would become. factor is cost_after over cost_before. reason says why it could not be planned. marks are the
+    numbers of the shortcomings that touch it. asked: it was named by the user. plans are there for those asked about
+    and for the most changed, by_values where values are known.
+    """
+
+    query_id: str
+    anchor: str
+    text: str
+    calls: int
+    total_ms: float
+    effect: Effect
+    cost_before: float | None = None
+    cost_after: float | None = None
+    estimated: TimeRange | None = None
+    reason: str = ""
+    marks: tuple[int, ...] = ()
+    asked: bool = False
+    role: str = ""
+    plans: PlanPair | None = None
+    by_values: tuple[ValuesCost, ...] = ()
+
+    @property
+    def factor(self) -> float | None:
+        """How many times its cost it costs after; None where one of the two is not known, or nothing before."""
+        if self.cost_after is None or not self.cost_before:
+            return None
+        return self.cost_after / self.cost_before
+
+
+class Workload(Model, frozen=True, kw_only=True):
+    """The statements that could be planned before and after, all together.
+
+    cost_* are planner's costs weighted by calls; total_ms is their measured time, estimated what that would become.
+    share is how much of the time of all statements of the database theirs is.
+    """
+
+    statements: int
+    gain: int
+    lose: int
+    stay: int
+    not_planned: int
+    cost_before: float
+    cost_after: float
+    total_ms: float
+    estimated: TimeRange
+    share: float
+
+
+class Reason(Model, frozen=True, kw_only=True):
+    """Why statements could not be planned, and how many of them."""
+
+    reason: str
+    statements: int
+    query_ids: tuple[str, ...] = ()
+
+
+class Difference(Model, frozen=True, kw_only=True):
+    """A statement whose plan as it is differs from the one that the audited server gave; changes says how."""
+
+    query_id: str
+    text: str
+    cost_observed: float
+    cost_given: float | None
+    changes: tuple[str, ...] = ()
+    marks: tuple[int, ...] = ()
+
+
+class Fidelity(Model, frozen=True, kw_only=True):
+    """How far the planner gives the plans that the audited server gave itself, before anything is changed.
+
+    compared are statements with a generic plan of the server's; same those for which the plan is the same, near those
+    of these whose cost is within COST_WITHIN. largest is the greatest relative difference of cost among the same plans.
+    """
+
+    compared: int = 0
+    same: int = 0
+    near: int = 0
+    largest: float = 0.0
+    differences: tuple[Difference, ...] = ()
+
+
+# Costs this near to each other, relatively, are equal but for the last digits.
+COST_WITHIN = 0.001
+
+
+class WhatIfResult(Model, frozen=True, kw_only=True):
+    """The workload before and after. statements are all, the greatest change of time first, then of cost.
+
+    created, dropped and settings make the configuration; all empty, it is the workload as it is. left_out counts
+    statements that have no text here, of which nothing is said.
+    """
+
+    format: int = WHATIF_FORMAT
+    tool: Tool
+    source: Source
+    planner: PlannerIdentity
+    values_masked: bool = True
+    created: tuple[CreatedIndex, ...] = ()
+    dropped: tuple[DroppedIndex, ...] = ()
+    settings: tuple[ChangedSetting, ...] = ()
+    workload: Workload
+    statements: tuple[WhatIfStatement, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    shortcomings: tuple[Shortcoming, ...] = ()
+    fidelity: Fidelity = Fidelity()
+    statements_window: Window | None = None
+    left_out: int = 0
+    gaps: tuple[Gap, ...] = ()
+    footprint: Footprint = Footprint()
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether a change is asked about."""
+        return bool(self.created or self.dropped or self.settings)
