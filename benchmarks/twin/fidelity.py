@@ -11,6 +11,7 @@ import argparse
 import json
 import platform
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ from plans import compare, line, source_plan, summary
 
 from pgadvisor import __version__
 from pgadvisor.analyze import read_facts
+from pgadvisor.planner.compared_types import compared_types
+from pgadvisor.planner.mended import mended
+from pgadvisor.planner.mended_types import Inferred
 from pgadvisor.planner.protocol import Question
 from pgadvisor.planner.twin.twin import Twin
 
+MENDINGS = 8
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -83,11 +88,11 @@ def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:
         for label, texts in sets.items():
             compared, refused = [], 0
             for name, text in texts.items():
-                try:
-                    plan = source_plan(connection, text)
-                except psycopg.Error:
-                    continue  # SET, BEGIN and the like, and what the source itself cannot plan without values
-                answer = twin.plan(Question(query_id=name, text=text, shape=facts.shapes.get(name)))
+                shape = facts.shapes.get(name)
+                readable, plan = mended_plan(connection, text, partial(compared_types, shape, facts))
+                if plan is None:
+                    continue  # SET, BEGIN and the like
+                answer = twin.plan(Question(query_id=name, text=readable, shape=shape))
                 if answer.plan is None:
                     refused += 1
                     print(f"    {name}: {answer.refusal}", file=sys.stderr)
@@ -95,6 +100,19 @@ def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:
                 compared.append(compare(f"{name} {' '.join(text.split())[:60]}", plan, answer.plan))
             results[label] = {**summary(compared), "refused": refused}
     return results
+
+
+def mended_plan(connection: psycopg.Connection, text: str, types: Inferred) -> tuple[str, dict[str, Any] | None]:
+    """The plan of a text, mended until the source can read it without values; None where it never can."""
+    for _ in range(MENDINGS):
+        try:
+            return text, source_plan(connection, text)
+        except psycopg.Error as error:
+            changed = mended(text, error, connection.info.server_version, types)
+            if changed is None:
+                return text, None
+            text = changed
+    return text, None
 
 
 if __name__ == "__main__":
