@@ -22,7 +22,8 @@ from pgadvisor.snapshots.check import problem
 from pgadvisor.snapshots.file import SnapshotError, read_snapshots, write_snapshots
 from pgadvisor.snapshots.redaction import redacted
 from pgadvisor.snapshots.sealing import sealed
-from pgadvisor.snapshots.sql_texts import is_expression, sealed_off
+from pgadvisor.snapshots.sql_texts import sealed_off
+from pgadvisor.workload.expressions import is_expression
 from pgadvisor.workload.lexer import lex
 from support.databases import Database
 from support.reading import read_database
