@@ -30,12 +30,13 @@ _BATCH = 200
 class Command:
     """One command for the builder, run as the role `owner`, as the builder itself where it is "".
 
-    missing makes of the server's refusal what the twin lacks without it; None: it is no loss.
+    missing makes of the server's refusal what the twin lacks without it; where it gives None, or is None, that is
+    nothing, or is told by others.
     """
 
     text: str
     owner: str = ""
-    missing: Callable[[psycopg.Error], Shortfall] | None = None
+    missing: Callable[[psycopg.Error], Shortfall | None] | None = None
 
 
 @dataclass
@@ -116,8 +117,9 @@ class Building:
         except psycopg.Error as error:
             if self.builder.closed:
                 raise
-            if command.missing is not None:
-                self.shortfalls.append(command.missing(error))
+            shortfall = None if command.missing is None else command.missing(error)
+            if shortfall is not None:
+                self.shortfalls.append(shortfall)
             return False
         return True
 
