@@ -173,14 +173,7 @@ class Guard:
         """The one command in a text, and whether there are strings in it."""
         if mentions.obscure:
             raise NotDone(f"It holds {mentions.obscure}: whose code it would run with our rights cannot be told")
-        if first_keyword(text) not in PLANNABLE:
-            raise NotDone("It is not a statement that the planner plans")
-        if hides_nothing(text) and '"' not in text:
-            return text.rstrip(_AFTER_THE_END), False
-        lexed = lex(text)
-        if lexed.unterminated:
-            raise NotDone(f"Its text ends inside {lexed.unterminated}")
-        return lexed.body, any(token.kind is Kind.STRING for token in lexed.tokens)
+        return plannable(text)
 
     def _check_free_locks(self, transaction: Transaction, mentions: Mentions) -> None:
         needed = [(locks, name) for name, locks in self._partitioned if mentions.mention(name)]
@@ -209,6 +202,21 @@ class Guard:
             transaction.set_local(**{"pg_stat_statements.track": "none"})
         # Strings are to be read as the lexer reads them.
         transaction.set_local(standard_conforming_strings="on")
+
+
+def plannable(text: str) -> tuple[str, bool]:
+    """The one command in a text, without comments and semicolons at its end, and whether there are strings in it.
+
+    Raises NotDone where it is none that has a plan.
+    """
+    if first_keyword(text) not in PLANNABLE:
+        raise NotDone("It is not a statement that the planner plans")
+    if hides_nothing(text) and '"' not in text:
+        return text.rstrip(_AFTER_THE_END), False
+    lexed = lex(text)
+    if lexed.unterminated:
+        raise NotDone(f"Its text ends inside {lexed.unterminated}")
+    return lexed.body, any(token.kind is Kind.STRING for token in lexed.tokens)
 
 
 def _check_locks(transaction: Transaction, mentions: Mentions) -> None:

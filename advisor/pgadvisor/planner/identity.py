@@ -39,7 +39,7 @@ _REFUSALS = (
     psycopg.errors.CantChangeRuntimeParam,
 )
 # By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
-_WHY_REFUSED = {
+WHY_REFUSED = {
     "22023": (
         "it cannot have that value, ",
         "Give it a value that SET takes, such as 64MB, on or a number; SHOW and pg_settings tell its kind and bounds.",
@@ -89,7 +89,7 @@ class Identity:
         named = sorted((message.find(name), -len(name), name) for name in self.session if name in message)
         name = named[0][2] if named else next(iter(self.session)) if len(self.session) == 1 else ""
         what = f"the setting {name}" if name else "a setting"
-        why, remedy = _WHY_REFUSED.get(error.sqlstate or "", ("", "Correct it or leave it out."))
+        why, remedy = WHY_REFUSED.get(error.sqlstate or "", ("", "Correct it or leave it out."))
         return NotDone(
             f"The server refused {what} of [session] in the configuration: {why}SQLSTATE {error.sqlstate}", remedy
         )

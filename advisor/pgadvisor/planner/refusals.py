@@ -75,6 +75,11 @@ def refused_by_server(error: psycopg.Error, session: Session) -> NotDone:
         )
     if isinstance(error, errors.QueryCanceled):
         return took_too_long(session)
+    return not_accepted(error)
+
+
+def not_accepted(error: psycopg.Error) -> NotDone:
+    """What the server's objection to a text means for the reader, timeouts and locks left out."""
     message = error.diag.message_primary or str(error)
     if isinstance(error, errors.InsufficientPrivilege):
         # A function that not everybody may call is none that a role should get for the sake of a plan.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psycopg
 from psycopg import RawCursor, pq
 
@@ -33,10 +34,10 @@ def parse(session: Session, command: str) -> tuple[int, ...]:
     infer, a lock it cannot get. The transaction is then of no more use.
     """
     connection = session.connection
-    encoded = _encoded(connection, command)
+    sent = encoded(connection, command)
     with session.timed():
-        _checked(connection, connection.pgconn.prepare(b"", encoded))
-        described = _checked(connection, connection.pgconn.describe_prepared(b""))
+        checked(connection, connection.pgconn.prepare(b"", sent))
+        described = checked(connection, connection.pgconn.describe_prepared(b""))
     return tuple(described.param_type(position) for position in range(described.nparams))
 
 
@@ -45,7 +46,7 @@ def run_one(connection: psycopg.Connection[Any], command: str) -> None:
 
     Raises psycopg.Error where the server refuses it, psycopg.DataError where it cannot be sent.
     """
-    _checked(connection, connection.pgconn.exec_params(_encoded(connection, command), None))
+    checked(connection, connection.pgconn.exec_params(encoded(connection, command), None))
 
 
 def explain(session: Session, command: str) -> dict[str, Any]:
@@ -68,11 +69,18 @@ def explain_with(session: Session, command: str, values: Sequence[str | None]) -
 
 def _only_plan(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
     """Raises NotDone where the plan is deeper than can be handled."""
-    too_deep = NotDone(f"Its plan is more than {MAX_PLAN_DEPTH} nodes deep", kind=GapKind.LIMIT)
     try:
         ((documents,),) = cursor.fetchall()
     except RecursionError:
-        raise too_deep from None
+        raise _too_deep() from None
+    return only_plan(documents)
+
+
+def only_plan(documents: Sequence[Any]) -> dict[str, Any]:
+    """The one plan of what EXPLAIN (FORMAT JSON) gave, decoded.
+
+    Raises NotDone where it is deeper than can be handled.
+    """
     (plan,) = documents
     if not isinstance(plan, dict):
         raise TypeError("EXPLAIN gave no JSON object")
@@ -80,21 +88,35 @@ def _only_plan(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
     for _ in range(MAX_PLAN_DEPTH):
         level = [child for node in level for child in node.get("Plans", ())]
     if level:
-        raise too_deep
+        raise _too_deep()
     return plan
 
 
-def _encoded(connection: psycopg.Connection[Any], command: str) -> bytes:
+def plan_of_json(document: bytes) -> dict[str, Any]:
+    """The one plan in EXPLAIN's JSON as the server sent it. Raises NotDone where it is deeper than can be handled."""
     try:
-        encoded = command.encode(connection.info.encoding)
+        return only_plan(msgspec.json.decode(document))
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> NotDone:
+    return NotDone(f"Its plan is more than {MAX_PLAN_DEPTH} nodes deep", kind=GapKind.LIMIT)
+
+
+def encoded(connection: psycopg.Connection[Any], command: str) -> bytes:
+    """A command as it is sent. Raises psycopg.DataError where it cannot be."""
+    try:
+        sent = command.encode(connection.info.encoding)
     except UnicodeEncodeError as error:
         raise psycopg.DataError("the text has characters that the connection cannot send") from error
-    if b"\0" in encoded:
+    if b"\0" in sent:
         raise psycopg.DataError("the text has a NUL character")
-    return encoded
+    return sent
 
 
-def _checked(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> pq.abc.PGresult:
+def checked(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> pq.abc.PGresult:
+    """A result that is none of an error. Raises psycopg.Error, OperationalError where the connection is lost."""
     if result.status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
         return result
     encoding = connection.info.encoding

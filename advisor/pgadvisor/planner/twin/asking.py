@@ -1,34 +1,296 @@
-"""Asks the twin's planner: configurations, values, roles, settings."""
+"""Asks the twin's planner: configurations, values, roles, settings.
+
+Each question is asked in a transaction that is rolled back, as a role without rights: planning runs a stranger's
+functions. A text is sent for execution only after the server has read it as one command (planner/wire.py).
+"""
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
+from psycopg import generators, pq
 
-from pgadvisor.model.whatif import AS_IS, Configuration
-from pgadvisor.planner.protocol import Answer, Question
+from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
+from pgadvisor.planner.generic import GENERIC_PLAN_SINCE
+from pgadvisor.planner.protocol import Answer, PlannerError, Question
+from pgadvisor.planner.refusals import NotDone, not_accepted
 from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
+from pgadvisor.planner.twin.schema.roles import role_of_twin
+from pgadvisor.planner.twin.settings import Assumed, Environment, refused_setting, set_local
+from pgadvisor.planner.twin.texts import Readable, as_asked, changed, original_numbers
+from pgadvisor.planner.wire import checked, encoded, plan_of_json
+
+_TIMEOUT_MS = 10_000
+# As observed plans are had.
+_WHOLE = "VERBOSE, SETTINGS, FORMAT JSON"
+_COST = "FORMAT JSON"
+# What a string of the statement's cannot look like: quotes in it are escaped. The first is the top node's.
+_TOTAL_COST = re.compile(rb'"Total Cost": ([0-9.eE+-]+|Infinity|NaN)')
+_PRUNED = re.compile(rb'"Subplans Removed": [1-9]')
+# So many texts, each under its role and settings, are remembered, and on a server before 16 prepared.
+_REMEMBERED = 5_000
+
+_Key = tuple[str, Assumed, tuple[tuple[str, str], ...]]
 
 
 class Asker:
-    """One connection of the planning role."""
+    """One connection of the planning role.
 
-    def __init__(self, building: Building) -> None:
+    session: settings of the configuration under which every statement is planned. shortfalls are settings of the
+    audited server that the twin cannot have. Raises psycopg.OperationalError where the server is gone.
+    """
+
+    def __init__(self, building: Building, session: Mapping[str, str] | None = None) -> None:
         self._building = building
-        self._connection: psycopg.Connection[Any] = psycopg.connect(building.server.dsn(building.database, PLANNER))
+        self._facts = building.facts
+        self._environment = Environment(building.facts.server, session or {}, named=partial(role_of_twin, building))
+        self._configurations = Configurations(building)
+        self._readable: OrderedDict[_Key, Readable | NotDone] = OrderedDict()
+        self._settings_tried: dict[tuple[str, str], str] = {}
+        self._prepared = 0
+        self._discards = building.admin.info.server_version < GENERIC_PLAN_SINCE
+        self._connection, self.shortfalls = self._connect()
 
-    def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
-        """The plan of a statement under a configuration whose indexes are all there."""
+    def reconnect(self) -> None:
+        """A new connection, as it takes after files were changed: a session remembers lengths and metapages."""
+        self.close()
+        self._connection, _ = self._connect()
+
+    def unable(self, configuration: Configuration) -> str:
+        """Why a configuration cannot be put on, but for the indexes that it adds; "" where it can."""
+        reason = self._configurations.unable(configuration)
+        for name, value in () if reason else configuration.settings:
+            if (name, value) not in self._settings_tried:
+                try:
+                    self._settings_tried[name, value] = refused_setting(self._connection, name, value)
+                except psycopg.Error as error:
+                    raise _gone() from error
+            reason = reason or self._settings_tried[name, value]
+        return reason
+
+    def plan(self, question: Question, configuration: Configuration = AS_IS, created: Iterable[int] = ()) -> Answer:
+        """The plan of a statement; created are the oids, on the twin, of the indexes that the configuration adds.
+
+        Raises PlannerError where the twin is gone.
+        """
+        asking = _Asking(self, configuration, created)
         try:
-            row = self._connection.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {question.text}".encode()).fetchone()
-        except psycopg.Error as error:
-            return Answer(None, str(error))
+            return Answer(plan_of_json(asking.explain(question, _WHOLE)))
+        except NotDone as refusal:
+            return Answer(None, f"{refusal.reason}.")
         finally:
-            self._connection.rollback()
-        return Answer(row[0][0] if row else None)
+            self.rollback()
+
+    def costs(
+        self, questions: Sequence[Question], configuration: Configuration = AS_IS, created: Iterable[int] = ()
+    ) -> tuple[float | None, ...]:
+        """Total costs of statements, in their order, in one transaction as long as none is refused.
+
+        Raises PlannerError where the twin is gone.
+        """
+        asking = _Asking(self, configuration, created)
+        found: list[float | None] = [None] * len(questions)
+        # Those of one role together, so that it is put on once.
+        roles = [self.assumed(question) for question in questions]
+        order = sorted(range(len(questions)), key=lambda place: (roles[place].role, roles[place].settings))
+        try:
+            for place in order:
+                with suppress(NotDone):
+                    match = _TOTAL_COST.search(asking.explain(questions[place], _COST))
+                    found[place] = float(match[1]) if match else None
+        finally:
+            self.rollback()
+        return tuple(found)
 
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
+
+    def assumed(self, question: Question) -> Assumed:
+        """As whom a question is asked."""
+        return self._environment.of(question.role)
+
+    def begin(self, configuration: Configuration, created: Iterable[int], assumed: Assumed) -> None:
+        """Opens a transaction in which a configuration is put on, and then a role. Raises psycopg.Error."""
+        commands = [
+            "BEGIN;",
+            self._configurations.command(configuration, created),
+            # What was planned before knows nothing of marks of indexes, nor of settings.
+            "DISCARD PLANS;" if self._discards else "",
+            assumed.commands(),
+            set_local(configuration.settings),
+        ]
+        self.run(" ".join(filter(None, commands)))
+
+    def rollback(self) -> None:
+        """Ends the open transaction, where there is one. Raises PlannerError where the twin is gone."""
+        if self._connection.closed or self._connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            return
+        try:
+            self.run("ROLLBACK")
+        except psycopg.Error as error:
+            raise _gone() from error
+
+    def remembered(self, key: _Key) -> Readable | NotDone | None:
+        """What a text turned out to be, if it was asked before."""
+        return self._readable.get(key)
+
+    def remember(self, key: _Key, readable: Readable | NotDone) -> None:
+        """Notes what a text turned out to be; the oldest is forgotten where there are too many."""
+        self._readable[key] = readable
+        if len(self._readable) > _REMEMBERED:
+            _, oldest = self._readable.popitem(last=False)
+            if isinstance(oldest, Readable) and oldest.prepared:
+                self.run(f"DEALLOCATE {oldest.prepared}")
+
+    def read(self, readable: Readable) -> Readable:
+        """A text as the server has read it as one command, prepared where the server is of before 16.
+
+        Raises psycopg.Error where it refuses it.
+        """
+        connection = self._connection
+        checked(connection, connection.pgconn.prepare(b"", encoded(connection, readable.text)))
+        described = checked(connection, connection.pgconn.describe_prepared(b""))
+        if not described.nparams or not self._discards:
+            return replace(readable, parameters=described.nparams)
+        self._prepared += 1
+        name = f"pgadvisor_{self._prepared}"
+        self.run(f"PREPARE {name} AS {readable.text}\n")
+        return replace(readable, parameters=described.nparams, prepared=name)
+
+    def changed(self, readable: Readable, error: psycopg.Error, question: Question) -> Readable | None:
+        """The text without what the server objected to; None where nothing can be done."""
+        return changed(readable, error, question, self._facts, self._connection.info.server_version)
+
+    def explain(self, readable: Readable, question: Question, options: str) -> bytes:
+        """EXPLAIN's JSON. Raises psycopg.Error where the server refuses, NotDone where values lack."""
+        if question.values is not None:
+            values = readable.values(question.values)
+            return self._explain_with(f"EXPLAIN ({options}) {readable.text}\n", values)
+        if readable.prepared:
+            return self._explain_prepared(readable, options)
+        if readable.parameters:
+            options = f"GENERIC_PLAN, {options}"
+        return self.run(f"EXPLAIN ({options}) {readable.text}\n")
+
+    def run(self, command: str) -> bytes:
+        """Runs commands by the simple protocol; the first value of the last. Raises psycopg.Error."""
+        self._connection.pgconn.send_query(encoded(self._connection, command))
+        return self._result()
+
+    def _explain_with(self, command: str, values: Sequence[str | None]) -> bytes:
+        sent = [None if value is None else encoded(self._connection, value) for value in values]
+        self._connection.pgconn.send_query_params(encoded(self._connection, command), sent)
+        return self._result()
+
+    def _explain_prepared(self, readable: Readable, options: str) -> bytes:
+        nulls = ", ".join(["NULL"] * readable.parameters)
+        command = f"EXPLAIN ({options}) EXECUTE {readable.prepared} ({nulls})"
+        document = self.run(command)
+        if not _PRUNED.search(document):
+            return document
+        # NULLs prune every partition at execution time, which no real value does (planner/generic.py).
+        self.run("SELECT pg_catalog.set_config('enable_partition_pruning', 'off', true); DISCARD PLANS")
+        document = self.run(command)
+        self.run("SELECT pg_catalog.set_config('enable_partition_pruning', 'on', true); DISCARD PLANS")
+        return document
+
+    def _result(self) -> bytes:
+        """The first value of the last result. Ctrl-C cancels, and is heard."""
+        connection = self._connection
+        results = connection.wait(generators.execute(connection.pgconn))
+        for result in results:
+            checked(connection, result)
+        last = results[-1]
+        value = last.get_value(0, 0) if last.ntuples and last.nfields else None
+        return value or b""
+
+    def _connect(self) -> tuple[psycopg.Connection[Any], tuple[Shortfall, ...]]:
+        # A generic plan before 16 is one of a prepared statement.
+        options = f"-c statement_timeout={_TIMEOUT_MS} -c plan_cache_mode=force_generic_plan"
+        place = self._building.server.dsn(self._building.database, PLANNER)
+        connection = psycopg.connect(place, options=options, prepare_threshold=None)
+        shortfalls = self._environment.settle(connection)
+        connection.autocommit = True
+        self._readable.clear()
+        return connection, shortfalls
+
+
+class _Asking:
+    """One configuration, under which statements are planned, one after the other."""
+
+    def __init__(self, asker: Asker, configuration: Configuration, created: Iterable[int]) -> None:
+        self._asker = asker
+        self._configuration = configuration
+        self._created = tuple(created)
+        self._open: Assumed | None = None
+
+    def explain(self, question: Question, options: str) -> bytes:
+        """EXPLAIN's JSON of one statement. Raises NotDone where it has no plan, PlannerError where the twin is gone."""
+        try:
+            assumed = self._asker.assumed(question)
+            readable = self._read(question, assumed)
+            self._become(assumed)
+            return self._asker.explain(readable, question, options)
+        except psycopg.Error as error:
+            raise self._refusal(error) from error
+
+    def _read(self, question: Question, assumed: Assumed) -> Readable:
+        """The text as the server can read it. Raises NotDone, psycopg.Error where a configuration is refused."""
+        key = (question.text, assumed, self._configuration.settings)
+        known = self._asker.remembered(key)
+        if known is None:
+            try:
+                known = self._first_read(question, assumed)
+            except NotDone as refusal:
+                known = refusal
+            self._become(assumed)
+            self._asker.remember(key, known)
+        if isinstance(known, NotDone):
+            raise known
+        return known
+
+    def _first_read(self, question: Question, assumed: Assumed) -> Readable:
+        readable: Readable | None = as_asked(question)
+        while readable is not None:
+            self._become(assumed)
+            try:
+                read = self._asker.read(readable)
+            except psycopg.Error as error:
+                refusal = self._refusal(error)
+                readable = self._asker.changed(readable, error, question)
+            else:
+                return replace(read, numbers=original_numbers(question.text, read))
+        raise refusal
+
+    def _become(self, assumed: Assumed) -> None:
+        """Opens a transaction for a role, where it is not open already. Raises psycopg.Error."""
+        if self._open == assumed:
+            return
+        self._asker.rollback()
+        self._open = None
+        self._asker.begin(self._configuration, self._created, assumed)
+        self._open = assumed
+
+    def _refusal(self, error: psycopg.Error) -> NotDone:
+        """What an error means for the reader; the transaction is over. Raises PlannerError where the twin is gone."""
+        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            raise _gone() from error
+        self._asker.rollback()
+        self._open = None
+        if isinstance(error, psycopg.errors.QueryCanceled):
+            return NotDone(f"Planning it took longer than {_TIMEOUT_MS // 1000} s")
+        return not_accepted(error)
+
+
+def _gone() -> PlannerError:
+    return PlannerError("The twin's server is gone: it was stopped, or something it was asked to plan crashed it.")
