@@ -40,7 +40,8 @@ class Server(Model, frozen=True, kw_only=True):
     version_num is server_version_num (180003 for 18.3). replay_lag_s is set on a standby alone.
     search_path is the role's effective one, as schema names in order. address and address_port are the server's own
     (inet_server_addr), None over a socket; host and port are what the client asked for. service names the managed
-    service it was known by (such as "Amazon RDS"), None where nothing gave one away. locale_provider is c, i or b.
+    service it was known by (such as "Amazon RDS"), None where nothing gave one away. locale_provider is c, i or b;
+    locale is the locale of ICU's or the builtin provider.
     """
 
     version_num: int
@@ -67,6 +68,7 @@ class Server(Model, frozen=True, kw_only=True):
     service: str | None = None
     locale_provider: str | None = None
     ctype: str | None = None
+    locale: str | None = None
     overrides: tuple[SettingOverride, ...] = ()
     settings: tuple[Setting, ...] = ()
     extensions: tuple[Extension, ...] = ()

@@ -116,7 +116,8 @@ class StatementRole(Model, frozen=True, kw_only=True):
     """A role that ran statements; StatementRow.user_oid names it.
 
     may_set: the role that collects may become it by SET ROLE. is_superuser and bypasses_policies: policies of tables do
-    not apply to it. Its own settings are among the server's overrides.
+    not apply to it. member_of are the roles whose rights, and so whose policies, it has by membership; () for a
+    superuser, who has all. Its own settings are among the server's overrides.
     """
 
     oid: int
@@ -124,6 +125,7 @@ class StatementRole(Model, frozen=True, kw_only=True):
     is_superuser: bool = False
     bypasses_policies: bool = False
     may_set: bool = False
+    member_of: tuple[str, ...] = ()
 
 
 class Statements(Model, frozen=True, kw_only=True):

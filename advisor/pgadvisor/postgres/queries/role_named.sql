@@ -1,5 +1,5 @@
 -- type: StatementRole
--- without: may_set
+-- without: may_set, member_of
 SELECT
   r.oid,
   r.rolname::pg_catalog.text AS name,

@@ -11,6 +11,7 @@ SELECT
   d.datcollate::pg_catalog.text AS collation,
   d.datctype::pg_catalog.text AS ctype,
   {locale_provider} AS locale_provider,
+  {database_locale} AS locale,
   pg_catalog.host(pg_catalog.inet_server_addr()) AS address,
   pg_catalog.inet_server_port() AS address_port,
   pg_catalog.pg_postmaster_start_time() AS started_at,

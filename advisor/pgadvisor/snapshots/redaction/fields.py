@@ -51,7 +51,7 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     snapshot.Limits: {**_kept("execute"), "schemas": _SCHEMA, "exclude_schemas": _SCHEMA},
     snapshot.Change: {**_kept("new vanished"), "notes": PROSE},
     server.Server: {
-        **_kept("version system_identifier encoding collation service locale_provider ctype"),
+        **_kept("version system_identifier encoding collation service locale_provider ctype locale"),
         "database": _DATABASE,
         "role": _ROLE,
         "memberships": _ROLE,
@@ -183,7 +183,7 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     statements.StatementText: {**_kept("query_id reason also"), "text": SQL},
     statements.StatementSource: {"name": PROSE},
     statements.ParameterSample: {**_kept("query_id source"), "values": SPECIAL},
-    statements.StatementRole: {"name": _ROLE},
+    statements.StatementRole: {"name": _ROLE, "member_of": _ROLE},
     statements.Statements: _kept("extension_version"),
     plans.ObservedPlan: {**_kept("query_id planner"), "plan": SPECIAL, "role": _ROLE, "role_missed": _ROLE},
     plans.ParameterValue: {"type": TYPE, "value": SPECIAL, "source": PROSE},

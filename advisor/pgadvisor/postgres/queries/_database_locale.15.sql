@@ -1,0 +1,2 @@
+-- needs: pg_database.daticulocale
+d.daticulocale

@@ -1,0 +1,2 @@
+-- needs: pg_database.datlocale
+d.datlocale
