@@ -81,7 +81,9 @@ class Twin:
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        return ""
+        if self._asker is None:
+            raise PlannerError("the twin is gone")
+        return self._asker.unable(configuration)
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order."""
@@ -95,7 +97,9 @@ class Twin:
 
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
         """Total costs of statements, in their order; None where one is refused."""
-        return tuple(self.plan(question, configuration).cost for question in questions)
+        if self._asker is None:
+            raise PlannerError("the twin is gone")
+        return self._asker.costs(questions, configuration)
 
     def close(self) -> None:
         """Stops its server and removes it; closing twice is no error."""
@@ -113,3 +117,4 @@ class Twin:
         finish_schema(building)
         lay_out(building)
         self._asker = Asker(building)
+        building.shortfalls += self._asker.shortfalls
