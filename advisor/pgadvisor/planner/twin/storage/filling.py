@@ -1,0 +1,92 @@
+"""Fills the files of a twin, one after the other."""
+
+from __future__ import annotations
+
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.sizes.result import IndexEstimate
+from pgadvisor.model.catalog import Index
+from pgadvisor.model.whatif import Shortfall
+from pgadvisor.planner.twin.storage.catalogs import File
+from pgadvisor.planner.twin.storage.files import HollowFiles
+from pgadvisor.planner.twin.storage.heights import estimated_height, observed_heights
+from pgadvisor.planner.twin.storage.lengths import Lengths
+from pgadvisor.planner.twin.storage.metapages import fewest_pages, write_brin, write_btree, write_gin
+from pgadvisor.planner.twin.storage.prediction import Predictions
+
+
+class Filling:
+    """Gives files their length and the pages that the planner reads, and notes of which indexes it could only guess."""
+
+    def __init__(self, facts: Facts, hollow: HollowFiles) -> None:
+        self._facts = facts
+        self._hollow = hollow
+        self._lengths = Lengths(facts)
+        self._heights = observed_heights(facts)
+        self._predictions = Predictions(facts)
+        self._unsure: list[Index] = []
+        self._gin: list[Index] = []
+
+    def relation(self, oid: int, file: File) -> None:
+        """Fills the file of a table or an index."""
+        pages = self._lengths.of(oid)
+        index = self._facts.indexes.get(oid)
+        if index is None:
+            self._hollow.set_pages(file.path, pages)
+            return
+        height = self._height(index, pages) if file.access_method == "btree" else 0
+        # A metapage is read, whatever the server said of its length before.
+        self._hollow.set_pages(file.path, max(pages, fewest_pages(height)))
+        if file.access_method == "btree":
+            write_btree(self._hollow, file.path, height)
+        elif file.access_method == "brin":
+            write_brin(self._hollow, file.path, self._lengths.of(index.table_oid))
+        elif file.access_method == "gin":
+            self._gin.append(index)
+            write_gin(self._hollow, file.path, pages, self._content(index))
+
+    def shortfalls(self) -> list[Shortfall]:
+        """What of the files is a guess that plans hang on."""
+        found = []
+        block_size = self._facts.server.block_size_bytes
+        if block_size != self._hollow.block_size_bytes:
+            reason = (
+                f"The server's pages have {block_size} bytes, the twin's {self._hollow.block_size_bytes}; "
+                "tables and indexes have as many pages, but memory is counted in the twin's"
+            )
+            found.append(Shortfall(what="the size of pages", reason=reason, everywhere=True))
+        if self._unsure:
+            reason = (
+                f"No plan shows the height of {_indexes(self._unsure)}, which the start of a scan costs, and by size it "
+                "may be one more or less than what stands in for it"
+            )
+            found.append(Shortfall(what="heights of B-trees", reason=reason, relation_oids=_tables(self._unsure)))
+        if self._gin:
+            reason = (
+                f"What {_indexes(self._gin)} say of their entries and of those pending cannot be read; an estimate "
+                "without pending ones stands in for it"
+            )
+            found.append(Shortfall(what="entries of GIN indexes", reason=reason, relation_oids=_tables(self._gin)))
+        return found
+
+    def _height(self, index: Index, pages: int) -> int:
+        height = self._heights.get(index.oid)
+        if height is None:
+            height, is_sure = estimated_height(self._facts, index, pages)
+            if not is_sure:
+                self._unsure.append(index)
+        return height
+
+    def _content(self, index: Index) -> IndexEstimate | None:
+        rows = self._predictions.rows(index.table_oid)
+        selectivity = None
+        if index.definition.predicate is not None:
+            selectivity = min(index.row_count / rows, 1.0) if index.row_count is not None and rows else 1.0
+        return self._predictions.of(index.table_oid, index.definition, selectivity=selectivity)
+
+
+def _indexes(indexes: list[Index]) -> str:
+    return f"index {indexes[0].name}" if len(indexes) == 1 else f"{len(indexes)} indexes"
+
+
+def _tables(indexes: list[Index]) -> tuple[int, ...]:
+    return tuple(sorted({index.table_oid for index in indexes}))
