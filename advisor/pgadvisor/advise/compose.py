@@ -70,7 +70,7 @@ def compose(
     report = config.report
     return Report(
         tool=Tool(name="pgadvisor", version=__version__),
-        source=_source(facts),
+        source=source_of(facts),
         trust=_trust(facts, not_understood, show),
         configuration=_configuration(config, facts),
         severity_counts={s: sum(1 for f in findings if f.finding.severity is s) for s in Severity},
@@ -137,7 +137,8 @@ def _name(subject: Subject) -> str:
     return relation if subject.name is None else f"{relation}: {subject.name}"
 
 
-def _source(facts: Facts) -> Source:
+def source_of(facts: Facts) -> Source:
+    """Which database of which server the facts are about."""
     server, counters = facts.server, facts.snapshot.counters
     return Source(
         server_version=server.version,

@@ -203,7 +203,7 @@ def _order(plan: StatementPlan) -> tuple[int, int, int]:
 def _side(plan: StatementPlan, shown: PlanView, alike: int, *, has_parameters: bool) -> PlanSide:
     root = plan.root
     return PlanSide(
-        label=_label(plan, has_parameters=has_parameters),
+        label=label_of(plan, has_parameters=has_parameters),
         values=shown.parameters,
         plan=shown,
         total_cost=root.total_cost,
@@ -215,7 +215,8 @@ def _side(plan: StatementPlan, shown: PlanView, alike: int, *, has_parameters: b
     )
 
 
-def _label(plan: StatementPlan, *, has_parameters: bool) -> str:
+def label_of(plan: StatementPlan, *, has_parameters: bool) -> str:
+    """For which values a plan is, in words."""
     observed = plan.observed
     executed = _EXECUTED.get(observed.method, "")
     if observed.method is PlanMethod.GENERIC:

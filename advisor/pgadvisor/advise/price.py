@@ -31,7 +31,7 @@ def gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
 def price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
     """What the change costs in disk and writes, or what undoing a drop would."""
     if isinstance(decision.proposal, CreateIndex):
-        return _price_of_creation(decision.proposal.definition, facts)
+        return price_of_creation(decision.proposal.definition, facts)
     if isinstance(decision.proposal, DropIndex):
         size = _index_bytes(decision.proposal, facts)
         if size is not None:
@@ -48,7 +48,8 @@ def _gain_of_drop(proposal: DropIndex, facts: Facts) -> tuple[Evidence, ...]:
     return tuple(saved)
 
 
-def _price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Evidence, ...]:
+def price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Evidence, ...]:
+    """What an index costs in disk, time to build and writes, as far as it is known."""
     table = facts.relation_named(definition.schema, definition.table)
     if table is None:
         return ()

@@ -90,8 +90,8 @@ def test_what_is_typed(text: str, made: str, shop: Facts) -> None:
     [
         (
             "CREATE INDEX ON users (emial)",
-            'At "emial", character 24 of "CREATE INDEX ON users (emial)": public.users has no such column; did you mean '
-            "email?",
+            'At "emial", character 24 of "CREATE INDEX ON users (emial)": public.users has no such column; did you '
+            "mean email?",
         ),
         ("CREATE INDEX ON users (id) INCLUDE (emial)", "public.users has no such column; did you mean email?"),
         ("CREATE INDEX ON user (email)", "there is no such table along the search path; did you mean public.users?"),

@@ -1,0 +1,105 @@
+"""The parts of a configuration as they are told: indexes with their size and price, settings with their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from pgadvisor.advise.price import price_of_creation
+from pgadvisor.indexes.ddl import create_index, index_name
+from pgadvisor.masking import mask_literals
+from pgadvisor.model.catalog import Index, IndexDefinition
+from pgadvisor.model.findings import Evidence, Unit
+from pgadvisor.model.whatif_result import ChangedSetting, CreatedIndex, DroppedIndex
+from pgadvisor.planner.protocol import Planner
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+    from pgadvisor.workload.index_text import GivenIndex
+
+_MAX_NAMED = 3
+
+
+def created_indexes(
+    created: Sequence[GivenIndex], planner: Planner, facts: Facts, show_values: bool
+) -> tuple[CreatedIndex, ...]:
+    """Indexes that are imagined, with their size as the planner takes it, and their price."""
+    sizes = {size.definition: size.size_bytes for size in planner.sizes([given.definition for given in created])}
+    taken = {index.name for index in facts.indexes.values()} | {each.name for each in facts.relations.values()}
+    found = []
+    for given in created:
+        name = given.name or index_name(given.definition, taken)
+        taken.add(name)
+        size_bytes = sizes.get(given.definition)
+        found.append(
+            CreatedIndex(
+                name=name,
+                table=f"{given.definition.schema}.{given.definition.table}",
+                sql=create_index(_shown(given.definition, show_values), name),
+                size_bytes=size_bytes,
+                price=tuple(_price(given.definition, facts)),
+            )
+        )
+    return tuple(found)
+
+
+def dropped_indexes(dropped: Sequence[Index], facts: Facts, show_values: bool) -> tuple[DroppedIndex, ...]:
+    """Indexes that are imagined gone, with the size that it frees, and why they cannot simply be dropped."""
+    return tuple(
+        DroppedIndex(
+            name=f"{index.schema}.{index.name}",
+            table=f"{index.definition.schema}.{index.definition.table}",
+            definition=create_index(_shown(index.definition, show_values), index.name),
+            size_bytes=facts.size_bytes(index.oid),
+            caveats=tuple(_caveats(index, facts)),
+        )
+        for index in dropped
+    )
+
+
+def changed_settings(settings: Sequence[tuple[str, str]], facts: Facts) -> tuple[ChangedSetting, ...]:
+    """Settings that are imagined otherwise, with the server's own values."""
+    known = {setting.name: f"{setting.value} {setting.unit or ''}".strip() for setting in facts.server.settings}
+    return tuple(
+        ChangedSetting(name=name, before=known.get(name), after=value) for name, value in sorted(dict(settings).items())
+    )
+
+
+def _shown(definition: IndexDefinition, show_values: bool) -> IndexDefinition:
+    """The definition with constants in it masked."""
+    if show_values:
+        return definition
+    keys = tuple(
+        key if key.expression is None else replace(key, expression=mask_literals(key.expression))
+        for key in definition.keys
+    )
+    predicate = None if definition.predicate is None else mask_literals(definition.predicate)
+    return replace(definition, keys=keys, predicate=predicate)
+
+
+def _price(definition: IndexDefinition, facts: Facts) -> Iterator[Evidence]:
+    """What it costs but for its size, which the planner says itself."""
+    yield from (item for item in price_of_creation(definition, facts) if item.unit is not Unit.BYTES)
+
+
+def _caveats(index: Index, facts: Facts) -> Iterator[str]:
+    constraint = facts.constraint_of_index(index)
+    if constraint is not None:
+        yield f"It enforces the constraint {constraint.name} ({constraint.kind.value}), without which it cannot go"
+    elif index.constraint_oid is not None or index.primary or index.exclusion:
+        yield "It enforces a constraint, without which it cannot go"
+    elif index.definition.unique:
+        yield "It is unique: without it nothing keeps doubles out"
+    keys = facts.referencing(index)
+    if keys:
+        names = ", ".join(key.name for key in keys[:_MAX_NAMED])
+        more = f" and {len(keys) - _MAX_NAMED} more" if len(keys) > _MAX_NAMED else ""
+        yield f"Foreign keys rest on it: {names}{more}"
+    if index.replica_identity:
+        yield "It is the replica identity of its table: without it logical replication of updates and deletes fails"
+    if index.parent_oid is not None:
+        parent = facts.indexes.get(index.parent_oid)
+        name = "the index of a partitioned table" if parent is None else f"{parent.schema}.{parent.name}"
+        yield f"It is a part of {name}, without which it cannot go"
