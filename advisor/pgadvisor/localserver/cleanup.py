@@ -26,7 +26,8 @@ _live: list[Stoppable] = []
 
 def register(server: Stoppable) -> None:
     """From now on the server is stopped when the process ends."""
-    if not _live and threading.current_thread() is threading.main_thread():
+    # Not only for the first of several: that one may be started by another thread, which can set no handler.
+    if threading.current_thread() is threading.main_thread():
         for number in _FATAL:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _stop_and_die)
