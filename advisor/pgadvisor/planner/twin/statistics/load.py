@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.twin.statistics.columns import load_columns
+from pgadvisor.planner.twin.statistics.losses import Losses
+from pgadvisor.planner.twin.statistics.staging import Staging
+from pgadvisor.planner.twin.statistics.types import TwinTypes
 
 
 def load_statistics(building: Building) -> None:
@@ -10,3 +14,9 @@ def load_statistics(building: Building) -> None:
 
     Raises psycopg.OperationalError where the server is gone.
     """
+    losses = Losses(building.facts)
+    types = TwinTypes(building.admin)
+    staging = Staging(building.admin)
+    load_columns(building, types, staging, losses)
+    staging.drop()
+    building.shortfalls += losses.shortfalls()
