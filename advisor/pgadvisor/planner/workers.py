@@ -1,0 +1,110 @@
+"""Several planners of one kind as one: built side by side, each asked a part of a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TypeVar
+
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, Shortfall
+from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question
+
+T = TypeVar("T")
+
+
+class Workers:
+    """A Planner (planner/protocol.py) over several that answer alike, such as twins of one snapshot.
+
+    builders make them; the first does so in the calling thread, so that its progress may be shown, the others at the
+    same time in threads of their own. Raises PlannerError where one cannot be had; none is left then.
+    """
+
+    def __init__(self, builders: Sequence[Callable[[], Planner]]) -> None:
+        self._threads = ThreadPoolExecutor(max(len(builders) - 1, 1), thread_name_prefix="pgadvisor planner")
+        self._planners: list[Planner] = []
+        others = [self._threads.submit(build) for build in builders[1:]]
+        try:
+            self._planners.append(builders[0]())
+        finally:
+            # Whatever happened, what is being built comes to its end, so that it can be closed.
+            wait(others)
+            self._planners += [each.result() for each in others if each.exception() is None]
+            if len(self._planners) < len(builders):
+                self.close()
+        for each in others:
+            each.result()
+
+    @property
+    def identity(self) -> PlannerIdentity:
+        """Which planner these are."""
+        return self._first.identity
+
+    @property
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """What of the audited server they have not, or have otherwise."""
+        return self._first.shortfalls
+
+    def unable(self, configuration: Configuration) -> str:
+        """Why they cannot say what a configuration would do, in one sentence; "" where they can."""
+        answers = self._of_each([_unable(planner, configuration) for planner in self._planners])
+        return next(filter(None, answers), "")
+
+    def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
+        """How large they take indexes to be that do not exist, in their order."""
+        return self._first.sizes(definitions)
+
+    def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
+        """The plan of one statement, always by the same planner. Raises PlannerError where it is gone."""
+        return self._first.plan(question, configuration)
+
+    def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
+        """Total costs of statements, in their order, whoever is first; None where one is refused.
+
+        Raises PlannerError where one of the planners is gone.
+        """
+        first, count = self._first, len(self._planners)
+        if count == 1 or len(questions) < count:
+            return first.costs(questions, configuration)
+        # Every so manyth, so that each has about as much to do: the costliest of a workload stand together.
+        parts = [questions[start::count] for start in range(count)]
+        tasks = [_costs(planner, part, configuration) for planner, part in zip(self._planners, parts, strict=True)]
+        found: list[float | None] = [None] * len(questions)
+        for start, answers in enumerate(self._of_each(tasks)):
+            found[start::count] = answers
+        return tuple(found)
+
+    def close(self) -> None:
+        """Closes all of them; closing twice is no error."""
+        self._threads.shutdown(cancel_futures=True)
+        planners, self._planners = self._planners, []
+        for planner in planners:
+            with suppress(PlannerError):
+                planner.close()
+
+    @property
+    def _first(self) -> Planner:
+        if not self._planners:
+            raise PlannerError("The planners are closed.")
+        return self._planners[0]
+
+    def _of_each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """What each task gave, in their order, once all are done. Raises the first error."""
+        others: list[Future[T]] = [self._threads.submit(task) for task in tasks[1:]]
+        try:
+            answers = [task() for task in tasks[:1]]
+        finally:
+            # None is asked anything else while it is still at this.
+            wait(others)
+        return answers + [each.result() for each in others]
+
+
+def _unable(planner: Planner, configuration: Configuration) -> Callable[[], str]:
+    return lambda: planner.unable(configuration)
+
+
+def _costs(
+    planner: Planner, questions: Sequence[Question], configuration: Configuration
+) -> Callable[[], tuple[float | None, ...]]:
+    return lambda: planner.costs(questions, configuration)
