@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from pgadvisor.indexes.ddl import create_index
-from pgadvisor.indexes.quoting import qualified, quote_identifier
+from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.catalog import RelationKind
-from pgadvisor.planner.twin.building import Building, Command
+from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.twin.schema.catalogs import write_catalogs
 from pgadvisor.planner.twin.schema.collations import create_collations
+from pgadvisor.planner.twin.schema.constraints import create_constraints
+from pgadvisor.planner.twin.schema.extended_statistics import create_extended_statistics
 from pgadvisor.planner.twin.schema.extensions import create_extensions
 from pgadvisor.planner.twin.schema.functions import create_functions, create_functions_on_relations
+from pgadvisor.planner.twin.schema.indexes import create_indexes
+from pgadvisor.planner.twin.schema.making import Way, Wish, make_all
+from pgadvisor.planner.twin.schema.partitions import attach_partitions
 from pgadvisor.planner.twin.schema.policies import create_policies
 from pgadvisor.planner.twin.schema.roles import create_roles
+from pgadvisor.planner.twin.schema.sequences import create_sequences
+from pgadvisor.planner.twin.schema.tables import Tables
+from pgadvisor.planner.twin.schema.tablespaces import create_tablespaces
+from pgadvisor.planner.twin.schema.types import add_domain_checks, create_types
 from pgadvisor.planner.twin.schema.views import create_views
+
+_RELATION_KINDS = {RelationKind.PARTITIONED: "p", RelationKind.VIEW: "v"}
 
 
 def build_schema(building: Building) -> None:
@@ -19,31 +30,26 @@ def build_schema(building: Building) -> None:
 
     Raises psycopg.OperationalError where the server is gone.
     """
-    facts = building.facts
     create_roles(building)
-    building.run(
-        Command(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema.name)}")
-        for schema in facts.snapshot.catalog.schemas
-    )
+    create_schemas(building)
     create_extensions(building)
     create_collations(building)
+    create_types(building)
+    create_sequences(building)
     create_functions(building)
-    building.run(
-        Command(
-            f"CREATE TABLE {qualified(relation.schema, relation.name)} ("
-            + ", ".join(f"{quote_identifier(column.name)} {column.type}" for column in facts.columns(relation.oid))
-            + ")"
-        )
-        for relation in facts.relations.values()
-        if relation.kind is RelationKind.TABLE
-    )
+    tablespaces = create_tablespaces(building)
+    tables = Tables(building, tablespaces)
+    tables.create()
+    attach_partitions(building)
     create_functions_on_relations(building)
-    building.run(
-        Command(create_index(index.definition, index.name, concurrently=False)) for index in facts.indexes.values()
-    )
+    tables.finish()
+    create_indexes(building, tablespaces)
+    create_constraints(building)
+    create_extended_statistics(building)
     create_views(building)
     create_policies(building)
     note_oids(building)
+    write_catalogs(building)
 
 
 def finish_schema(building: Building) -> None:
@@ -51,16 +57,46 @@ def finish_schema(building: Building) -> None:
 
     Raises psycopg.OperationalError where the server is gone.
     """
+    add_domain_checks(building)
 
 
 def note_oids(building: Building) -> None:
-    """Notes which relation and which index of the snapshot is which of the twin's, by name."""
+    """Notes which relation and which index of the snapshot is which of the twin's.
+
+    By name and kind, of an index also by its table; what could not be made, or is there under the name of another, is
+    left out.
+    """
     rows = building.admin.execute(
-        "SELECT n.nspname::text, c.relname::text, c.oid::int8 FROM pg_class AS c JOIN pg_namespace AS n "
-        "ON n.oid = c.relnamespace WHERE c.oid >= 16384"
+        "SELECT n.nspname::text, c.relname::text, c.relkind::text, c.oid::int8, x.indrelid::int8 "
+        "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        "LEFT JOIN pg_index AS x ON x.indexrelid = c.oid "
+        "WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'i', 'I')"
     )
-    made = {(schema, name): oid for schema, name, oid in rows}
-    facts = building.facts
-    names = {oid: (relation.schema, relation.name) for oid, relation in facts.relations.items()}
-    names |= {oid: (index.schema, index.name) for oid, index in facts.indexes.items()}
-    building.oids |= {oid: made[name] for oid, name in names.items() if name in made}
+    made = {(schema, name): (kind, oid, table) for schema, name, kind, oid, table in rows}
+    facts, oids = building.facts, building.oids
+    for oid, relation in facts.relations.items():
+        kind, twin_oid, _ = made.get((relation.schema, relation.name), ("", 0, None))
+        if oid not in building.failed and kind == _RELATION_KINDS.get(relation.kind, "r"):
+            oids[oid] = twin_oid
+    for oid, index in facts.indexes.items():
+        _, twin_oid, table = made.get((index.schema, index.name), ("", 0, None))
+        if oid not in building.failed and table is not None and table == oids.get(index.table_oid):
+            oids[oid] = twin_oid
+
+
+def create_schemas(building: Building) -> None:
+    """Makes every schema that something of the snapshot is in; public is there already."""
+    catalog = building.facts.snapshot.catalog
+    names = {each.name for each in catalog.schemas}
+    names |= {relation.schema for relation in catalog.relations} | {each.schema for each in catalog.types}
+    names |= {function.schema for function in catalog.functions} | {each.schema for each in catalog.sequences}
+    names |= {statistics.schema for statistics in catalog.extended_statistics}
+    make_all(building, (_schema(name) for name in sorted(names)))
+
+
+def _schema(name: str) -> Wish:
+    return Wish(
+        what=f"schema {name}",
+        ways=lambda: (Way(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(name)}"),),
+        without="what is in it is missing",
+    )
