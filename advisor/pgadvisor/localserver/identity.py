@@ -21,20 +21,26 @@ _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UT
 
 @dataclass(frozen=True)
 class Identity:
-    """User and group ids that the server's processes have; switched: they are not our own."""
+    """User and group ids that the server's processes have; switched: they are not our own.
+
+    inherits: they have our environment, as the client of a container engine needs it.
+    """
 
     uid: int
     gid: int
     switched: bool
+    inherits: bool = False
 
-    def run(self, command: Sequence[str | Path], *, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-        """Runs a program to its end as this user, its output captured.
+    def run(
+        self, command: Sequence[str | Path], *, timeout_s: float = 120, entered: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program to its end as this user, its output captured; it reads what is entered.
 
         Raises OSError where it cannot be started, subprocess.TimeoutExpired where it does not end.
         """
         process = subprocess.Popen(  # noqa: S603
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -43,7 +49,7 @@ class Identity:
         )
         with process:
             try:
-                output, errors = process.communicate(timeout=timeout_s)
+                output, errors = process.communicate(entered, timeout=timeout_s)
             except BaseException:
                 end_group(process.pid, self.uid)
                 raise
@@ -70,7 +76,8 @@ class Identity:
 
     def _arguments(self) -> dict[str, Any]:
         # A session of its own keeps the terminal's Ctrl-C from the server, which is to be stopped in order.
-        common: dict[str, Any] = {"cwd": "/", "env": _ENVIRONMENT, "start_new_session": True, "umask": 0o077}
+        environment = dict(os.environ) if self.inherits else _ENVIRONMENT
+        common: dict[str, Any] = {"cwd": "/", "env": environment, "start_new_session": True, "umask": 0o077}
         if self.switched:
             common |= {"user": self.uid, "group": self.gid, "extra_groups": []}
         return common
@@ -99,3 +106,8 @@ def server_identity() -> Identity:
             "start pgadvisor as an ordinary user"
         ) from error
     return identity
+
+
+def client_identity() -> Identity:
+    """Ourselves with our environment, as whom the client of a container engine is run."""
+    return Identity(os.geteuid(), os.getegid(), switched=False, inherits=True)

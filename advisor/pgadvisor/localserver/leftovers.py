@@ -1,10 +1,11 @@
-"""Ends what runs out of a folder of ours, and frees the shared memory it had."""
+"""Ends what runs out of a folder of ours, in a container or not, and frees the shared memory it had."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ _IPC_RMID = 0
 # At once, yet freeing what is shared; then by force.
 _SIGNALS = (signal.SIGQUIT, signal.SIGKILL)
 _END_TIMEOUT_S = 10
+_ENGINE_TIMEOUT_S = 30
 
 
 class Segment(NamedTuple):
@@ -50,6 +52,16 @@ def end_group(leader: int, uid: int) -> None:
         if _wait_until(lambda: not _members(leader, uid), _END_TIMEOUT_S):
             break
     _free(segments, uid)
+
+
+def remove_container(name: str) -> None:
+    """Ends a container of ours with all that runs in it, if it is there and its engine still answers."""
+    engine = shutil.which("docker")
+    if engine:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(  # noqa: S603
+                [engine, "rm", "--force", name], capture_output=True, timeout=_ENGINE_TIMEOUT_S, check=False
+            )
 
 
 def _none_left(folder: Path, uid: int, number: signal.Signals, segments: set[Segment]) -> bool:

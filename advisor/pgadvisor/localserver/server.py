@@ -16,10 +16,10 @@ from typing import Self
 from urllib.parse import quote
 
 from pgadvisor.localserver import cleanup
-from pgadvisor.localserver.binaries import Binaries, find_binaries, usable_by
+from pgadvisor.localserver.binaries import Binaries, find_binaries
 from pgadvisor.localserver.errors import LocalServerError
 from pgadvisor.localserver.folder import RunFolder, sweep
-from pgadvisor.localserver.identity import Identity, server_identity
+from pgadvisor.localserver.identity import Identity, client_identity, server_identity
 
 SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60
@@ -44,7 +44,8 @@ class LocalServer:
 
     settings go into its configuration file, where ALTER SYSTEM can override them. data_dir is made where it is missing
     and kept; without it the data is gone after stop(). tcp: it also listens on 127.0.0.1, at a port of the system's
-    choice, for passwords; SUPERUSER has `password`. Its data is not safe from a crash of the machine (fsync is off).
+    choice, for passwords; the superuser has `password`. superuser is its name, database one that is always there. Its
+    data is not safe from a crash of the machine (fsync is off).
 
     As root its processes run as the user nobody. Whatever ends this process, the server is stopped and its folder
     removed: by the context manager, at exit, on SIGTERM and SIGHUP; after SIGKILL by the next start of any server.
@@ -57,11 +58,15 @@ class LocalServer:
         settings: Mapping[str, str] | None = None,
         data_dir: Path | None = None,
         tcp: bool = False,
+        superuser: str = SUPERUSER,
+        database: str = "postgres",
     ) -> None:
         self._found = binaries
         self._settings = dict(settings or {})
         self._kept = data_dir
         self._tcp = tcp
+        self.superuser = superuser
+        self.database = database
         self._owner = os.getpid()
         self._folder: RunFolder | None = None
         self._identity: Identity | None = None
@@ -123,7 +128,9 @@ class LocalServer:
             found = self._found or find_binaries()
             with cleanup.uninterrupted():
                 self._folder = RunFolder(self._identity)
-            self._binaries = usable_by(found, self._identity, self._folder.path)
+            if found.contained:
+                self._folder.expect_container()
+            self._binaries = found.used_by(self._identity, self._folder.path)
             self._make_data()
             if self._tcp:
                 self._launch_with_port()
@@ -152,24 +159,33 @@ class LocalServer:
             self._end(signal.SIGINT)
         self._launch()
 
-    def dsn(self, dbname: str = "postgres", user: str = SUPERUSER) -> str:
-        """A key=value connection string over the socket, where every role is let in without a password."""
-        values = {"host": str(self.folder.sockets), "port": str(self.port), "dbname": dbname, "user": user}
+    def dsn(self, dbname: str = "", user: str = "") -> str:
+        """A key=value connection string over the socket, where every role is let in without a password.
+
+        By default the superuser's, to the database that is always there.
+        """
+        values = {
+            "host": str(self.folder.sockets),
+            "port": str(self.port),
+            "dbname": dbname or self.database,
+            "user": user or self.superuser,
+        }
         return " ".join(f"{key}={_conninfo_value(value)}" for key, value in values.items())
 
-    def tcp_uri(self, dbname: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
-        """A connection URI over TCP; password None gives SUPERUSER's."""
+    def tcp_uri(self, dbname: str = "", user: str = "", password: str | None = None) -> str:
+        """A connection URI over TCP, by default the superuser's; password None gives the superuser's."""
         secret = self.password if password is None else password
-        name, secret, database = (quote(text, safe="") for text in (user, secret, dbname))
+        given = (user or self.superuser, secret, dbname or self.database)
+        name, secret, database = (quote(text, safe="") for text in given)
         return f"postgresql://{name}:{secret}@127.0.0.1:{self.port}/{database}"
 
-    def run(self, program: str, *arguments: str | Path) -> str:
-        """What a program of the same installation prints, run as the server's user.
+    def run(self, program: str, *arguments: str | Path, entered: str = "") -> str:
+        """What a program of the same installation prints, run as the server's user; it reads what is entered.
 
         Raises LocalServerError with what it said where it is missing or fails.
         """
         try:
-            answer = self.identity.run([self.binaries.program(program), *arguments])
+            answer = self._runner.run(self.binaries.command(program, *arguments), entered=entered)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LocalServerError(f"cannot run {program}: {error}") from error
         if answer.returncode != 0:
@@ -180,9 +196,13 @@ class LocalServer:
         """All that the server has written to its log."""
         return (self.folder.path / "log").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def _runner(self) -> Identity:
+        return client_identity() if self.binaries.contained else self.identity
+
     def initialise(self, data: Path) -> None:
-        """Fills an empty folder with a new cluster: UTF8, SUPERUSER. Raises LocalServerError where that fails."""
-        command: list[str | Path] = ["-D", data, "-U", SUPERUSER, "-E", "UTF8", "-A", "trust", "--no-sync"]
+        """Fills an empty folder with a new cluster: UTF8, the superuser. Raises LocalServerError where that fails."""
+        command: list[str | Path] = ["-D", data, "-U", self.superuser, "-E", "UTF8", "-A", "trust", "--no-sync"]
         if self.binaries.major >= _SETTINGS_IN_INITDB:
             command += ["-c", f"dynamic_shared_memory_type={_SHARED_MEMORY}"]
         for locale in _LOCALES:
@@ -196,7 +216,7 @@ class LocalServer:
 
     def _make_data(self) -> None:
         if self._kept is None:
-            self.folder.make_private(self.folder.data)
+            self.folder.make_data()
             self.initialise(self.folder.data)
             return
         kept = self._kept.absolute()
@@ -245,13 +265,12 @@ class LocalServer:
         }
         lines = [f"{name} = {_setting_value(value)}\n" for name, value in (own | self._settings).items()]
         configuration = self.folder.write("postgresql.conf", "".join(lines))
-        postgres = self.binaries.program("postgres")
-        command = [str(postgres), "-D", str(self.folder.data), "-c", f"config_file={configuration}"]
+        command = self.binaries.command("postgres", "-D", self.folder.data, "-c", f"config_file={configuration}")
         try:
             with (self.folder.path / "log").open("ab") as log, cleanup.uninterrupted():
-                self._process = self.identity.start(command, log)
+                self._process = self._runner.start(command, log)
         except OSError as error:
-            raise LocalServerError(f"cannot start {postgres}: {error.strerror}") from error
+            raise LocalServerError(f"cannot start {command[0]}: {error.strerror}") from error
         self._wait_until_ready(self._process)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -260,7 +279,9 @@ class LocalServer:
         while process.poll() is None:
             with contextlib.suppress(OSError):
                 lines = (self.folder.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-                if lines[:1] == [str(process.pid)] and lines[-1].strip() == "ready":
+                # In a container it has another process id, and we know our client's.
+                ours = self.binaries.contained or lines[:1] == [str(process.pid)]
+                if ours and lines[-1].strip() == "ready":
                     return
             if time.monotonic() > deadline:
                 raise LocalServerError(f"PostgreSQL did not get ready within {_START_TIMEOUT_S} s: {self._log_tail()}")
@@ -284,7 +305,7 @@ class LocalServer:
 
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             change = sql.SQL("ALTER ROLE {} PASSWORD {}")
-            connection.execute(change.format(sql.Identifier(SUPERUSER), sql.Literal(self.password)))
+            connection.execute(change.format(sql.Identifier(self.superuser), sql.Literal(self.password)))
 
     def _log_tail(self) -> str:
         return "\n".join(self.log().splitlines()[-_LOG_TAIL_LINES:])
