@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,7 @@ from pgadvisor.planner.twin.database import create_database
 from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
 from pgadvisor.planner.twin.server import start_server
 from pgadvisor.planner.twin.statistics.load import load_statistics
+from pgadvisor.planner.twin.storage.candidates import Candidates, Made
 from pgadvisor.planner.twin.storage.lay_out import lay_out
 from pgadvisor.progress import Progress, silent
 
@@ -27,14 +28,24 @@ from pgadvisor.progress import Progress, silent
 class Twin:
     """A private server that plans as the audited one does. It is a Planner (planner/protocol.py).
 
-    server: where its programs are: a path, auto or docker. Raises PlannerError where it cannot be built. Whatever ends
-    the process, nothing of it is left.
+    server: where its programs are: a path, auto or docker. session: settings for every statement, such as
+    collect.session of the configuration has. Raises PlannerError where it cannot be built. Whatever ends the process,
+    nothing of it is left.
     """
 
-    def __init__(self, facts: Facts, *, server: str = "auto", progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        server: str = "auto",
+        session: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> None:
         self._facts = facts
         self._building: Building | None = None
+        self._candidates: Candidates | None = None
         self._asker: Asker | None = None
+        self._session = dict(session or {})
         progress("Starting the twin")
         self._server: LocalServer = start_server(facts, server)
         try:
@@ -80,26 +91,27 @@ class Twin:
         return () if self._building is None else tuple(self._building.shortfalls)
 
     def unable(self, configuration: Configuration) -> str:
-        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        if self._asker is None:
-            raise PlannerError("the twin is gone")
-        return self._asker.unable(configuration)
+        """Why it cannot say what a configuration would do, in one sentence; "" where it can.
+
+        Indexes that it adds are made then, once.
+        """
+        refusal, _ = self._created(configuration.create)
+        return refusal or self._opened.unable(configuration)
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order."""
-        return ()
+        made = self._made(definitions)
+        return tuple(IndexSize(definition=each, size_bytes=made[each].size_bytes) for each in definitions)
 
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
-        if self._asker is None:
-            raise PlannerError("the twin is gone")
-        return self._asker.plan(question, configuration)
+        refusal, created = self._created(configuration.create)
+        return Answer(None, refusal) if refusal else self._opened.plan(question, configuration, created)
 
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
-        """Total costs of statements, in their order; None where one is refused."""
-        if self._asker is None:
-            raise PlannerError("the twin is gone")
-        return self._asker.costs(questions, configuration)
+        """Total costs of statements, in their order; None where one is refused. Raises PlannerError."""
+        refusal, created = self._created(configuration.create)
+        return (None,) * len(questions) if refusal else self._opened.costs(questions, configuration, created)
 
     def close(self) -> None:
         """Stops its server and removes it; closing twice is no error."""
@@ -110,11 +122,39 @@ class Twin:
             self._building.close()
         self._server.stop()
 
+    @property
+    def _opened(self) -> Asker:
+        if self._asker is None:
+            raise PlannerError("The twin is closed.")
+        return self._asker
+
+    def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
+        """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""
+        made = [self._made(definitions)[each] for each in definitions] if definitions else []
+        refusal = next((each.refusal for each in made if each.refusal), "")
+        sentence = f"{refusal[:1].upper()}{refusal[1:].removesuffix('.')}." if refusal else ""
+        return sentence, tuple(oid for each in made for oid in each.oids)
+
+    def _made(self, definitions: Sequence[IndexDefinition]) -> Mapping[IndexDefinition, Made]:
+        """What became of indexes to be added; those that were not asked for before are made. Raises PlannerError."""
+        asker, candidates = self._opened, self._candidates
+        assert candidates is not None  # noqa: S101  made before the asker
+        if any(definition not in candidates.made for definition in definitions):
+            generation = candidates.generation
+            try:
+                candidates.ensure(definitions)
+                if candidates.generation != generation:
+                    asker.reconnect()
+            except (psycopg.Error, LocalServerError, OSError) as error:
+                raise PlannerError(f"The twin cannot be given another index: {error}") from error
+        return candidates.made
+
     def _build(self, progress: Progress) -> None:
         self._building = building = create_database(self._server, self._facts, progress)
         build_schema(building)
         load_statistics(building)
         finish_schema(building)
         lay_out(building)
-        self._asker = Asker(building)
+        self._candidates = Candidates(building)
+        self._asker = Asker(building, self._session)
         building.shortfalls += self._asker.shortfalls
