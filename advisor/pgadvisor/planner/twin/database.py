@@ -169,7 +169,7 @@ def relations_sorted_by(facts: Facts, collation: str | None) -> tuple[int, ...]:
 
 
 def _is_text(category: str, type_name: str) -> bool:
-    """Whether values of a type are sorted by a collation: texts and arrays of them; a name is always in bytes' order."""
+    """Whether values of a type are sorted by a collation: of texts and arrays of them, but not of names."""
     if category == "A":
         return "text" in type_name or "char" in type_name
     return category == "S" and type_name != "name"

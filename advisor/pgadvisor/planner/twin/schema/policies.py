@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-
-import psycopg
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Relation, RelationKind
 from pgadvisor.model.objects import Policy
-from pgadvisor.model.whatif import Shortfall
-from pgadvisor.planner.twin.building import Building, Command
-from pgadvisor.planner.twin.refused import why
+from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.twin.schema.making import Way, Wish, expression, make_all
 from pgadvisor.planner.twin.schema.roles import role_of_twin
 
 _COMMANDS = ("all", "select", "insert", "update", "delete")
@@ -24,73 +22,84 @@ def create_policies(building: Building) -> None:
     """
     relations = building.facts.relations
     secured = [relation for relation in relations.values() if relation.row_security]
-    policies = [
-        policy
-        for policy in building.facts.snapshot.catalog.policies
-        if policy.relation_oid in relations and relations[policy.relation_oid].row_security
-    ]
     if not secured:
         return
-    building.run(command for policy in policies for command in _policy(building, policy, relations))
-    building.run(command for relation in secured for command in _switches(relation))
-    views = [relation for relation in relations.values() if relation.kind is RelationKind.VIEW]
-    building.run(command for relation in (*secured, *views) for command in _owner(building, relation))
+    make_all(
+        building,
+        (
+            _policy(building, policy, relations[policy.relation_oid])
+            for policy in building.facts.snapshot.catalog.policies
+            if policy.relation_oid in relations and relations[policy.relation_oid].row_security
+        ),
+    )
+    make_all(building, (wish for relation in secured for wish in _switches(relation)))
+    views = (relation for relation in relations.values() if relation.kind is RelationKind.VIEW)
+    make_all(
+        building,
+        (_owner(building, relation) for relation in (*secured, *views) if relation.oid not in building.failed),
+    )
 
 
-def _policy(building: Building, policy: Policy, relations: Mapping[int, Relation]) -> Iterator[Command]:
-    relation = relations[policy.relation_oid]
-    missing = _missing(f"policy {policy.name} of {relation.schema}.{relation.name}", relation)
-    roles = [role_of_twin(building, role) for role in policy.roles]
+def _policy(building: Building, policy: Policy, relation: Relation) -> Wish:
+    return Wish(
+        f"policy {policy.name} of {relation.schema}.{relation.name}",
+        partial(_ways_to_policy, building, policy, relation),
+        "without a policy for them the planner takes it that there are no rows",
+        relation_oids=(relation.oid,),
+    )
+
+
+def _ways_to_policy(building: Building, policy: Policy, relation: Relation) -> Sequence[Way]:
+    roles = [role for name in policy.roles if (role := role_of_twin(building, name)) is not None]
+    if policy.roles and not roles:
+        raise ValueError("it is for no role that the twin can have")
+    command = policy.command if policy.command in _COMMANDS else "all"
+    head = (
+        f"CREATE POLICY {quote_identifier(policy.name)} ON {qualified(relation.schema, relation.name)} "
+        f"AS {'PERMISSIVE' if policy.permissive else 'RESTRICTIVE'} FOR {command} "
+        f"TO {', '.join(map(quote_identifier, roles)) if roles else 'PUBLIC'}"
+    )
+    for_all = Way(
+        f"{head} {'WITH CHECK' if command == 'insert' else 'USING'} (true)",
+        "a policy that lets every row pass stands in",
+    )
+    if policy.using is None and policy.check is None:
+        return (for_all,)
     try:
-        parts = [
-            f"CREATE POLICY {quote_identifier(policy.name)} ON {qualified(relation.schema, relation.name)}",
-            f"AS {'PERMISSIVE' if policy.permissive else 'RESTRICTIVE'}",
-            f"FOR {policy.command if policy.command in _COMMANDS else 'all'}",
-            f"TO {', '.join(quote_identifier(role) for role in roles if role) if roles else 'PUBLIC'}",
-        ]
+        using = "" if policy.using is None else f" USING {expression(policy.using)}"
+        check = "" if policy.check is None else f" WITH CHECK {expression(policy.check)}"
     except ValueError:
-        building.shortfalls.append(missing(None))
-        return
-    if policy.using is not None:
-        parts.append(f"USING ({policy.using}\n)")
-    if policy.check is not None:
-        parts.append(f"WITH CHECK ({policy.check}\n)")
-    if policy.using is None and policy.command != "insert":
-        building.shortfalls.append(missing(None))
-    yield Command("\n".join(parts), missing=missing)
+        return (for_all,)
+    return Way(f"{head}{using}{check}"), for_all
 
 
-def _switches(relation: Relation) -> Iterator[Command]:
-    missing = _missing(f"row security of {relation.schema}.{relation.name}", relation)
-    try:
-        name = qualified(relation.schema, relation.name)
-    except ValueError:
-        return
-    yield Command(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY", missing=missing)
-    if relation.force_row_security:
-        yield Command(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY", missing=missing)
+def _switches(relation: Relation) -> Iterator[Wish]:
+    for action, wanted in (("ENABLE", True), ("FORCE", relation.force_row_security)):
+        if wanted:
+            yield Wish(
+                f"row security of {relation.schema}.{relation.name}",
+                partial(_alter, f"TABLE {{}} {action} ROW LEVEL SECURITY", relation),
+                "plans are those without it",
+                relation_oids=(relation.oid,),
+            )
 
 
-def _owner(building: Building, relation: Relation) -> Iterator[Command]:
+def _alter(change: str, relation: Relation) -> Sequence[Way]:
+    return (Way(f"ALTER {change.replace('{}', qualified(relation.schema, relation.name), 1)}"),)
+
+
+def _owner(building: Building, relation: Relation) -> Wish:
+    return Wish(
+        f"owner of {relation.schema}.{relation.name}",
+        partial(_ways_to_owner, building, relation),
+        "policies hold for its owner as well",
+        relation_oids=(relation.oid,),
+    )
+
+
+def _ways_to_owner(building: Building, relation: Relation) -> Sequence[Way]:
     role = role_of_twin(building, relation.owner)
-    try:
-        name = qualified(relation.schema, relation.name)
-    except ValueError:
-        return
-    kind = "VIEW" if relation.kind is RelationKind.VIEW else "TABLE"
-    missing = _missing(f"owner of {relation.schema}.{relation.name}", relation)
     if role is None:
-        building.shortfalls.append(missing(None))
-    elif relation.oid not in building.failed:
-        yield Command(f"ALTER {kind} {name} OWNER TO {quote_identifier(role)}", missing=missing)
-
-
-def _missing(what: str, relation: Relation) -> Callable[[psycopg.Error | None], Shortfall]:
-    def missing(error: psycopg.Error | None) -> Shortfall:
-        return Shortfall(
-            what=what,
-            reason=f"It is missing, since {why(error)}; plans are those without it.",
-            relation_oids=(relation.oid,),
-        )
-
-    return missing
+        raise ValueError("there can be no role of its name")
+    kind = "VIEW" if relation.kind is RelationKind.VIEW else "TABLE"
+    return (Way(f"ALTER {kind} {qualified(relation.schema, relation.name)} OWNER TO {quote_identifier(role)}"),)
