@@ -36,6 +36,21 @@ LEFT JOIN pg_am AS a ON a.oid = c.relam
 WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'm', 'i')
 """
 
+_READ_LEAVES = """
+WITH RECURSIVE tree (root, relation) AS (
+  SELECT oid, oid FROM unnest(%s::oid[]) AS u (oid)
+  UNION ALL
+  SELECT tree.root, h.inhrelid
+  FROM tree
+  JOIN pg_class AS c ON c.oid = tree.relation AND c.relkind = 'p'
+  JOIN pg_inherits AS h ON h.inhparent = c.oid
+)
+SELECT tree.root::int8, tree.relation::int8
+FROM tree
+JOIN pg_class AS c ON c.oid = tree.relation AND c.relkind <> 'p'
+ORDER BY 1, 2
+"""
+
 
 @dataclass(frozen=True)
 class File:
@@ -86,3 +101,11 @@ def files_of(admin: psycopg.Connection[Any], oids: Sequence[int]) -> dict[int, F
     """Files of those of the relations that have one, by the twin's oids."""
     rows = admin.execute(_READ_FILES.encode(), (list(oids),))
     return {oid: File(path, access_method) for oid, path, access_method in rows if path is not None}
+
+
+def leaves_of(admin: psycopg.Connection[Any], oids: Sequence[int]) -> dict[int, list[int]]:
+    """The tables that hold the rows of tables: the leaf partitions of a partitioned one, else itself."""
+    found: dict[int, list[int]] = {oid: [] for oid in oids}
+    for root, leaf in admin.execute(_READ_LEAVES.encode(), (list(oids),)):
+        found[root].append(leaf)
+    return found

@@ -56,8 +56,8 @@ class Filling:
             found.append(Shortfall(what="the size of pages", reason=reason, everywhere=True))
         if self._unsure:
             reason = (
-                f"No plan shows the height of {_indexes(self._unsure)}, which the start of a scan costs, and by size it "
-                "may be one more or less than what stands in for it"
+                f"No plan shows the height of {_indexes(self._unsure)}, which the start of a scan costs, and by "
+                "size it may be one more or less than what stands in for it"
             )
             found.append(Shortfall(what="heights of B-trees", reason=reason, relation_oids=_tables(self._unsure)))
         if self._gin:

@@ -1,0 +1,103 @@
+"""Makes indexes on tables that are empty for that moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from pgadvisor.indexes.ddl import create_index, index_name
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.wire import run_one
+
+_OWNER = "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = %s"
+_NAMES = "SELECT relname::text FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
+_PARTS = """
+WITH RECURSIVE parts (index) AS (
+  SELECT c.oid
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = %s AND c.relname = %s
+  UNION ALL
+  SELECT h.inhrelid FROM pg_inherits AS h JOIN parts ON parts.index = h.inhparent
+)
+SELECT i.indexrelid::int8, i.indrelid::int8, c.relname::text, c.relkind = 'i'
+FROM parts
+JOIN pg_index AS i ON i.indexrelid = parts.index
+JOIN pg_class AS c ON c.oid = i.indexrelid
+ORDER BY i.indexrelid
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An index of a table, of a partitioned one or of a partition, by the twin's oids."""
+
+    oid: int
+    table_oid: int
+    has_file: bool
+
+
+class IndexRefusedError(Exception):
+    """The twin does not make an index; the message says why in one sentence."""
+
+
+class IndexMaker:
+    """Makes indexes as the owner of their table, by the connection without rights, under names that are free."""
+
+    def __init__(self, building: Building) -> None:
+        self._building = building
+        self._taken: dict[str, set[str]] = {}
+
+    def prepare(self) -> None:
+        """Readies the building's connection, as after it was made anew. Raises psycopg.OperationalError."""
+        builder = self._building.builder
+        # Definitions are as the audited role saw them.
+        path = sql.SQL(", ").join(map(sql.Identifier, self._building.facts.server.search_path or ("pg_catalog",)))
+        builder.execute(sql.SQL("SET search_path = {}").format(path))
+        # With wal_level minimal a small index would be read into the server's buffers to be logged (wal_skip_threshold
+        # in the manual); that a B-tree's pages are never there is what lets us write them.
+        builder.execute("SET wal_skip_threshold = 0")
+
+    def make(self, definition: IndexDefinition, table_oid: int) -> tuple[str, tuple[Part, ...]]:
+        """Makes an index on a table of the twin's: its name and its parts, without indexes that were there before.
+
+        Raises IndexRefusedError where the server refuses it, psycopg.OperationalError where that is gone.
+        """
+        builder, admin = self._building.builder, self._building.admin
+        taken = self._names(definition.schema)
+        name = index_name(definition, taken)
+        ((owner,),) = admin.execute(_OWNER, (table_oid,)).fetchall()
+        try:
+            builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+            run_one(builder, create_index(definition, name, concurrently=False))
+        except (psycopg.Error, ValueError) as error:
+            if builder.closed:
+                raise
+            raise IndexRefusedError(_sentence(error)) from error
+        finally:
+            if not builder.closed:
+                builder.execute("RESET ROLE")
+        rows = admin.execute(_PARTS, (definition.schema, name)).fetchall()
+        taken.update(part_name for _, _, part_name, _ in rows)
+        existing = set(self._building.oids.values())
+        return name, tuple(Part(oid, table, has_file) for oid, table, _, has_file in rows if oid not in existing)
+
+    def _names(self, schema: str) -> set[str]:
+        """Names that an index may not have: the twin's and the snapshot's, of which the twin may lack some."""
+        if schema not in self._taken:
+            facts = self._building.facts
+            found = {name for (name,) in self._building.admin.execute(_NAMES, (schema,))}
+            found |= {relation.name for relation in facts.relations.values() if relation.schema == schema}
+            found |= {index.name for index in facts.indexes.values() if index.schema == schema}
+            self._taken[schema] = found
+        return self._taken[schema]
+
+
+def _sentence(error: Exception) -> str:
+    """What the server said, without the name of its severity."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary
+    return str(error).strip()
