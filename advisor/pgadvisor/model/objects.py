@@ -59,7 +59,8 @@ class Function(Model, frozen=True, kw_only=True):
     """A function, procedure or aggregate of users that something in the database or a statement uses.
 
     kind is prokind: f function, p procedure, a aggregate, w window. volatility: i immutable, s stable, v volatile.
-    parallel: s safe, r restricted, u unsafe. cost is in units of cpu_operator_cost, rows is the estimate for a set.
+    parallel: s safe, r restricted, u unsafe. cost is in units of cpu_operator_cost, of an aggregate that of its
+    transition function, rows is the estimate for a set. argument_defaults is how many of the last arguments have a default.
     definition is the CREATE FUNCTION of the server; None where it was not collected. configuration is proconfig.
     """
 
@@ -79,6 +80,7 @@ class Function(Model, frozen=True, kw_only=True):
     returns_set: bool = False
     cost: float
     rows: float = 0.0
+    argument_defaults: int = 0
     configuration: tuple[str, ...] = ()
     definition: str | None = None
 

@@ -158,17 +158,23 @@ def _read_functions(reader: Reader, used: Mapping[int, bool], misses: Misses) ->
 
 
 def _to_define(rows: Rows, used: Mapping[int, bool], misses: Misses) -> Rows:
-    """Those that someone needs to build relations again or to inline, as far as they are not too much."""
+    """Those that someone needs to build relations again or to inline, as far as they are not too much.
+
+    Those that relations use come first, and only of them it is a loss if one is left out: a statement may call any.
+    """
     wanted: Rows = []
     total_bytes = 0
     for row in rows:
         stored = used.get(row["oid"])
-        if stored is None or not (stored or row["language"] == "sql") or row["kind"] == "a":
+        if not (stored or row["language"] == "sql") or row["kind"] == "a":
+            continue
+        is_too_long = row["source_bytes"] > MAX_DEFINITION_BYTES
+        if stored is None and (is_too_long or not row["definable"]):
             continue
         if not row["definable"]:
             reason = "Its definition sets a parameter whose value may be a secret, so it was left out"
             misses.add([_target(row).name], reason, "", GapKind.OTHER)
-        elif row["source_bytes"] > MAX_DEFINITION_BYTES or total_bytes + row["source_bytes"] > MAX_DEFINITIONS_BYTES:
+        elif is_too_long or total_bytes + row["source_bytes"] > MAX_DEFINITIONS_BYTES:
             _too_long(misses, _target(row).name)
         else:
             total_bytes += row["source_bytes"]

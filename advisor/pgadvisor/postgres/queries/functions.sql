@@ -27,8 +27,17 @@ SELECT
   p.proleakproof AS leakproof,
   p.prosecdef AS security_definer,
   p.proretset AS returns_set,
-  p.procost::pg_catalog.float8 AS cost,
+  coalesce(
+    (
+      SELECT step.procost
+      FROM pg_catalog.pg_aggregate AS g
+      JOIN pg_catalog.pg_proc AS step ON step.oid = g.aggtransfn
+      WHERE g.aggfnoid = p.oid
+    ),
+    p.procost
+  )::pg_catalog.float8 AS cost,
   p.prorows::pg_catalog.float8 AS rows,
+  p.pronargdefaults::pg_catalog.int4 AS argument_defaults,
   configuration.safe AS configuration,
   pg_catalog.octet_length(p.prosrc) AS source_bytes,
   p.prokind <> 'a'

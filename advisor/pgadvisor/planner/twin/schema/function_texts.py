@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pgadvisor.indexes.quoting import qualified, quote_literal
 from pgadvisor.model.objects import Function
@@ -69,7 +70,7 @@ def stub(function: Function) -> str | None:
     if function.kind != "f" or function.result is None:
         return None
     parts = None if function.definition is None else _taken_apart(function.definition)
-    arguments = function.arguments if parts is None else parts.arguments
+    arguments = _with_defaults(function) if parts is None else parts.arguments
     value = plain_value(function)
     name = f"{function.schema}.{function.name}"
     said = quote_literal(f"the body of function {name} is not on the twin")
@@ -94,8 +95,9 @@ def aggregate_stub(function: Function) -> tuple[str, str]:
     said = quote_literal(f"the body of aggregate {function.schema}.{function.name} is not on the twin")
     body = quote_literal(f"BEGIN RAISE feature_not_supported USING MESSAGE = {said}; END")
     takes = f"{result}, {arguments}" if arguments.strip() else result
+    cost = f"COST {function.cost:.9g}" if function.cost > 0 else ""
     return (
-        f"CREATE FUNCTION {step}({takes}\n) RETURNS {result}\n LANGUAGE plpgsql COST 1 PARALLEL SAFE AS {body}",
+        f"CREATE FUNCTION {step}({takes}\n) RETURNS {result}\n LANGUAGE plpgsql {cost} PARALLEL SAFE AS {body}",
         f"CREATE AGGREGATE {qualified(function.schema, function.name)}({arguments if arguments.strip() else '*'}\n) "
         f"(SFUNC = {step}, STYPE = {result}\n, PARALLEL = {_PARALLEL.get(function.parallel, 'UNSAFE')})",
     )
@@ -123,6 +125,20 @@ def _bracketless(text: str) -> str:
     if "\0" in text or not lexed.balanced or lexed.commands > 1 or ";" in lexed.marks:
         raise ValueError("its signature is not what a server writes")
     return text
+
+
+def _with_defaults(function: Function) -> str:
+    """The arguments with a default where they have one, whichever: a stub looks at none."""
+    lexed = lex(_bracketless(function.arguments))
+    commas = [
+        token.start
+        for token, mark, depth in zip(lexed.tokens, lexed.marks, lexed.depths, strict=True)
+        if mark == "," and not depth
+    ]
+    edges = [0, *commas, len(function.arguments)]
+    arguments = [function.arguments[start:end] for start, end in pairwise(edges)]
+    first = len(arguments) - function.argument_defaults
+    return "".join(f"{text} DEFAULT NULL" if position >= first else text for position, text in enumerate(arguments))
 
 
 def _may_be_inlined(function: Function) -> bool:
