@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -11,7 +11,8 @@ from pgadvisor.localserver import LocalServer
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.schema.build import note_oids
-from support.databases import Database
+from support.databases import Database, fresh_database
+from support.servers import Server
 
 _STATISTICS = """
 SELECT s.starelid::regclass::text, a.attname::text, s.stainherit,
@@ -28,6 +29,18 @@ ORDER BY 1, 2, 3
         for n in range(1, 6)
     )
 )
+
+
+@contextmanager
+def two_databases(
+    servers: Callable[[int], Server], majors: tuple[int, int], schema: str
+) -> Iterator[tuple[Database, Database]]:
+    """The source and its hollow copy, of the same schema."""
+    source_major, copy_major = majors
+    with fresh_database(servers(source_major)) as source, fresh_database(servers(copy_major)) as copy:
+        for database in (source, copy):
+            database.execute(schema)
+        yield source, copy
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.statistics.columns import load_columns
+from pgadvisor.planner.twin.statistics.extended import load_extended
 from pgadvisor.planner.twin.statistics.losses import Losses
 from pgadvisor.planner.twin.statistics.staging import Staging
 from pgadvisor.planner.twin.statistics.types import TwinTypes
@@ -18,5 +19,6 @@ def load_statistics(building: Building) -> None:
     types = TwinTypes(building.admin)
     staging = Staging(building.admin)
     load_columns(building, types, staging, losses)
+    load_extended(building, types, staging, losses)
     staging.drop()
     building.shortfalls += losses.shortfalls()

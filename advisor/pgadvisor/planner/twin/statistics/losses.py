@@ -19,14 +19,17 @@ class Losses:
         self._facts = facts
         self._found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
 
-    def add(self, what: str, reason: str, relation_oid: int, column: str = "") -> None:
-        """One more. what and reason are those of the shortfall; relation_oid is of the snapshot, also of an index."""
+    def add(self, what: str, reason: str, relation_oid: int, column: str = "", *, named: str = "") -> None:
+        """One more. what and reason are those of the shortfall; relation_oid is of the snapshot, also of an index.
+
+        named is what it is called, if not after the relation and its column.
+        """
         facts = self._facts
         relation = facts.relations.get(relation_oid) or facts.indexes.get(relation_oid)
         if relation is None:
             return
         index = facts.indexes.get(relation_oid)
-        name = qualified(relation.schema, relation.name) + (f", column {column}" if column else "")
+        name = named or qualified(relation.schema, relation.name) + (f", column {column}" if column else "")
         self._found[what, reason][name] = relation_oid if index is None else index.table_oid
 
     def shortfalls(self) -> list[Shortfall]:

@@ -130,10 +130,14 @@ class Staging:
 
     def stage(self, rows: Sequence[Staged]) -> set[int]:
         """Fills the table in the open transaction; the positions of rows without all of it, or left out."""
-        self._admin.execute(_SETTINGS.encode())
+        self.set_formats()
         lost: set[int] = set()
         self._stage(list(enumerate(rows)), lost)
         return lost
+
+    def set_formats(self) -> None:
+        """Has the open transaction read texts as the snapshot's were written."""
+        self._admin.execute(_SETTINGS.encode())
 
     def clear_unreadable(self) -> set[int]:
         """Empties slots whose values cannot be parsed; the positions of their rows."""

@@ -37,6 +37,7 @@ SELECT
   t.typelem::int8 AS element, t.typbasetype::int8 AS base, t.typrelid::int8 AS relation,
   t.typlen = -1 AND t.typelem <> 0 AS is_array,
   COALESCE(g.rngsubtype, 0)::int8 AS subtype, {range_of} AS range_of,
+  t.typcollation::int8 AS collation,
   COALESCE((
     SELECT bool_and(l.lanname IN ('internal', 'c')) FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
     WHERE p.oid IN (t.typinput, g.rngcanonical, oc.function)
@@ -86,6 +87,7 @@ class TypeRow:
     is_array: bool
     subtype: int
     range_of: int
+    collation: int
     is_systems: bool
     has_checks: bool
     attributes: Sequence[int]
