@@ -197,10 +197,11 @@ class Candidates:
         for each in sized:
             file, estimate = files[each.part.oid], each.estimate
             pages = max(estimate.pages, fewest_pages(estimate.height))
-            self._hollow.set_pages(file.path, pages)
-            if file.access_method == "btree":
-                write_btree(self._hollow, file.path, estimate.height)
-            elif file.access_method == "gin":
-                write_gin(self._hollow, file.path, pages, estimate)
-            elif file.access_method == "brin":
-                write_brin(self._hollow, file.path, self._lengths.of(self._snapshot_oids[each.part.table_oid]))
+            with self._hollow.opened(file.path) as hollow:
+                hollow.set_pages(pages)
+                if file.access_method == "btree":
+                    write_btree(hollow, estimate.height)
+                elif file.access_method == "gin":
+                    write_gin(hollow, pages, estimate)
+                elif file.access_method == "brin":
+                    write_brin(hollow, self._lengths.of(self._snapshot_oids[each.part.table_oid]))

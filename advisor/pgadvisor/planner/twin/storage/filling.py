@@ -7,7 +7,7 @@ from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.model.catalog import Index
 from pgadvisor.model.whatif import Shortfall
 from pgadvisor.planner.twin.storage.catalogs import File
-from pgadvisor.planner.twin.storage.files import HollowFiles
+from pgadvisor.planner.twin.storage.files import HollowFile, HollowFiles
 from pgadvisor.planner.twin.storage.heights import estimated_height, observed_heights
 from pgadvisor.planner.twin.storage.lengths import Lengths
 from pgadvisor.planner.twin.storage.metapages import fewest_pages, write_brin, write_btree, write_gin
@@ -27,22 +27,27 @@ class Filling:
         self._gin: list[Index] = []
 
     def relation(self, oid: int, file: File) -> None:
-        """Fills the file of a table or an index."""
+        """Fills the file of a table or an index. Raises OSError."""
         pages = self._lengths.of(oid)
         index = self._facts.indexes.get(oid)
-        if index is None:
-            self._hollow.set_pages(file.path, pages)
-            return
-        height = self._height(index, pages) if file.access_method == "btree" else 0
-        # A metapage is read, whatever the server said of its length before.
-        self._hollow.set_pages(file.path, max(pages, fewest_pages(height)))
-        if file.access_method == "btree":
-            write_btree(self._hollow, file.path, height)
-        elif file.access_method == "brin":
-            write_brin(self._hollow, file.path, self._lengths.of(index.table_oid))
+        with self._hollow.opened(file.path) as hollow:
+            if index is None:
+                hollow.set_pages(pages)
+            elif file.access_method == "btree":
+                height = self._height(index, pages)
+                # What is read must be there, whatever the server said of the length.
+                hollow.set_pages(max(pages, fewest_pages(height)))
+                write_btree(hollow, height)
+            else:
+                hollow.set_pages(max(pages, 1))
+                self._other(index, file, hollow, pages)
+
+    def _other(self, index: Index, file: File, hollow: HollowFile, pages: int) -> None:
+        if file.access_method == "brin":
+            write_brin(hollow, self._lengths.of(index.table_oid))
         elif file.access_method == "gin":
             self._gin.append(index)
-            write_gin(self._hollow, file.path, pages, self._content(index))
+            write_gin(hollow, pages, self._content(index))
 
     def shortfalls(self) -> list[Shortfall]:
         """What of the files is a guess that plans hang on."""

@@ -31,8 +31,10 @@ _PAGE_BYTES = 24 + 16
 _POINTER_BYTES = 4
 _ENTRY_HEADER_BYTES = 8
 _ROW_NUMBER_BYTES = 8
-# CREATE INDEX fills inner pages to 70 % (BTREE_NONLEAF_FILLFACTOR); splits leave them between half full and full.
-_FILL, _FULL, _HALF = 0.7, 1.0, 0.5
+# CREATE INDEX fills inner pages to 70 % (BTREE_NONLEAF_FILLFACTOR), and splits leave them about as full.
+_FILL, _LEAST_FILL, _MOST_FILL = 0.7, 0.55, 0.85
+# The metapage and a leaf, which is the root as well.
+_LONE_LEAF_PAGES = 2
 # Row numbers that one entry of a leaf has at most, where equal values share entries: a tenth of a page's.
 _MOST_SHARED = 130
 
@@ -75,9 +77,11 @@ def height_of_cost(startup_cost: float, operator_cost: float, rows: float | None
 
 def estimated_height(facts: Facts, index: Index, pages: int) -> tuple[int, bool]:
     """The height of an index of so many pages, and whether it is sure enough: not near where a level is added."""
+    if pages <= _LONE_LEAF_PAGES:
+        return 0, True
     room = facts.server.block_size_bytes - _PAGE_BYTES
     entry_bytes = _pivot_bytes(facts, index) + _POINTER_BYTES
-    low, likely, high = (height_of_pages(pages, room * fill / entry_bytes) for fill in (_FULL, _FILL, _HALF))
+    low, likely, high = (height_of_pages(pages, room * fill / entry_bytes) for fill in (_MOST_FILL, _FILL, _LEAST_FILL))
     return likely, low == high
 
 
@@ -89,7 +93,7 @@ def height_of_pages(pages: int, fan_out: float) -> int:
     """
     fan_out = max(fan_out, 2.0)
     # All but the metapage and inner pages, of which there is one for fan_out of the level below.
-    level = max(math.floor((pages - 1) * (1 - 1 / fan_out)), 1) if pages > 2 else 1
+    level = max(math.floor((pages - 1) * (1 - 1 / fan_out)), 1) if pages > _LONE_LEAF_PAGES else 1
     height = 0
     while level > 1:
         level = math.ceil(level / fan_out)

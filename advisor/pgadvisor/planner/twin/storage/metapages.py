@@ -12,7 +12,7 @@ import struct
 from functools import cache
 
 from pgadvisor.indexes.sizes.result import IndexEstimate
-from pgadvisor.planner.twin.storage.files import HollowFiles
+from pgadvisor.planner.twin.storage.files import HollowFile
 
 _PAGE_HEADER = struct.Struct("=QHHHHHHI")
 _LAYOUT_VERSION = 4
@@ -42,16 +42,16 @@ _REVMAP_ITEM_BYTES = 6
 _REVMAP_SPECIAL_BYTES = 8
 
 
-def write_btree(files: HollowFiles, path: str, height: int) -> None:
+def write_btree(file: HollowFile, height: int) -> None:
     """Gives a B-tree of enough pages a height: a page per level, each leading to the next, and an empty leaf.
 
     A search for the least or greatest value thus finds nothing, and the planner keeps to the statistics. An index of
     height 0 stays without a root, which counts and costs as much. Raises OSError where the file is no such index.
     """
-    _check(files, path, _BTREE_MAGIC)
+    _check(file, _BTREE_MAGIC)
     if height > 0:
-        files.write(path, _BTREE_ROOT_AT, _BTREE_ROOT.pack(1, height, 1, height))
-        files.write(path, files.block_size_bytes, _path_to_leaf(height, files.block_size_bytes))
+        file.write(_BTREE_ROOT_AT, _BTREE_ROOT.pack(1, height, 1, height))
+        file.write(file.block_size_bytes, _path_to_leaf(height, file.block_size_bytes))
 
 
 def fewest_pages(height: int) -> int:
@@ -59,32 +59,30 @@ def fewest_pages(height: int) -> int:
     return height + 2 if height else 1
 
 
-def write_gin(files: HollowFiles, path: str, pages: int, estimate: IndexEstimate | None) -> None:
+def write_gin(file: HollowFile, pages: int, estimate: IndexEstimate | None) -> None:
     """Counts of a GIN index of so many pages, in the shares of an estimate; without one the planner assumes its own."""
     if estimate is None or not (estimate.pages and estimate.entry_pages and estimate.n_entries):
         return
     scale = pages / estimate.pages
-    counts = (estimate.entry_pages * scale, estimate.data_pages * scale, estimate.n_entries * scale)
-    files.write(
-        path, _GIN_COUNTS_AT, _GIN_COUNTS.pack(pages, *(round(count) for count in counts[:2]), 0, round(counts[2]))
-    )
+    found = (estimate.entry_pages, estimate.data_pages, 0, estimate.n_entries)
+    file.write(_GIN_COUNTS_AT, _GIN_COUNTS.pack(pages, *(round(count * scale) for count in found)))
 
 
-def write_brin(files: HollowFiles, path: str, table_pages: int) -> None:
+def write_brin(file: HollowFile, table_pages: int) -> None:
     """The end of the map of a BRIN index on a table of so many pages.
 
     Raises OSError where the file is no such index.
     """
-    _check(files, path, _BRIN_MAGIC)
-    per_range, _ = _BRIN_RANGES.unpack(files.read(path, _BRIN_RANGES_AT, _BRIN_RANGES.size))
-    items = (files.block_size_bytes - _CONTENT - _REVMAP_SPECIAL_BYTES) // _REVMAP_ITEM_BYTES
+    _check(file, _BRIN_MAGIC)
+    per_range, _ = _BRIN_RANGES.unpack(file.read(_BRIN_RANGES_AT, _BRIN_RANGES.size))
+    items = (file.block_size_bytes - _CONTENT - _REVMAP_SPECIAL_BYTES) // _REVMAP_ITEM_BYTES
     ranges = max(-(-table_pages // per_range), 1)
-    files.write(path, _BRIN_RANGES_AT, _BRIN_RANGES.pack(per_range, -(-ranges // items)))
+    file.write(_BRIN_RANGES_AT, _BRIN_RANGES.pack(per_range, -(-ranges // items)))
 
 
-def _check(files: HollowFiles, path: str, magic: int) -> None:
-    if files.read(path, _CONTENT, _MAGIC.size) != _MAGIC.pack(magic):
-        raise OSError(f"{path} of the twin does not begin as an index of its kind does")
+def _check(file: HollowFile, magic: int) -> None:
+    if file.read(_CONTENT, _MAGIC.size) != _MAGIC.pack(magic):
+        raise OSError(f"{file.name} of the twin does not begin as an index of its kind does")
 
 
 @cache
