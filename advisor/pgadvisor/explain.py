@@ -10,11 +10,10 @@ import msgspec
 from pgadvisor.advise.explain import explanation_of
 from pgadvisor.analyze import judge, read_facts
 from pgadvisor.collect import collect_statement
-from pgadvisor.collecting.one import is_query_id, put_in
+from pgadvisor.collecting.one import is_query_id, known_id, put_in
 from pgadvisor.config import set_rule_options
 from pgadvisor.model.shape import StatementShape
 from pgadvisor.progress import Progress, silent
-from pgadvisor.workload.fingerprint import fingerprint
 from pgadvisor.workload.role_settings import search_paths
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.secrets import without_secrets
@@ -80,21 +79,13 @@ def explain_collected(
     Raises NotFound where none has a statement of the id asked for.
     """
     for snapshot in snapshots:
-        query_id = _found(text, snapshot)
+        query_id = known_id(text, snapshot)
         if query_id is not None:
             return _explained(snapshot, query_id, text, config, rules, progress)
     if is_query_id(text):
         raise NotFound(f"The file has no text of a statement of the id {text.strip()}.")
     snapshot, query_id = put_in(snapshots[0], text)
     return _explained(snapshot, query_id, text, config, rules, progress)
-
-
-def _found(text: str, snapshot: Snapshot) -> str | None:
-    texts = () if snapshot.statements is None else snapshot.statements.texts
-    if is_query_id(text):
-        return next((each.query_id for each in texts if text.strip() in (each.query_id, *each.also)), None)
-    sought = fingerprint(text)
-    return next((each.query_id for each in texts if each.text and fingerprint(each.text) == sought), None)
 
 
 def _explained(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pgadvisor.model.explanation import Explanation
     from pgadvisor.model.report import Report
     from pgadvisor.model.snapshot import Snapshot
+    from pgadvisor.model.whatif_result import WhatIfResult
     from pgadvisor.rules_api import AnyRule
 
     Renderer = Callable[[Report], bytes]
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     CoverageTable = Callable[[Snapshot, Sequence[str], int, bool], str]
     ExplanationRenderer = Callable[[Explanation], bytes]
     ExplanationTerminal = Callable[[Explanation, int, bool], str]
+    WhatIfRenderer = Callable[[WhatIfResult], bytes]
+    WhatIfTerminal = Callable[[WhatIfResult, int, bool], str]
 
 RULES_GROUP = "pgadvisor.rules"
 REPORTS_GROUP = "pgadvisor.reports"
@@ -25,6 +28,8 @@ TERMINAL_GROUP = "pgadvisor.terminal"
 COVERAGE_GROUP = "pgadvisor.coverage"
 EXPLANATIONS_GROUP = "pgadvisor.explanations"
 EXPLANATION_TERMINAL_GROUP = "pgadvisor.explanation_terminal"
+WHATIFS_GROUP = "pgadvisor.whatifs"
+WHATIF_TERMINAL_GROUP = "pgadvisor.whatif_terminal"
 
 
 class RegistryError(Exception):
@@ -95,6 +100,21 @@ def load_explanation_terminal() -> ExplanationTerminal:
     Raises RegistryError where none is installed.
     """
     terminal: ExplanationTerminal = _load(EXPLANATION_TERMINAL_GROUP, "renderer of explanations for the terminal")
+    return terminal
+
+
+def load_whatif(name: str) -> WhatIfRenderer:
+    """The renderer of a format for what a what-if tells. Raises RegistryError where none is installed."""
+    renderer: WhatIfRenderer = _load(WHATIFS_GROUP, f"renderer of what-ifs named {name}", name)
+    return renderer
+
+
+def load_whatif_terminal() -> WhatIfTerminal:
+    """What turns what a what-if tells into text of a given width for a terminal, in colour or not.
+
+    Raises RegistryError where none is installed.
+    """
+    terminal: WhatIfTerminal = _load(WHATIF_TERMINAL_GROUP, "renderer of what-ifs for the terminal")
     return terminal
 
 

@@ -13,15 +13,14 @@ from pgadvisor.model.explanation import Explanation, PlanSide
 from pgadvisor_reports import explanation_words as said
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports.page import group_gaps
-from pgadvisor_reports.plan_tree import plan_table
 from pgadvisor_reports.terminal import name, paragraph, plain_console, prose
+from pgadvisor_reports.terminal_plan import write_plan
 from pgadvisor_reports.text import clip, one_line, visible
 
 MIN_WIDTH = 60
 MAX_TEXT = 4_000
 MAX_CONDITIONS = 30
 MAX_TREES = 4
-MAX_NODES = 40
 MAX_GAPS = 6
 
 
@@ -145,32 +144,9 @@ class _Writer:
         ]
 
     def _tree(self, side: PlanSide) -> None:
-        tree = plan_table(side.plan.plan, side.plan.nodes)
         self.console.print()
         self._line(f"Plan for {prose(side.label)}", "bold")
-        for row in tree.rows[:MAX_NODES]:
-            rows = f"{formatting.count(row.estimated_rows).text} rows"
-            if row.actual_rows is not None:
-                rows += f" expected, {formatting.count(row.actual_rows).text} met"
-            if row.loops == 0:
-                rows += ", never run"
-            mark = (" ◀ heaviest" if row.heaviest else "") + (" ◆ misjudged first" if row.guilty else "")
-            head = Text.assemble(
-                f"{formatting.fraction(row.share).text:>6} ",
-                "  " * row.depth,
-                (one_line(row.operation), "bold"),
-                f" {one_line(row.target)} " if row.target else " ",
-                (rows, "dim"),
-                (mark, "yellow"),
-            )
-            self._line(head, hanging=9 + 2 * row.depth)
-            for label, text in row.details:
-                self._line(Text(f"{one_line(label)}: {prose(text)}", style="dim"), indent=9 + 2 * row.depth, hanging=2)
-        if side.plan.misjudged:
-            self._line(f"◆ {prose(side.plan.misjudged)}.", "yellow", hanging=2)
-        left = len(tree.rows) - MAX_NODES + tree.left_out
-        if left > 0:
-            self._line(f"{words.plural(left, 'more node')} not shown.", "dim")
+        write_plan(self.console, side.plan)
 
     def _limits(self) -> None:
         self._head("What limits it")

@@ -8,6 +8,7 @@ from pgadvisor.model.explanation import Explanation
 from pgadvisor.model.findings import OutcomeStatus
 from pgadvisor.model.report import Report, Share, Trust
 from pgadvisor.model.snapshot import Change, Host
+from pgadvisor.model.whatif_result import WhatIfResult
 from pgadvisor_reports import formatting
 
 CONFIDENCE = {
@@ -146,7 +147,7 @@ def subject(report: Report) -> str:
     return f"{plural(len(names), 'database')}: {', '.join(names[:NAMED_DATABASES])}{more}"
 
 
-def server(report: Report | Explanation) -> str:
+def server(report: Report | Explanation | WhatIfResult) -> str:
     """Which server: version, host and port, and what it is."""
     source = report.source
     port = f":{source.port}" if source.port else ""

@@ -116,11 +116,13 @@ class _WhatIf:
         self.statements = [statement for statement in facts.statements.values() if statement.text is not None]
         self.questions = _questions(facts, self.statements)
         self.reasons: dict[str, str] = {}
-        self.shortcomings = Shortcomings(planner.shortfalls, facts)
+        self.shortcomings = Shortcomings((), facts)
 
     def result(self, not_understood: dict[str, str]) -> WhatIfResult:
         """All that is told."""
         before, after = self._costs()
+        # What a planner has otherwise may come to light only when it is asked.
+        self.shortcomings = Shortcomings(self.planner.shortfalls, self.facts)
         rows = [self._row(statement, before, after, not_understood) for statement in self.statements]
         rows.sort(key=_rank)
         plans = Plans(self.facts, self.planner, self.change.configuration, self.show_values)
@@ -238,15 +240,15 @@ def _effect(before: float, after: float) -> Effect:
 
 
 def _estimated(total_ms: float, before: float, after: float) -> TimeRange:
-    """What its time would become. A ratio of costs is taken for anything from its root to its power of one and a half.
+    """What its time would become: it changes as its cost does at most, and as the root of that at least.
 
-    Costs order plans well and measure them badly: a plan that costs a tenth takes a third of the time, or a thirtieth.
+    Costs order plans well and measure them badly: a plan that costs a hundredth may take a tenth of the time.
     """
     if _effect(before, after) is Effect.STAYS:
         return TimeRange(low_ms=total_ms, high_ms=total_ms)
     ratio = max(after, _LEAST_COST) / max(before, _LEAST_COST)
-    ends = sorted((total_ms * ratio**0.5, total_ms * ratio**1.5))
-    return TimeRange(low_ms=ends[0], high_ms=ends[1])
+    low, high = sorted((total_ms * ratio, total_ms * ratio**0.5))
+    return TimeRange(low_ms=low, high_ms=high)
 
 
 def _rank(row: WhatIfStatement) -> tuple[float, float, float, str]:

@@ -26,6 +26,16 @@ def refuse_file(dsn: str | None) -> None:
             )
 
 
+def snapshot_file(target: str | None) -> Path | None:
+    """The snapshot that an argument names; None where it names a database, or nothing. Raises Failure."""
+    if not target or "=" in target or "://" in target:
+        return None
+    path = Path(target)
+    if not path.exists() and (path.suffix or len(path.parts) > 1):
+        raise Failure(f"There is no file {target}, and it is no connection string.", ExitCode.USAGE)
+    return path if path.exists() else None
+
+
 def not_connected(error: ConnectError) -> Failure:
     """The failure: bad usage where the connection string is none, else that there is no connection."""
     from pgadvisor.postgres.connect import MalformedString

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pgadvisor.cli._connection import not_connected
+from pgadvisor.cli._connection import not_connected, snapshot_file
 from pgadvisor.cli._errors import Failure, explained
 from pgadvisor.cli._options import configuration, of_every_run, of_explanation, of_reports
 from pgadvisor.cli._output import STDOUT, coloured, write_bytes
@@ -124,7 +124,7 @@ def _explained(
     from pgadvisor.explain import NotFound, explain_collected, explain_live
     from pgadvisor.postgres.connect import ConnectError
 
-    path = _file(target)
+    path = snapshot_file(target)
     try:
         if path is not None:
             progress(f"Reading {path}")
@@ -134,16 +134,6 @@ def _explained(
         raise Failure(str(error), ExitCode.USAGE) from error
     except ConnectError as error:
         raise not_connected(error) from error
-
-
-def _file(target: str | None) -> Path | None:
-    """The snapshot that the second argument names; None where it names a database, or nothing."""
-    if not target or "=" in target or "://" in target:
-        return None
-    path = Path(target)
-    if not path.exists() and (path.suffix or len(path.parts) > 1):
-        raise Failure(f"There is no file {target}, and it is no connection string.", ExitCode.USAGE)
-    return path if path.exists() else None
 
 
 def _tell(explanation: Explanation, files: Files) -> None:

@@ -39,6 +39,15 @@ def is_query_id(text: str) -> bool:
     return _QUERY_ID.fullmatch(text.strip()) is not None
 
 
+def known_id(text: str, snapshot: Snapshot) -> str | None:
+    """The id that a statement, given by its text or its id, has among those of a snapshot with a text; None: none."""
+    texts = () if snapshot.statements is None else snapshot.statements.texts
+    if is_query_id(text):
+        return next((each.query_id for each in texts if text.strip() in (each.query_id, *each.also)), None)
+    sought = fingerprint(text)
+    return next((each.query_id for each in texts if each.text and fingerprint(each.text) == sought), None)
+
+
 class NoSuchRole(Exception):  # noqa: N818  an answer
     """The role that a statement is to be planned as does not exist."""
 
@@ -111,6 +120,25 @@ def put_in(snapshot: Snapshot, text: str) -> tuple[Snapshot, str]:
     empty = Statements(window=Window(since=None, until=snapshot.server.collected_at, source="nothing was counted"))
     statements, query_id = _with(snapshot.statements or empty, text, None)
     return msgspec.structs.replace(snapshot, statements=statements), query_id
+
+
+def put_in_as_well(snapshot: Snapshot, text: str) -> tuple[Snapshot, str]:
+    """A snapshot that has a statement beside its own, with the values that it is given with; and the id it has there.
+
+    One that it has already is only given the values.
+    """
+    known = known_id(text, snapshot)
+    old = snapshot.statements
+    alone, query_id = put_in(snapshot, text)
+    new = alone.statements
+    if old is None or new is None:
+        return alone, query_id
+    samples = tuple(msgspec.structs.replace(each, query_id=known or query_id) for each in new.samples)
+    if known is not None:
+        new = old
+    texts = old.texts if known is not None else (*old.texts, *new.texts)
+    statements = msgspec.structs.replace(new, texts=texts, samples=(*samples, *old.samples))
+    return msgspec.structs.replace(snapshot, statements=statements), known or query_id
 
 
 def _with(statements: Statements, sought: str, known: str | None) -> tuple[Statements, str]:

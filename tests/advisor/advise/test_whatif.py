@@ -112,7 +112,7 @@ def test_who_gains_and_who_loses(shop: Facts) -> None:
     loses, gains, stays = result.statements[:3]
     assert (gains.cost_before, gains.cost_after, gains.factor) == (1000, 10, 0.01)
     assert gains.estimated is not None
-    assert (round(gains.estimated.low_ms, 6), round(gains.estimated.high_ms, 6)) == (9.0, 900.0)
+    assert (round(gains.estimated.low_ms, 6), round(gains.estimated.high_ms, 6)) == (90.0, 900.0)
     assert loses.estimated is not None
     assert 100 < loses.estimated.low_ms < loses.estimated.high_ms
     assert stays.estimated == TimeRange(low_ms=50, high_ms=50)

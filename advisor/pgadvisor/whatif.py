@@ -1,0 +1,172 @@
+"""What if: a workload under other indexes and settings, on a server or from what was collected."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from pgadvisor.advise.whatif import Change, whatif_of
+from pgadvisor.analyze import read_facts
+from pgadvisor.collect import collect
+from pgadvisor.collecting.one import is_query_id, known_id, put_in_as_well
+from pgadvisor.planner.protocol import Planner, PlannerError
+from pgadvisor.progress import Progress, silent
+from pgadvisor.snapshots.combine import CombineError, combine
+from pgadvisor.workload.index_names import IndexTextError, find_index
+from pgadvisor.workload.index_text import read_index
+from pgadvisor.workload.role_settings import bears_on_plans
+
+if TYPE_CHECKING:
+    from pgadvisor.config import Config
+    from pgadvisor.facts import Facts
+    from pgadvisor.model.snapshot import Snapshot
+    from pgadvisor.model.whatif_result import WhatIfResult
+
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*")
+_MAX_NAMED = 10
+
+
+class PlannerChoice(enum.StrEnum):
+    """Which planner is asked."""
+
+    AUTO = "auto"
+    TWIN = "twin"
+    HYPOPG = "hypopg"
+    LIVE = "live"
+    RECORDED = "recorded"
+
+
+class WishError(Exception):
+    """What is asked for is not to be had of this database; the message says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user wants to know.
+
+    create are texts of CREATE INDEX, drop names of indexes, settings texts such as work_mem=64MB, queries ids or texts
+    of statements whose plans are to be shown. database says which of a file on several. twin_server is where the
+    programs of a twin are: a path, auto or docker.
+    """
+
+    create: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+    planner: PlannerChoice = PlannerChoice.AUTO
+    twin_server: str = "auto"
+    database: str = ""
+
+    def check(self) -> None:
+        """Finds what can be found wrong without a database. Raises WishError."""
+        for text in self.settings:
+            name, equals, _ = text.partition("=")
+            if not equals or not _SETTING.fullmatch(name.strip()):
+                raise WishError(f"--set {text}: a setting and its value are wanted, such as work_mem=64MB.")
+        if any(not query.strip() for query in self.queries):
+            raise WishError("--query is empty: an id of a statement, or its text, is wanted.")
+
+
+def whatif_live(
+    dsn: str | None, wish: Wish, config: Config, progress: Progress = silent
+) -> tuple[WhatIfResult, Snapshot]:
+    """Collects from the database that the DSN names, and asks a planner; what was collected is returned as well.
+
+    Raises ConnectError, WishError, Unable, PlannerError.
+    """
+    wish.check()
+    snapshot = collect(dsn, config.collect, progress)
+    if snapshot.coverage.interrupted:
+        raise KeyboardInterrupt
+    return _asked(snapshot, wish, config, progress), snapshot
+
+
+def whatif_collected(
+    snapshots: Sequence[Snapshot], wish: Wish, config: Config, progress: Progress = silent
+) -> WhatIfResult:
+    """Asks a planner about the workload of snapshots of one database. Raises WishError, Unable, PlannerError."""
+    wish.check()
+    return _asked(_of_one_database(snapshots, wish.database), wish, config, progress)
+
+
+def _of_one_database(snapshots: Sequence[Snapshot], database: str) -> Snapshot:
+    """The snapshot of the database named, or of the only one there is."""
+    try:
+        combined = combine(snapshots) if len(snapshots) > 1 else tuple(snapshots)
+    except CombineError as error:
+        raise WishError(str(error)) from error
+    found = [each for each in combined if database in ("", each.server.database)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(each.server.database for each in combined[:_MAX_NAMED])
+    if database:
+        raise WishError(f"The file is not on a database {database}; it has {names}.")
+    raise WishError(f"The file is on several databases: say which by --database. There are {names}.")
+
+
+def _asked(snapshot: Snapshot, wish: Wish, config: Config, progress: Progress) -> WhatIfResult:
+    asked = []
+    for query in wish.queries:
+        if is_query_id(query):
+            found = known_id(query, snapshot)
+            if found is None:
+                raise WishError(f"There is no text of a statement of the id {query.strip()}.")
+        else:
+            snapshot, found = put_in_as_well(snapshot, query)
+        asked.append(found)
+    facts, not_understood = read_facts(snapshot, progress)
+    change = _change(wish, facts)
+    with _opened(wish, facts, progress) as planner:
+        return whatif_of(
+            facts,
+            planner,
+            change,
+            not_understood,
+            asked=asked,
+            show_values=config.report.show_values,
+            max_text_bytes=config.report.max_text_bytes,
+            progress=progress,
+        )
+
+
+def _change(wish: Wish, facts: Facts) -> Change:
+    """What is imagined, held against the catalog. Raises WishError."""
+    path = facts.server.search_path
+    try:
+        return Change(
+            create=tuple(read_index(text, facts.snapshot.catalog, path) for text in wish.create),
+            drop=tuple(find_index(name, facts.indexes.values(), path) for name in wish.drop),
+            settings=tuple(_setting(text, facts) for text in wish.settings),
+        )
+    except IndexTextError as error:
+        raise WishError(str(error)) from error
+
+
+def _setting(text: str, facts: Facts) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    name = name.strip().lower()
+    known = {setting.name for setting in facts.server.settings}
+    if name not in known and not bears_on_plans(name):
+        near = get_close_matches(name, sorted(known), 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise WishError(f"--set {name}: plans hang on no setting of this name.{hint}")
+    return name, value.strip()
+
+
+@contextmanager
+def _opened(wish: Wish, facts: Facts, progress: Progress) -> Iterator[Planner]:
+    """The planner that is asked, closed at the end. Raises PlannerError."""
+    from pgadvisor.planner.twin.twin import Twin
+
+    if wish.planner not in (PlannerChoice.AUTO, PlannerChoice.TWIN):
+        raise PlannerError(f"There is no planner {wish.planner.value} here.")
+    planner = Twin(facts, server=wish.twin_server, progress=progress)
+    try:
+        yield planner
+    finally:
+        planner.close()

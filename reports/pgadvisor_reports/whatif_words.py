@@ -1,0 +1,181 @@
+"""What a what-if says in words: shared by its page and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgadvisor.model.whatif import PlannerKind
+from pgadvisor.model.whatif_result import (
+    COST_WITHIN,
+    Effect,
+    Reason,
+    Shortcoming,
+    TimeRange,
+    WhatIfResult,
+    WhatIfStatement,
+)
+from pgadvisor_reports import formatting
+from pgadvisor_reports.words import plural
+
+_PLANNERS = {
+    PlannerKind.TWIN: "the twin",
+    PlannerKind.HYPOPG: "the server itself, with HypoPG",
+    PlannerKind.LIVE: "the server itself",
+    PlannerKind.RECORDED: "answers kept in the snapshot",
+}
+# Factors below say in percent what others say in times.
+_IN_TIMES = 2.0
+_MAX_NAMED = 3
+
+
+def title(result: WhatIfResult) -> str:
+    """What is imagined, in one phrase."""
+    parts = [
+        f"{plural(len(items), noun, nouns)} {word}" if noun else word
+        for items, noun, nouns, word in (
+            (result.created, "index", "indexes", "more"),
+            (result.dropped, "index", "indexes", "less"),
+            (result.settings, "setting", "settings", "otherwise"),
+        )
+        if items
+    ]
+    return f"What if: {', '.join(parts)}" if parts else "What the planner says as it is"
+
+
+def planner(result: WhatIfResult) -> str:
+    """Who planned, and how exact that makes it."""
+    identity = result.planner
+    who = f"Planned by {_PLANNERS[identity.kind]}, PostgreSQL {identity.version}"
+    if identity.same_major:
+        return f"{who}, of the same major version as the server."
+    return f"{who}, where the server is {identity.server_version}: plans and costs may differ between major versions."
+
+
+def fidelity(result: WhatIfResult) -> str:
+    """How far it gives the plans observed, in one sentence."""
+    seen = result.fidelity
+    if not seen.compared:
+        return "No plan for unknown values was observed on the server, so how exact it is cannot be told."
+    within = formatting.fraction(COST_WITHIN).text
+    said = f"It gives {seen.same} of {plural(seen.compared, 'observed plan')}"
+    if not seen.same:
+        return f"{said}."
+    if seen.near == seen.same:
+        return f"{said}, cost equal within {within}."
+    largest = formatting.fraction(seen.largest).text
+    return f"{said}, cost equal within {within} for {seen.near} of them, and within {largest} for all."
+
+
+def effects(result: WhatIfResult) -> str:
+    """How many statements gain, lose and stay."""
+    work = result.workload
+    planned = work.statements - work.not_planned
+    counts = []
+    if result.changes_anything:
+        counts = [
+            f"{work.gain} {'gains' if work.gain == 1 else 'gain'}",
+            f"{work.lose} {'loses' if work.lose == 1 else 'lose'}",
+            f"{work.stay} {'stays' if work.stay == 1 else 'stay'} as {'it is' if work.stay == 1 else 'they are'}",
+        ]
+    else:
+        counts = [f"{planned} planned"]
+    if work.not_planned:
+        counts.append(f"{work.not_planned} could not be planned")
+    share = formatting.fraction(work.share).text
+    return f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Planned is {share} of all time."
+
+
+def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
+    """Cost and time of all statements that could be planned, with a label each."""
+    work = result.workload
+    before, after = formatting.count(work.cost_before).text, formatting.count(work.cost_after).text
+    time = f"{formatting.duration(work.total_ms).text} measured"
+    window = formatting.window_length(result.statements_window)
+    if not result.changes_anything:
+        return (("Cost, weighted by calls", before), (f"Time ({window})", time))
+    change = factor(work.cost_before, work.cost_after)
+    return (
+        ("Cost, weighted by calls", f"{before} → {after}, {change}"),
+        (f"Time ({window})", f"{time} → {time_range(work.estimated)} estimated"),
+    )
+
+
+def reason(item: Reason) -> str:
+    """Why statements could not be planned, with the first of them."""
+    named = ", ".join(item.query_ids[:_MAX_NAMED])
+    more = f" and {item.statements - _MAX_NAMED} more" if item.statements > _MAX_NAMED else ""
+    return f"{plural(item.statements, 'statement')} ({named}{more}): {item.reason}"
+
+
+def left_out(result: WhatIfResult) -> str:
+    """How many statements nothing is said of; "" for none."""
+    if not result.left_out:
+        return ""
+    return f"Nothing is said of {plural(result.left_out, 'statement')} whose text was not collected."
+
+
+def factor(before: float | None, after: float | None) -> str:
+    """How a cost changes.
+
+    >>> factor(100, 10), factor(100, 150), factor(100, 100), factor(100, 300), factor(100, 90)
+    ('10 times less', '50% more', 'the same', '3 times more', '10% less')
+    """
+    if before is None or after is None:
+        return ""
+    if before == after:
+        return "the same"
+    if min(before, after) <= 0:
+        return "less" if after < before else "more"
+    word = "less" if after < before else "more"
+    times = max(before, after) / min(before, after)
+    if times >= _IN_TIMES:
+        return f"{formatting.significant(times)} times {word}"
+    return f"{formatting.fraction(abs(after - before) / before).text} {word}"
+
+
+def time_range(estimated: TimeRange | None) -> str:
+    """A range of time, with its unit once where it is the same."""
+    if estimated is None:
+        return ""
+    low, high = formatting.duration(estimated.low_ms).text, formatting.duration(estimated.high_ms).text
+    if low == high:
+        return low
+    (number, _, unit), (_, _, other) = low.rpartition(" "), high.rpartition(" ")
+    return f"{number} to {high}" if unit == other and not number.startswith("<") else f"{low} to {high}"
+
+
+def having(result: WhatIfResult, effect: Effect) -> tuple[WhatIfStatement, ...]:
+    """Statements to which the change does this, the greatest first."""
+    return tuple(each for each in result.statements if each.effect is effect)
+
+
+def beside(result: WhatIfResult) -> tuple[WhatIfStatement, ...]:
+    """Statements whose plans are shown, those asked about first."""
+    shown = [each for each in result.statements if each.plans is not None]
+    return tuple(sorted(shown, key=lambda each: not each.asked))
+
+
+def marks(numbers: Sequence[int]) -> str:
+    """Marks of shortcomings, as they stand beside a statement."""
+    return "".join(f"[{number}]" for number in numbers)
+
+
+def shortcoming(item: Shortcoming) -> str:
+    """What is otherwise, and how many statements it touches."""
+    touched = f"{plural(item.statements, 'statement')} {'cannot be planned' if item.prevents else 'touched'}"
+    return f"{item.what}: {item.reason.rstrip('.')} ({touched})."
+
+
+def plan_heading(statement: WhatIfStatement) -> str:
+    """What becomes of a statement's plan."""
+    pair = statement.plans
+    if pair is None or pair.after is None or pair.before is None:
+        return ""
+    return f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same; its cost may not be."
+
+
+def summary_line(statement: WhatIfStatement) -> str:
+    """Costs of a statement, one call of it, before and after."""
+    before, after = formatting.cost(statement.cost_before).text, formatting.cost(statement.cost_after).text
+    said = factor(statement.cost_before, statement.cost_after)
+    return f"cost {before} → {after}" + (f", {said}" if said else "")

@@ -1,0 +1,105 @@
+"""What a what-if tells, in the terminal, as a page and as JSON: all of it, in the width, and no stranger's tricks."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from pgadvisor.model.whatif_result import WhatIfResult
+from pgadvisor.registry import load_whatif, load_whatif_terminal
+from support.hostile_reports import HOSTILE
+from support.whatifs import hostile_whatif, sample_whatif
+
+_PLAIN = sample_whatif()
+_NARROW = "\N{NARROW NO-BREAK SPACE}"
+
+
+def _terminal(result: WhatIfResult, width: int = 80, *, colour: bool = False) -> str:
+    return load_whatif_terminal()(result, width, colour)
+
+
+def test_the_terminal_tells_all_parts() -> None:
+    text = " ".join(_terminal(_PLAIN, 100).replace(_NARROW, " ").split())
+    for part in (
+        "What if: 1 index more, 2 indexes less, 1 setting otherwise",
+        "Planned by the twin, PostgreSQL 18.6, where the server is 15.4: plans and costs may differ",
+        "It gives 2 of 3 observed plans, cost equal within 0.1%.",
+        "+ idx_orders_customer_id on public.orders, size 25.7 MB predicted",
+        "WHERE (status = '…');",
+        "index entries written, per day: 1 333",
+        "- public.orders_status_idx on public.orders, 8.58 MB freed",
+        "Mind: Foreign keys rest on it: lines_order_fk.",
+        "~ work_mem = 64MB",
+        "6 statements: 2 gain, 1 loses, 1 stays as it is, 2 could not be planned.",
+        "Nothing is said of 1 statement whose text was not collected.",
+        "Cost, weighted by calls: 10 billion → 86.6 million, 115 times less",
+        "2.67 h measured → 7.19 to 17.2 min estimated",
+        "24 000 24.50 980 times less 2.5 h → 9.19 s to 4.79 min",
+        "10.00 24 000 2 400 times more",
+        "1 statement (5): The server does not know a name in it",
+        "2 [1]: SELECT o.id",
+        "Index Scan using idx_orders_customer_id instead of Seq Scan on public.orders o; Nested Loop instead",
+        "[1] collation public.de: The twin's programs have no ICU",
+        "(1 statement cannot be planned)",
+        "Column statistics: It was never analyzed. Mend: ANALYZE it.",
+    ):
+        assert part in text, part
+    assert text.index("Lose:") < text.index("Gain:") < text.index("Not planned")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("make", [sample_whatif, hostile_whatif])
+def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], WhatIfResult], width: int) -> None:
+    result = make()
+    sql = [*(each.text for each in result.statements), *(each.sql for each in result.created)]
+    starts = {line.split()[0] for text in sql for line in text.split("\n") if line.split()}
+    for line in _terminal(result, width).split("\n"):
+        assert cell_len(line) <= width or line.split()[0] in starts, line
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_text_of_strangers_does_not_steer_the_terminal(colour: bool) -> None:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", _terminal(hostile_whatif(), colour=colour))
+    assert {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}} - {"\n"} == set()
+
+
+def test_the_page_holds_text_of_strangers_as_text() -> None:
+    page = load_whatif("html")(hostile_whatif()).decode()
+    assert page.count("<script>") == 1
+    assert "<img src=x" not in page
+    assert "{{ 7*7 }}" in page
+    bare = re.sub(r'<span class="ctl" title="U\+[0-9A-F]+">.</span>', "", page)
+    assert not {c for c in bare if unicodedata.category(c) in {"Cc", "Cf"}} - {"\n", "\t"}
+    assert HOSTILE[0] not in page
+
+
+def test_the_page_stands_alone() -> None:
+    page = load_whatif("html")(_PLAIN).decode()
+    assert "default-src 'none'" in page
+    assert not re.findall(r'(?:src|href)="(?!#)[^"]*"', page)
+    ids = re.findall(r' id="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= set(ids)
+    for wanted in ("Statements that lose", "Statements that gain", "Plans side by side", "980 times less", "ICU"):
+        assert wanted in page
+
+
+def test_json_is_the_whole_of_it() -> None:
+    assert msgspec.json.decode(load_whatif("json")(_PLAIN), type=WhatIfResult) == _PLAIN
+
+
+def test_a_workload_as_it_is() -> None:
+    result = sample_whatif(change=False)
+    text = _terminal(result)
+    page = load_whatif("html")(result).decode()
+    for told in (text, page):
+        assert "What the planner says as it is" in told
+        assert "4 planned, 2 could not be planned" in told
+        assert "It gives 2 of 3 observed plans" in told
+        assert "→" not in told.replace("side by side", "")
+        assert "Imagined" not in told
