@@ -11,7 +11,7 @@ from pgadvisor import __version__
 from pgadvisor.advise.compose import source_of
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.whatif_fidelity import fidelity_of
-from pgadvisor.advise.whatif_parts import changed_settings, created_indexes, dropped_indexes
+from pgadvisor.advise.whatif_parts import changed_settings, created_indexes, dropped_indexes, names_of
 from pgadvisor.advise.whatif_plans import Asked, Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.masking import mask_literals
@@ -125,7 +125,8 @@ class _WhatIf:
         self.shortcomings = Shortcomings(self.planner.shortfalls, self.facts)
         rows = [self._row(statement, before, after, not_understood) for statement in self.statements]
         rows.sort(key=_rank)
-        plans = Plans(self.facts, self.planner, self.change.configuration, self.show_values)
+        names = dict(names_of(self.change.create, self.facts))
+        plans = Plans(self.facts, self.planner, self.change.configuration, names, self.show_values)
         fidelity = fidelity_of(self.facts, plans, self.questions, self.shortcomings, self._text, self.progress)
         rows = self._with_plans(rows, plans)
         return WhatIfResult(

@@ -26,22 +26,32 @@ def created_indexes(
     created: Sequence[GivenIndex], planner: Planner, facts: Facts, show_values: bool
 ) -> tuple[CreatedIndex, ...]:
     """Indexes that are imagined, with their size as the planner takes it, and their price."""
+    names = names_of(created, facts)
     sizes = {size.definition: size.size_bytes for size in planner.sizes([given.definition for given in created])}
-    taken = {index.name for index in facts.indexes.values()} | {each.name for each in facts.relations.values()}
-    found = []
-    for given in created:
-        name = given.name or index_name(given.definition, taken)
-        taken.add(name)
-        size_bytes = sizes.get(given.definition)
-        found.append(
-            CreatedIndex(
-                name=name,
-                table=f"{given.definition.schema}.{given.definition.table}",
-                sql=create_index(_shown(given.definition, show_values), name),
-                size_bytes=size_bytes,
-                price=tuple(_price(given.definition, facts)),
-            )
+    return tuple(
+        CreatedIndex(
+            name=name,
+            table=f"{given.definition.schema}.{given.definition.table}",
+            sql=create_index(_shown(given.definition, show_values), name),
+            size_bytes=sizes.get(given.definition),
+            price=tuple(_price(given.definition, facts)),
         )
+        for given, (_, name) in zip(created, names, strict=True)
+    )
+
+
+def names_of(created: Sequence[GivenIndex], facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Of each index the name that it gets of itself, which planners give it, and the one that it is given."""
+    found = []
+    taken: dict[str, set[str]] = {}
+    for given in created:
+        schema = given.definition.schema
+        if schema not in taken:
+            taken[schema] = {each.name for each in facts.relations.values() if each.schema == schema}
+            taken[schema] |= {each.name for each in facts.indexes.values() if each.schema == schema}
+        name = index_name(given.definition, taken[schema])
+        taken[schema].add(name)
+        found.append((name, given.name or name))
     return tuple(found)
 
 

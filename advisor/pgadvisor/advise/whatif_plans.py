@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -44,10 +44,21 @@ class Side:
 
 
 class Plans:
-    """Plans of a planner under one configuration and as it is, each asked for once."""
+    """Plans of a planner under one configuration and as it is.
 
-    def __init__(self, facts: Facts, planner: Planner, configuration: Configuration, show_values: bool) -> None:
+    names are those that indexes are to have in plans, by those that the planner gives them.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        planner: Planner,
+        configuration: Configuration,
+        names: Mapping[str, str],
+        show_values: bool,
+    ) -> None:
         self._facts = facts
+        self._names = names
         self._planner = planner
         self._configuration = configuration
         self._show_values = show_values
@@ -63,13 +74,18 @@ class Plans:
         """Both plans of a statement, and its costs for values that are known."""
         question = asked.question
         first = self.as_is(question)
-        second = None if self._configuration == AS_IS else self._planner.plan(question, self._configuration)
+        second = None if self._configuration == AS_IS else self._changed(question)
         plans = [None if each is None or each.plan is None else read_plan(each.plan) for each in (first, second)]
         changes = () if plans[0] is None or plans[1] is None else differences(plans[1].root, plans[0].root)
         return Side(
             PlanPair(before=self._view(first, question), after=self._view(second, question), changes=changes),
             tuple(self._by_values(question)),
         )
+
+    def _changed(self, question: Question) -> Answer:
+        answer = self._planner.plan(question, self._configuration)
+        plan = answer.plan
+        return answer if plan is None else Answer({**plan, "Plan": _renamed(plan["Plan"], self._names)})
 
     def joined(self, row: WhatIfStatement, side: Side) -> WhatIfStatement:
         """A statement with its plans."""
@@ -114,6 +130,16 @@ class Plans:
             if parameters and positions == list(range(1, len(parameters) + 1)):
                 shown = plan_view(plan, self._show_values).parameters
                 yield label_of(plan, has_parameters=True), tuple(each.value for each in parameters), shown
+
+
+def _renamed(node: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A node and all below it with other names of indexes."""
+    copy = dict(node)
+    if copy.get("Index Name") in names:
+        copy["Index Name"] = names[copy["Index Name"]]
+    if "Plans" in copy:
+        copy["Plans"] = [_renamed(child, names) for child in copy["Plans"]]
+    return copy
 
 
 def planner_name(identity: PlannerIdentity) -> str:
