@@ -20,13 +20,13 @@ from psycopg import generators, pq
 from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
 from pgadvisor.planner.generic import GENERIC_PLAN_SINCE
 from pgadvisor.planner.protocol import Answer, PlannerError, Question
+from pgadvisor.planner.readable import Readable, as_asked, changed, original_numbers
 from pgadvisor.planner.refusals import NotDone, not_accepted
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
 from pgadvisor.planner.twin.schema.roles import role_of_twin
 from pgadvisor.planner.twin.settings import Assumed, Environment, refused_setting, set_local
-from pgadvisor.planner.twin.texts import Readable, as_asked, changed, original_numbers
 from pgadvisor.planner.wire import checked, encoded, plan_of_json
 
 _TIMEOUT_MS = 10_000

@@ -1,4 +1,4 @@
-"""Texts as the twin's server can read them, each looked at once for a connection."""
+"""Texts as a planner's server can read them: mended where it objects to them, with values by their own numbers."""
 
 from __future__ import annotations
 
