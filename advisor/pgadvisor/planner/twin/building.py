@@ -19,11 +19,16 @@ from psycopg import sql
 from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.whatif import Shortfall
+from pgadvisor.planner.twin.deadline import deadline
 from pgadvisor.planner.wire import run_one
 from pgadvisor.progress import Progress, silent
 
 # Commands in one transaction; where one of them fails, each is done again on its own.
 _BATCH = 200
+# For a batch, and for each command of one that failed: what a snapshot has the server evaluate may never end. Where
+# something had to be cancelled, what comes next has half the time, so that many such things do not add up.
+_PATIENCE_S = 20.0
+_LEAST_PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Building:
     shortfalls: list[Shortfall] = field(default_factory=list)
     admin: psycopg.Connection[Any] = field(init=False)
     builder: psycopg.Connection[Any] = field(init=False)
+    _patience_s: float = field(init=False, default=_PATIENCE_S)
 
     def __post_init__(self) -> None:
         """Connects. Raises psycopg.OperationalError."""
@@ -102,26 +108,31 @@ class Building:
     def _all_at_once(self, batch: Sequence[Command]) -> bool:
         """Whether all of a batch could be done, in one transaction, which is much faster than one for each."""
         try:
-            with self.builder.transaction():
+            with deadline(self.builder, self._patience_s), self.builder.transaction():
                 for command in batch:
                     run_one(self.builder, command.text)
-        except psycopg.Error:
-            if self.builder.closed:
-                raise
+        except psycopg.Error as error:
+            self._heed(error)
             return False
         return True
 
     def _one(self, command: Command) -> bool:
         try:
-            run_one(self.builder, command.text)
+            with deadline(self.builder, self._patience_s):
+                run_one(self.builder, command.text)
         except psycopg.Error as error:
-            if self.builder.closed:
-                raise
+            self._heed(error)
             shortfall = None if command.missing is None else command.missing(error)
             if shortfall is not None:
                 self.shortfalls.append(shortfall)
             return False
         return True
+
+    def _heed(self, error: psycopg.Error) -> None:
+        if self.builder.closed:
+            raise error
+        if isinstance(error, psycopg.errors.QueryCanceled):
+            self._patience_s = max(self._patience_s / 2, _LEAST_PATIENCE_S)
 
 
 def _catalogs_only(dsn: str) -> psycopg.Connection[Any]:

@@ -23,9 +23,6 @@ PLANNER = "pgadvisor_planner"
 MAX_NAME_BYTES = 63
 # Where the name of the snapshot's cannot be had.
 _NAME = "twin"
-_MAINTENANCE = "template1"
-# A stranger's code that planning or a definition runs is not to take the machine: time, and files beside the tables.
-_LIMITS = {"statement_timeout": "60s", "temp_file_limit": "1GB"}
 # Of a stranger's code they would end the connections of the twin.
 _ENDING = ("pg_cancel_backend(int4)", "pg_terminate_backend(int4)", "pg_terminate_backend(int4,int8)")
 
@@ -36,7 +33,7 @@ def create_database(server: LocalServer, facts: Facts, progress: Progress) -> Bu
     Its encoding is UTF8, whatever production's is: definitions and statistics are text of any characters. Raises
     psycopg.OperationalError where the server is gone.
     """
-    with psycopg.connect(server.dsn(_MAINTENANCE), autocommit=True) as connection:
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
         _create_roles(connection)
         name, locale = _create(connection, facts.server)
     building = Building(facts, server, name, server.dsn(name), server.dsn(name, BUILDER), progress)
@@ -50,19 +47,11 @@ def _create_roles(connection: psycopg.Connection[Any]) -> None:
     # The planner inherits nothing: policies for a role are not those for whoever may become it.
     for role, attributes in ((BUILDER, "LOGIN"), (PLANNER, "LOGIN NOINHERIT")):
         connection.execute(sql.SQL("CREATE ROLE {} " + attributes).format(sql.Identifier(role)))
-        for setting, value in _LIMITS.items():
-            connection.execute(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                    sql.Identifier(role), sql.Identifier(setting), sql.Literal(value)
-                )
-            )
 
 
 def _create(connection: psycopg.Connection[Any], wanted: Server) -> tuple[str, str | None]:
     """Makes the database; its name, and the locale that stands in for its own, None where that is there."""
     name = _sayable(wanted.database)
-    if name == "postgres":
-        connection.execute("DROP DATABASE IF EXISTS postgres")
     for clauses, stand_in in _locales(wanted, connection.info.server_version // 10_000):
         for tried in dict.fromkeys((name, _NAME)):
             command = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' ").format(
