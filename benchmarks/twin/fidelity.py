@@ -26,6 +26,7 @@ from pgadvisor.planner.mended import mended
 from pgadvisor.planner.mended_types import Inferred
 from pgadvisor.planner.protocol import Question
 from pgadvisor.planner.twin.twin import Twin
+from pgadvisor.workload.role_settings import costliest_roles, settings_of
 
 MENDINGS = 8
 RESULTS = Path(__file__).parent / "results"
@@ -75,6 +76,7 @@ def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:
     workload = {
         query_id: statement.text for query_id, statement in facts.statements.items() if statement.text is not None
     }
+    roles = {} if snapshot.statements is None else costliest_roles(snapshot.statements)
     sets = {f"{source.name} workload": workload}
     if source.name == "tpch":
         sets["tpch as written"] = {f"Q{number}": text for number, text in enumerate(tpch.QUERIES, start=1)}
@@ -89,10 +91,17 @@ def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:
             compared, refused = [], 0
             for name, text in texts.items():
                 shape = facts.shapes.get(name)
-                readable, plan = mended_plan(connection, text, partial(compared_types, shape, facts))
+                role = roles.get(name)
+                readable, plan = mended_plan(
+                    connection,
+                    text,
+                    partial(compared_types, shape, facts),
+                    role=role.name if role is not None else "",
+                    settings={} if role is None else settings_of(snapshot.server, role.name),
+                )
                 if plan is None:
                     continue  # SET, BEGIN and the like
-                answer = twin.plan(Question(query_id=name, text=readable, shape=shape))
+                answer = twin.plan(Question(query_id=name, text=readable, shape=shape, role=role))
                 if answer.plan is None:
                     refused += 1
                     print(f"    {name}: {answer.refusal}", file=sys.stderr)
@@ -102,11 +111,13 @@ def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:
     return results
 
 
-def mended_plan(connection: psycopg.Connection, text: str, types: Inferred) -> tuple[str, dict[str, Any] | None]:
+def mended_plan(
+    connection: psycopg.Connection, text: str, types: Inferred, *, role: str, settings: Mapping[str, str]
+) -> tuple[str, dict[str, Any] | None]:
     """The plan of a text, mended until the source can read it without values; None where it never can."""
     for _ in range(MENDINGS):
         try:
-            return text, source_plan(connection, text)
+            return text, source_plan(connection, text, role=role, settings=settings)
         except psycopg.Error as error:
             changed = mended(text, error, connection.info.server_version, types)
             if changed is None:

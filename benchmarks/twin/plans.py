@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
 
 GENERIC_PLAN_SINCE = 160_000
+NO_SETTINGS: Mapping[str, str] = {}
 # What a plan is, without what it costs and what it names for itself.
 _NOT_STRUCTURE = frozenset(("Startup Cost", "Total Cost", "Plan Rows", "Plan Width", "Output", "Plans"))
 
 
-def source_plan(connection: psycopg.Connection, text: str) -> dict[str, Any]:
+def source_plan(
+    connection: psycopg.Connection, text: str, *, role: str = "", settings: Mapping[str, str] = NO_SETTINGS
+) -> dict[str, Any]:
     """The plan that the source gives a text, its parameters unknown if it has any. Raises psycopg.Error."""
     options = "VERBOSE, FORMAT JSON"
     with connection.transaction(force_rollback=True):
+        for name, value in {**({"role": role} if role else {}), **settings}.items():
+            connection.execute("SELECT set_config(%s, %s, true)", (name, value))
         if "$1" not in text:
             row = connection.execute(f"EXPLAIN ({options}) {text}".encode()).fetchone()
         elif connection.info.server_version >= GENERIC_PLAN_SINCE:
