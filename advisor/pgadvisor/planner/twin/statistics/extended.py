@@ -64,7 +64,7 @@ def load_extended(building: Building, types: TwinTypes, staging: Staging, losses
     wanted = [
         each
         for each in building.facts.snapshot.catalog.extended_statistics
-        if _has_data(each) and each.relation_oid in building.oids
+        if has_data(each) and each.relation_oid in building.oids
     ]
     if not wanted:
         return
@@ -80,7 +80,8 @@ def load_extended(building: Building, types: TwinTypes, staging: Staging, losses
             building.admin.execute(drop.encode())
 
 
-def _has_data(statistics: ExtendedStatistics) -> bool:
+def has_data(statistics: ExtendedStatistics) -> bool:
+    """Whether the snapshot has any data of them: ANALYZE built them, and the role was shown it."""
     data = (statistics.n_distinct, statistics.dependencies, statistics.most_common_values)
     return any(part is not None for part in data) or bool(statistics.expression_statistics)
 

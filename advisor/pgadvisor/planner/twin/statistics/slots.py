@@ -56,7 +56,6 @@ class Slots:
 
 
 _NO_OPERATOR = "its type has other operators on the twin, which has no use for the values"
-_FOREIGN_CODE = "parsing the values would run a domain's CHECK"
 _OTHER_TYPE = "its type is another one on the twin"
 
 
@@ -65,8 +64,8 @@ def slots_of(row: PgStats, subject: Subject, types: TwinTypes) -> Slots:
     slots: list[Slot] = []
     lost = ""
     for slot in _present(row, subject, types):
-        if slot.element and not types.may_parse(slot.element):
-            lost = lost or _FOREIGN_CODE
+        if slot.element and (refusal := types.refusal(slot.element)):
+            lost = lost or refusal
         elif slot.kind is not Kind.RANGE_BOUNDS and not slot.operator:
             lost = lost or _NO_OPERATOR
         elif slot.values is not None and not slot.element:

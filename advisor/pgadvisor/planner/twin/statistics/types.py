@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,9 @@ WHERE o.opcdefault AND p.amopstrategy IN (1, 3)
 _BTREE_LESS, _BTREE_EQUAL, _HASH_EQUAL = 1, 3, 1
 _CASTS = "SELECT castsource::int8, casttarget::int8 FROM pg_cast WHERE castmethod = 'b' AND castcontext = 'i'"
 
+_FOREIGN_CODE = "parsing the values would run code of the snapshot's, such as the CHECK of a domain"
+_MISREAD = "amounts of money are written by the server's lc_monetary, which the twin has not"
+
 
 @dataclass(frozen=True)
 class TypeRow:
@@ -102,14 +105,16 @@ class TypeRow:
 class TwinTypes:
     """Types of the twin, read when they are first asked for. Raises psycopg.Error where the server is gone."""
 
-    def __init__(self, admin: psycopg.Connection[Any]) -> None:
+    def __init__(self, admin: psycopg.Connection[Any], misread: Collection[int] = ()) -> None:
+        """misread: types whose values the twin would read otherwise than they were written."""
         self._admin = admin
+        self._misread = misread
         self._rows: dict[int, TypeRow] = {}
         self._classes: dict[str, dict[int, dict[int, int]]] = {"btree": {}, "hash": {}}
         self._preferred: set[int] = set()
         self._casts: dict[int, set[int]] = defaultdict(set)
         self._operators: dict[tuple[int, int], int] = {}
-        self._safe: dict[int, bool] = {}
+        self._refusals: dict[int, str] = {}
 
     def read(self, oids: Iterable[int]) -> None:
         """Reads types, and those that their values are made of, in few questions."""
@@ -143,13 +148,21 @@ class TwinTypes:
         row = self._rows[self.base(oid)]
         return row.range_of or (row.oid if row.subtype else 0)
 
-    def may_parse(self, oid: int) -> bool:
-        """Whether parsing a value runs no code but the server's and extensions': no CHECK of a domain, as yet."""
-        known = self._safe.get(oid)
+    def refusal(self, oid: int) -> str:
+        """Why values of a type are not to be parsed, in one sentence; "" where they may be.
+
+        Parsing must run no code but the server's and extensions', which the CHECK of a domain is not.
+        """
+        known = self._refusals.get(oid)
         if known is None:
             row = self._rows[oid]
-            known = row.is_systems and not row.has_checks and all(self.may_parse(part) for part in row.parts)
-            self._safe[oid] = known
+            if oid in self._misread:
+                known = _MISREAD
+            elif not row.is_systems or row.has_checks:
+                known = _FOREIGN_CODE
+            else:
+                known = next((why for part in row.parts if (why := self.refusal(part))), "")
+            self._refusals[oid] = known
         return known
 
     def equal(self, oid: int) -> int:

@@ -33,8 +33,8 @@ def kept_values(admin: psycopg.Connection[Any], types: TwinTypes, type_oid: int,
     """
     base = types.base(type_oid)
     row = types[base]
-    if not types.may_parse(base):
-        raise UnkeptError("parsing the values would run a domain's CHECK")
+    if refusal := types.refusal(base):
+        raise UnkeptError(refusal)
     if row.typtype == "e":
         return _labels(admin, base, texts)
     if row.typtype != "b" or row.is_array:
