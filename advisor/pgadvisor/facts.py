@@ -117,6 +117,10 @@ class Facts:
         row = self._statistics.get((relation_oid, column))
         return None if row is None else row.read
 
+    def stored_statistics(self, relation_oid: int, column: str) -> PgStats | None:
+        """The row of pg_stats behind `statistics`, with what is said of elements and ranges."""
+        return self._statistics.get((relation_oid, column))
+
     def row_count(self, relation_oid: int) -> float | None:
         """Estimated rows, summed over leaf partitions; None where the server does not know.
 

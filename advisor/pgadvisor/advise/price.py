@@ -6,13 +6,13 @@ from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.rates import of_statements, of_writes
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimated_size_bytes
+from pgadvisor.indexes.sizes.attributes import KeyStatistics
+from pgadvisor.indexes.sizes.catalog import column_statistics
 from pgadvisor.model.catalog import IndexDefinition, Relation
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Rate, RateUnit
-from pgadvisor.model.statistics import ColumnStatistics
 
-_NEVER_SHARED = frozenset({"numeric", "float4", "float8", "jsonb"})
 # CREATE INDEX reads, sorts and writes tens of megabytes a second even on modest disks; used for a class, not a promise.
 BUILD_BYTES_PER_SECOND = 20_000_000
 
@@ -58,7 +58,6 @@ def price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Eviden
         definition,
         facts.row_count(table.oid),
         _column_statistics(definition, table, facts),
-        not_deduplicated=_not_deduplicated(table, facts),
         table_pages=sum(leaf.pages for leaf in facts.leaves(table.oid)),
         block_size_bytes=facts.server.block_size_bytes,
     )
@@ -74,15 +73,15 @@ def price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Eviden
     return tuple(costs)
 
 
-def _column_statistics(definition: IndexDefinition, table: Relation, facts: Facts) -> dict[str, ColumnStatistics]:
-    columns = (*(column for column in definition.key_columns if column is not None), *definition.include)
-    known = ((column, facts.statistics(table.oid, column)) for column in columns)
-    return {column: statistics for column, statistics in known if statistics is not None}
-
-
-def _not_deduplicated(table: Relation, facts: Facts) -> frozenset[str]:
-    """Columns of types whose B-tree entries are never shared (PostgreSQL manual, "B-Tree Structure")."""
-    return frozenset(c.name for c in facts.columns(table.oid) if c.type_name.removeprefix("_") in _NEVER_SHARED)
+def _column_statistics(definition: IndexDefinition, table: Relation, facts: Facts) -> dict[str, KeyStatistics]:
+    """Columns of which there are statistics: what a type alone says is no price."""
+    held = {*definition.key_columns, *definition.include}
+    columns = [column for column in facts.columns(table.oid) if column.name in held]
+    rows = {column.name: facts.stored_statistics(table.oid, column.name) for column in columns}
+    known = {name: row for name, row in rows.items() if row is not None}
+    return column_statistics(
+        [column for column in columns if column.name in known], known, facts.snapshot.catalog.collations
+    )
 
 
 def _entries_written(definition: IndexDefinition, facts: Facts) -> int | None:

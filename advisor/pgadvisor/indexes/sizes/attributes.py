@@ -8,8 +8,12 @@ from pgadvisor.array_text import floats
 from pgadvisor.model.catalog import Column
 from pgadvisor.model.statistics import ColumnStatistics, PgStats
 
-# Types whose equal values may look different, so that B-tree entries are not shared (manual, "B-Tree Structure").
-_NEVER_SHARED = frozenset({"numeric", "float4", "float8", "jsonb"})
+# Types whose B-tree entries are never shared: their operator classes have no support function "equalimage" (manual,
+# "B-Tree Structure"; a test asks pg_amproc). Arrays, ranges and composites are none of them either.
+NEVER_SHARED = frozenset(
+    {"numeric", "float4", "float8", "jsonb", "interval", "tsvector", "tsquery", "citext", "hstore", "ltree"}
+)
+_COMPOSED = frozenset("ACR")
 # What get_typavgwidth (lsyscache.c) takes for a type of any length that nothing is known of.
 _WIDTH_UNKNOWN = 32.0
 
@@ -51,7 +55,8 @@ def of_column(
     column: Column, statistics: PgStats | ColumnStatistics | None, *, deterministic: bool = True
 ) -> KeyStatistics:
     """Statistics of a column; where there are none, what its type says. deterministic is its collation's."""
-    return of_type(column.type_name, column.length_bytes, column.alignment, statistics, deterministic=deterministic)
+    shared = deterministic and column.type_category not in _COMPOSED
+    return of_type(column.type_name, column.length_bytes, column.alignment, statistics, deterministic=shared)
 
 
 def of_type(
@@ -64,7 +69,7 @@ def of_type(
 ) -> KeyStatistics:
     """Statistics of anything of a type, such as an expression; statistics are of the index's column, if there are."""
     width = _WIDTH_UNKNOWN if length_bytes < 0 else float(length_bytes)
-    shared = deterministic and type_name.removeprefix("_") not in _NEVER_SHARED
+    shared = deterministic and not type_name.startswith("_") and type_name not in NEVER_SHARED
     if statistics is None:
         return KeyStatistics(
             type_name=type_name,

@@ -1,0 +1,210 @@
+"""What a GIN index holds of a column: different elements, and how many rows have each.
+
+Elements of arrays and lexemes have statistics of their own. Keys of documents and trigrams have none: they are taken
+from the values that the statistics of the column show, from which the number of rare ones is extrapolated.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pgadvisor.indexes.sizes.attributes import KeyStatistics
+
+_HASH_BYTES = 4.0
+_FIXED_BYTES = {"int2": 2, "int4": 4, "int8": 8, "float4": 4, "float8": 8, "uuid": 16, "date": 4, "oid": 4}
+_FIXED_BYTES |= {"timestamp": 8, "timestamptz": 8, "bool": 1}
+# A word of a language with its place in a text, as to_tsvector writes both (manual, "Text Search Types").
+_LEXEME_BYTES, _PLACE_BYTES = 6.0, 8.0
+_TSVECTOR_HEADER_BYTES = 8.0
+# So many different sets of three letters are usual in texts of one kind, of which nothing else is known.
+_TRIGRAMS = 2_000
+# Shares of all elements that must be left beside the common ones to be taken for rare ones, not for an inexact average.
+_LEFT_BY_COUNT, _LEFT_BY_WIDTH = 0.02, 0.15
+# How deep a document is followed, far beyond what one is worth.
+_DEEPEST = 50
+
+
+@dataclass(frozen=True)
+class Postings:
+    """So many elements of so many bytes on average, each in so many rows."""
+
+    elements: float
+    rows: float
+    width_bytes: float
+
+
+def of_elements(key: KeyStatistics, rows: float) -> list[Postings]:
+    """An array or a tsvector, by its most common elements, with what must be beside them."""
+    width = _element_bytes(key)
+    known = [Postings(1.0, max(share * rows, 1.0), width) for share in key.element_frequencies]
+    each = key.elements_per_value if key.elements_per_value is not None else _elements_by_width(key, width)
+    covered = sum(key.element_frequencies)
+    left = each * (1 - key.null_fraction) - covered
+    found = known
+    if left > (_LEFT_BY_COUNT if key.elements_per_value is not None else _LEFT_BY_WIDTH) * each:
+        found = [*known, *_rarer(key, left * rows, rows, width)]
+    # A value without elements has an entry too.
+    empty = sum(f for v, f in zip(key.values, key.value_frequencies, strict=False) if v in ("{}", ""))
+    return [*found, Postings(1.0, empty * rows, 0.0)] if empty * rows >= 1 else found
+
+
+def of_samples(
+    key: KeyStatistics, rows: float, taken_apart: Callable[[str], Iterable[tuple[str, str]]]
+) -> list[Postings]:
+    """Elements as they are found in the values known; taken_apart yields kind and element.
+
+    Of each kind the elements that were seen once stand for all rare ones: how many these are is Chao's estimate, from
+    the number of those that were seen twice.
+    """
+    shares = _shares(key)
+    seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    weight: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for value, share in shares:
+        for kind, element in set(taken_apart(value)):
+            seen[kind][element] += 1
+            weight[kind, element] += share
+    found = []
+    for kind, counts in seen.items():
+        once = [element for element, count in counts.items() if count == 1]
+        for element, count in counts.items():
+            if count > 1:
+                found.append(Postings(1.0, max(weight[kind, element] * rows, 1.0), _text_bytes(element)))
+        if once:
+            mass = sum(weight[kind, element] for element in once) * rows
+            twice = sum(count == 2 for count in counts.values())
+            # None seen twice: each value may well have one of its own.
+            elements = len(once) ** 2 / (2 * twice) + len(once) if twice else mass
+            elements = min(max(elements, 1.0), max(mass, 1.0))
+            width = sum(map(_text_bytes, once)) / len(once)
+            found.append(Postings(elements, max(mass / elements, 1.0), width))
+    return found
+
+
+def trigrams(value: str) -> Iterator[tuple[str, str]]:
+    """Trigrams of a text as pg_trgm makes them: of each word in lower case, with two blanks before and one after."""
+    word = ""
+    for letter in value.lower() + " ":
+        if letter.isalnum():
+            word += letter
+        elif word:
+            padded = f"  {word} "
+            for start in range(len(padded) - 2):
+                yield "", padded[start : start + 3]
+            word = ""
+
+
+def document_keys(value: str) -> Iterator[tuple[str, str]]:
+    """Keys and values of a document, as jsonb_ops has them, by the path where they stand."""
+    return _walked(_parsed(value), "", 0)
+
+
+def document_paths(value: str) -> Iterator[tuple[str, str]]:
+    """Values of a document with the keys on the way to them, as jsonb_path_ops has them."""
+    for kind, element in document_keys(value):
+        if not kind.endswith("/"):
+            yield kind, kind + element
+
+
+def unknown_trigrams(key: KeyStatistics, rows: float) -> list[Postings]:
+    """Trigrams of texts of which only the width is known."""
+    total = max(key.average_width_bytes - 1, 1.0) * (1 - key.null_fraction) * rows
+    return [Postings(_TRIGRAMS, max(total / _TRIGRAMS, 1.0), _HASH_BYTES)]
+
+
+def _walked(node: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(node, dict):
+        for name, below in node.items():
+            # A key is an element of its own, and does not say what stands beneath.
+            yield f"{path}/", f"K{name}"
+            yield from _walked(below, f"{path}.{name}", depth + 1)
+    elif isinstance(node, list):
+        for below in node:
+            yield from _walked(below, f"{path}[]", depth + 1)
+            # Texts in an array are keys to jsonb_ops; they differ as values do, so they count with these.
+    else:
+        yield path, f"V{node}"
+
+
+def _parsed(value: str) -> object:
+    try:
+        document: object = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return document
+
+
+def _shares(key: KeyStatistics) -> list[tuple[str, float]]:
+    """Values known, each with the share of all rows that it stands for."""
+    common = list(zip(key.values, key.value_frequencies, strict=False))
+    rest = key.values[len(common) :]
+    left = max(1.0 - key.null_fraction - sum(key.value_frequencies), 0.0)
+    if not rest and common and left > 0:
+        # The common ones stand for the others too.
+        factor = (1 - key.null_fraction) / sum(key.value_frequencies)
+        return [(value, share * factor) for value, share in common]
+    return [*common, *((value, left / len(rest)) for value in rest)]
+
+
+def _rarer(key: KeyStatistics, occurrences: float, rows: float, width: float) -> list[Postings]:
+    """Elements beside the common ones, with so many occurrences together."""
+    shares = sorted(key.element_frequencies, reverse=True)
+    sampled = _distinct_in_samples(key.values)
+    if not shares:
+        elements = sampled or occurrences
+        return [Postings(max(min(elements, occurrences), 1.0), max(occurrences / elements, 1.0), width)]
+    last, middle = shares[-1], shares[len(shares) // 2]
+    if middle < 1.5 * last:
+        # Hardly falling: a plateau, of which the common ones are those that ANALYZE happened to see most of.
+        elements = max(sampled or 0.0, occurrences / (last * rows))
+        return [Postings(max(elements, 1.0), max(occurrences / elements, 1.0), width)]
+    return _falling(len(shares), last * rows, math.log(middle / last) / math.log(2), occurrences, width)
+
+
+def _falling(rank: int, rows: float, steepness: float, occurrences: float, width: float) -> list[Postings]:
+    """Frequencies go on falling with a power of the rank, as they did, until the occurrences are used up."""
+    found: list[Postings] = []
+    while occurrences >= 1:
+        reach = rank * 1.3
+        elements = reach - rank
+        each = max(rows * 1.15**-steepness, 1.0)
+        elements = min(elements, occurrences / each) if each > 1 else occurrences
+        found.append(Postings(max(elements, 1.0), each, width))
+        occurrences -= elements * each
+        rank, rows = math.ceil(reach), max(rows * 1.3**-steepness, 1.0)
+    return found
+
+
+def _distinct_in_samples(values: Sequence[str]) -> float | None:
+    """How many different elements arrays hold, by those that several of the arrays known share; None if none do."""
+    counts: Counter[str] = Counter()
+    for value in values:
+        counts.update(set(value.strip("{}").split(",")))
+    once, twice = (sum(count == times for count in counts.values()) for times in (1, 2))
+    return once**2 / (2 * twice) if twice >= 1 else None
+
+
+def _element_bytes(key: KeyStatistics) -> float:
+    name = key.type_name.removeprefix("_")
+    if name in _FIXED_BYTES:
+        return float(_FIXED_BYTES[name])
+    if key.elements:
+        return sum(map(_text_bytes, key.elements)) / len(key.elements)
+    return _LEXEME_BYTES + 1
+
+
+def _elements_by_width(key: KeyStatistics, width: float) -> float:
+    """How many elements a value has, by its width."""
+    if key.type_name == "tsvector":
+        each = max(key.average_width_bytes - _TSVECTOR_HEADER_BYTES, 0.0) / (width + _PLACE_BYTES)
+        return max(each, sum(key.element_frequencies), 1.0)
+    return max((key.average_width_bytes - 21) / max(width, 4.0), 1.0)
+
+
+def _text_bytes(value: str) -> float:
+    return len(value.encode("utf-8", "surrogatepass")) + 1.0
