@@ -81,7 +81,9 @@ def estimated_height(facts: Facts, index: Index, pages: int) -> tuple[int, bool]
         return 0, True
     room = facts.server.block_size_bytes - _PAGE_BYTES
     entry_bytes = _pivot_bytes(facts, index) + _POINTER_BYTES
-    low, likely, high = (height_of_pages(pages, room * fill / entry_bytes) for fill in (_MOST_FILL, _FILL, _LEAST_FILL))
+    low, likely, high = (
+        height_of_pages(pages, math.ceil(room * fill / entry_bytes)) for fill in (_MOST_FILL, _FILL, _LEAST_FILL)
+    )
     return likely, low == high
 
 
@@ -113,7 +115,7 @@ def _index_of(node: PlanNode, named: dict[str, list[Index]]) -> Index | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _pivot_bytes(facts: Facts, index: Index) -> int:
+def _pivot_bytes(facts: Facts, index: Index) -> float:
     """An inner page's entry: as many of the key columns as tell two neighbours apart, or all and a row number."""
     rows = max(facts.row_count(index.table_oid) or 0.0, 1.0)
     keys = list(_keys(facts, index))
@@ -121,9 +123,12 @@ def _pivot_bytes(facts: Facts, index: Index) -> int:
     entries = rows
     if all(key.shares_entries for key in keys) and not index.definition.include:
         entries = max(distinct[-1], rows / _MOST_SHARED)
-    needed = next((n + 1 for n, count in enumerate(distinct) if count >= entries / 2), None)
-    width = sum(key.average_width_bytes * (1 - key.null_fraction) for key in keys[:needed])
-    return _ENTRY_HEADER_BYTES + math.ceil(width / 8) * 8 + (_ROW_NUMBER_BYTES if needed is None else 0)
+    mean, told_apart, width = 0.0, 0.0, 0.0
+    for key, count in zip(keys, distinct, strict=True):
+        width += key.average_width_bytes * (1 - key.null_fraction)
+        mean += (count / entries - told_apart) * (_ENTRY_HEADER_BYTES + math.ceil(width / 8) * 8)
+        told_apart = count / entries
+    return mean + (1 - told_apart) * (_ENTRY_HEADER_BYTES + math.ceil(width / 8) * 8 + _ROW_NUMBER_BYTES)
 
 
 def _keys(facts: Facts, index: Index) -> Iterator[KeyStatistics]:
