@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.whatif import Change, whatif_of
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
+from pgadvisor.collecting.look import session_on
 from pgadvisor.collecting.one import is_query_id, known_id, put_in_as_well
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.progress import Progress, silent
@@ -72,6 +73,13 @@ class Wish:
             raise WishError("--query is empty: an id of a statement, or its text, is wanted.")
 
 
+@dataclass(frozen=True)
+class _Server:
+    """The audited server; dsn None: libpq's environment names it."""
+
+    dsn: str | None
+
+
 def whatif_live(
     dsn: str | None, wish: Wish, config: Config, progress: Progress = silent
 ) -> tuple[WhatIfResult, Snapshot]:
@@ -83,7 +91,7 @@ def whatif_live(
     snapshot = collect(dsn, config.collect, progress)
     if snapshot.coverage.interrupted:
         raise KeyboardInterrupt
-    return _asked(snapshot, wish, config, progress), snapshot
+    return _asked(snapshot, wish, config, progress, _Server(dsn)), snapshot
 
 
 def whatif_collected(
@@ -109,7 +117,10 @@ def _of_one_database(snapshots: Sequence[Snapshot], database: str) -> Snapshot:
     raise WishError(f"The file is on several databases: say which by --database. There are {names}.")
 
 
-def _asked(snapshot: Snapshot, wish: Wish, config: Config, progress: Progress) -> WhatIfResult:
+def _asked(
+    snapshot: Snapshot, wish: Wish, config: Config, progress: Progress, server: _Server | None = None
+) -> WhatIfResult:
+    """What a planner says; server is the one that the snapshot was collected from, where it can be asked more."""
     asked = []
     for query in wish.queries:
         if is_query_id(query):
@@ -121,7 +132,7 @@ def _asked(snapshot: Snapshot, wish: Wish, config: Config, progress: Progress) -
         asked.append(found)
     facts, not_understood = read_facts(snapshot, progress)
     change = _change(wish, facts)
-    with _opened(wish, facts, progress) as planner:
+    with _opened(wish, facts, server, config, progress) as planner:
         return whatif_of(
             facts,
             planner,
@@ -159,14 +170,42 @@ def _setting(text: str, facts: Facts) -> tuple[str, str]:
 
 
 @contextmanager
-def _opened(wish: Wish, facts: Facts, progress: Progress) -> Iterator[Planner]:
-    """The planner that is asked, closed at the end. Raises PlannerError."""
+def _opened(wish: Wish, facts: Facts, server: _Server | None, config: Config, progress: Progress) -> Iterator[Planner]:
+    """The planner that is asked, closed at the end. Raises PlannerError, ConnectError."""
+    with ExitStack() as stack:
+        match wish.planner:
+            case PlannerChoice.LIVE | PlannerChoice.HYPOPG:
+                planner = _of_server(wish.planner, facts, server, config, stack)
+            case _:
+                planner = _twin(wish, facts, server, config, progress, stack)
+        stack.callback(planner.close)
+        yield planner
+
+
+def _twin(
+    wish: Wish, facts: Facts, server: _Server | None, config: Config, progress: Progress, stack: ExitStack
+) -> Planner:
+    """A twin; where none can be had and nobody insists on one, the server itself if it has HypoPG."""
+    from pgadvisor.planner.hypopg import has_hypopg
     from pgadvisor.planner.twin.twin import Twin
 
-    if wish.planner not in (PlannerChoice.AUTO, PlannerChoice.TWIN):
-        raise PlannerError(f"There is no planner {wish.planner.value} here.")
-    planner = Twin(facts, server=wish.twin_server, progress=progress)
     try:
-        yield planner
-    finally:
-        planner.close()
+        return Twin(facts, server=wish.twin_server, session=config.collect.session, progress=progress)
+    except PlannerError:
+        if wish.planner is PlannerChoice.AUTO and server is not None and has_hypopg(facts):
+            return _of_server(PlannerChoice.HYPOPG, facts, server, config, stack)
+        raise
+
+
+def _of_server(
+    choice: PlannerChoice, facts: Facts, server: _Server | None, config: Config, stack: ExitStack
+) -> Planner:
+    """The audited server itself, over a connection that ends with the stack."""
+    from pgadvisor.planner.hypopg import HypoPG
+    from pgadvisor.planner.live import Live
+
+    if server is None:
+        raise WishError(f"--planner {choice.value} asks the server: give a DSN in place of a snapshot.")
+    session = stack.enter_context(session_on(server.dsn, config.collect))
+    kind = HypoPG if choice is PlannerChoice.HYPOPG else Live
+    return kind(session, facts, config.collect)

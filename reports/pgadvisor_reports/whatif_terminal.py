@@ -81,10 +81,8 @@ class _Writer:
             self._line(f"~ {name(setting.name)} = {prose(setting.after)}{before}", hanging=2)
 
     def _created(self, created: CreatedIndex) -> None:
-        size = (
-            "of unknown size" if created.size_bytes is None else f"{formatting.size(created.size_bytes).text} predicted"
-        )
-        self._line(f"+ {name(created.name)} on {name(created.table)}, {size}", hanging=2)
+        size = "unknown" if created.size_bytes is None else f"{formatting.size(created.size_bytes).text} predicted"
+        self._line(f"+ {name(created.name)} on {name(created.table)}, size {size}", hanging=2)
         self.console.print(Text(f"    {visible(clip(one_line(created.sql), MAX_TEXT))}", style="cyan"), soft_wrap=True)
         if created.price:
             price = "; ".join(f"{one_line(each.label)}: {formatting.evidence(each).text}" for each in created.price)
@@ -159,7 +157,7 @@ class _Writer:
 
     def _beside(self, each: WhatIfStatement) -> None:
         marks = f" {said.marks(each.marks)}" if each.marks else ""
-        self._head(f"Plans of {name(each.query_id)}{marks}: {said.summary_line(each)}")
+        self._head(f"Plans of {name(each.query_id)}{marks}: {said.summary_line(each, self.result)}")
         for line in visible(clip(each.text, MAX_TEXT)).split("\n"):
             self.console.print(Text(f"  {line}", style="cyan"), soft_wrap=True)
         if heading := said.plan_heading(each):
@@ -187,10 +185,9 @@ class _Writer:
         self._head("Observed plans that it gives otherwise")
         for each in found[:MAX_DIFFERENCES]:
             marks = f" {said.marks(each.marks)}" if each.marks else ""
-            costs = (
-                f"{formatting.cost(each.cost_observed).text} observed, {formatting.cost(each.cost_given).text} given"
-            )
-            self._line(f"{name(each.query_id)}{marks}: cost {costs}: {prose('; '.join(each.changes))}", hanging=2)
+            observed, given = formatting.cost(each.cost_observed).text, formatting.cost(each.cost_given).text
+            changes = prose("; ".join(each.changes))
+            self._line(f"{name(each.query_id)}{marks}: cost {observed} observed, {given} given: {changes}", hanging=2)
         if len(found) > MAX_DIFFERENCES:
             self._line(f"and {words.plural(len(found) - MAX_DIFFERENCES, 'more')}", "dim")
 

@@ -174,8 +174,10 @@ def plan_heading(statement: WhatIfStatement) -> str:
     return f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same; its cost may not be."
 
 
-def summary_line(statement: WhatIfStatement) -> str:
-    """Costs of a statement, one call of it, before and after."""
+def summary_line(statement: WhatIfStatement, result: WhatIfResult) -> str:
+    """Costs of a statement, one call of it, before and after where anything is imagined."""
+    if not result.changes_anything:
+        return f"cost {formatting.cost(statement.cost_before).text}"
     before, after = formatting.cost(statement.cost_before).text, formatting.cost(statement.cost_after).text
     said = factor(statement.cost_before, statement.cost_after)
     return f"cost {before} → {after}" + (f", {said}" if said else "")

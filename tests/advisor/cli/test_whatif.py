@@ -1,0 +1,160 @@
+"""`whatif` as a user runs it: from a file, with a twin, and on a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from pgadvisor.config import Config
+from pgadvisor.snapshots.file import write_snapshots
+from pgadvisor.whatif import PlannerChoice, Wish, WishError, whatif_collected
+from support.audits import Ran, pgadvisor
+from support.databases import Database
+from support.snapshots import snapshot
+
+pytestmark = pytest.mark.server
+
+SCHEMA = """
+CREATE SCHEMA "Odd";
+CREATE TABLE "Odd"."Order's" (id int PRIMARY KEY, customer int, status text, note text);
+INSERT INTO "Odd"."Order's"
+SELECT i, i % 5000, CASE WHEN i % 1000 = 0 THEN 'rare' ELSE 'common' END, repeat('x', 50)
+FROM generate_series(1, 20000) AS i;
+CREATE INDEX status_idx ON "Odd"."Order's" (status);
+"""
+TABLE = '"Odd"."Order\'s"'
+BY_CUSTOMER = f"SELECT note FROM {TABLE} WHERE customer = 77"
+BY_STATUS = f"SELECT note FROM {TABLE} WHERE status = 'rare'"
+CREATE = f'CREATE INDEX "By ""customer""" ON {TABLE} (customer)'
+
+
+@pytest.fixture
+def shop(database: Database) -> Database:
+    database.execute(SCHEMA)
+    database.execute(f"VACUUM ANALYZE {TABLE}")
+    for _ in range(3):
+        database.execute(BY_CUSTOMER)
+        database.execute(BY_STATUS)
+    return database
+
+
+@pytest.fixture
+def file(shop: Database, tmp_path: Path) -> Path:
+    path = tmp_path / "shop.json.gz"
+    assert pgadvisor("collect", shop.dsn, "-o", path, "-q").code in (0, 3)
+    return path
+
+
+def _result(ran: Ran) -> dict[str, Any]:
+    assert ran.code == 0, ran.err
+    found: dict[str, Any] = json.loads(ran.out)
+    return found
+
+
+def _one(result: dict[str, Any], column: str) -> dict[str, Any]:
+    (found,) = [
+        each for each in result["statements"] if f"WHERE {column} = $1" in each["text"] and "note" in each["text"]
+    ]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_from_a_file_no_server_is_asked(shop: Database, file: Path, tmp_path: Path) -> None:
+    nowhere = {"PGHOST": str(tmp_path), "PGPORT": "1"}
+    page = tmp_path / "page.html"
+    ran = pgadvisor(
+        "whatif", file, "--create", CREATE, "--drop", "status_idx", "--set", "work_mem=64MB", "--html", page,
+        "--json", "-", env=nowhere,
+    )  # fmt: skip
+    result = _result(ran)
+    gains = _one(result, "customer")
+    assert (gains["effect"], gains["calls"]) == ("gains", 3)
+    assert gains["cost_before"] > 10 * gains["cost_after"]
+    assert gains["plans"]["before"]["plan"]["Plan"]["Node Type"] == "Seq Scan"
+    assert 'By "customer"' in " ".join(gains["plans"]["changes"])
+    (created,) = result["created"]
+    assert (created["name"], created["table"]) == ('By "customer"', "Odd.Order's")
+    assert 100_000 < created["size_bytes"] < 600_000
+    assert result["dropped"][0]["size_bytes"] > 100_000
+    loses = _one(result, "status")
+    assert (loses["effect"], loses["cost_after"] > loses["cost_before"]) == ("loses", True)
+    fidelity = result["fidelity"]
+    assert fidelity["compared"] >= 2
+    assert fidelity["same"] == fidelity["near"] == fidelity["compared"]
+    # The page and the terminal tell the same.
+    assert "Statements that gain" in page.read_text()
+    # The index that was imagined really makes this of it.
+    shop.execute(CREATE)
+    shop.execute(f"VACUUM {TABLE}")
+    ((plan,),) = shop.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {gains['text']}")
+    real = plan[0]["Plan"]["Total Cost"]
+    assert abs(gains["cost_after"] - real) < 0.02 * real
+    ((size,),) = shop.execute("SELECT pg_relation_size(oid) FROM pg_class WHERE relname = 'By \"customer\"'")
+    assert abs(created["size_bytes"] - size) < 0.3 * size
+
+
+def test_as_it_is_with_a_statement_of_the_users_own(file: Path) -> None:
+    query = f"SELECT id FROM {TABLE} WHERE customer = 5 AND status = 'secret'"
+    known = _one(_result(pgadvisor("whatif", file, "--json", "-")), "status")["query_id"]
+    ran = pgadvisor("whatif", file, "--query", query, "--query", known)
+    assert ran.code == 0, ran.err
+    assert "What the planner says as it is" in ran.out
+    assert "cost equal within 0.1%" in " ".join(ran.out.split())
+    assert ran.out.count("Plans of ") == 2
+    assert "secret" not in ran.out
+    assert "For the values given ($1 = …; $2 = …)" in " ".join(ran.out.split())
+
+
+def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
+    """Before any planner is asked: by the catalog of the snapshot alone."""
+    file = tmp_path / "shop.json.gz"
+    table = {"columns": ["id int", "customer int"], "indexes": {"status_idx": "btree (customer)"}}
+    one = snapshot({"tables": {"public.orders": table}, "settings": {"work_mem": "4096"}})
+    other = replace(one, server=replace(one.server, database="other", database_oid=7))
+    wishes = (
+        ({"create": ("CREATE INDEX ON orders (custmer)",)}, "did you mean customer?"),
+        ({"drop": ("statusidx",)}, "Did you mean public.status_idx?"),
+        (
+            {"settings": ("work_men=1MB",)},
+            "plans hang on no setting of this name. Did you mean work_mem?",
+        ),
+        ({"settings": ("work_mem",)}, "a setting and its value are wanted"),
+        ({"queries": ("123456789",)}, "There is no text of a statement of the id 123456789."),
+        ({"queries": (" ",)}, "--query is empty"),
+        ({"database": "third"}, "The file is not on a database third; it has shop."),
+        ({"planner": PlannerChoice.LIVE}, "--planner live asks the server: give a DSN"),
+    )
+    for given, message in wishes:
+        with pytest.raises(WishError) as caught:
+            whatif_collected((one,), msgspec.convert(given, Wish), Config())
+        assert message in str(caught.value)
+    with pytest.raises(WishError, match="say which by --database"):
+        whatif_collected((one, other), Wish(), Config())
+    write_snapshots(file, (one,))
+    for arguments, message in (
+        (["--drop", "statusidx"], "Did you mean public.status_idx?"),
+        (["--save", "x.json.gz"], "--save keeps what is collected"),
+    ):
+        ran = pgadvisor("whatif", file, *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert message in " ".join(ran.err.split())
+
+
+def test_on_a_server_by_the_server_itself(shop: Database, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json.gz"
+    ran = pgadvisor(
+        "whatif", shop.dsn, "--planner", "live", "--set", "enable_indexscan=off", "--set", "enable_bitmapscan=off",
+        "--save", kept, "--json", "-", "--execute", "off",
+    )  # fmt: skip
+    result = _result(ran)
+    assert result["planner"]["kind"] == "live server"
+    assert _one(result, "status")["effect"] == "loses"
+    assert kept.exists()
+    ran = pgadvisor("whatif", shop.dsn, "--planner", "live", "--create", CREATE)
+    assert (ran.code, ran.out) == (3, "")
+    assert "The planner cannot say: The live server plans with the indexes that it has." in ran.err
