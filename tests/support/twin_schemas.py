@@ -18,12 +18,13 @@ from pgadvisor.progress import silent
 
 _OF_USERS = "n.nspname !~ '^pg_|^information_schema$'"
 # What catalogs say, as text. Left out: what a twin has otherwise by design (that a column or a constraint is a child's
-# own, that a table is not logged) and views. Names of NOT NULL constraints are there from 18 on.
+# own, that a table is not logged), views, and foreign keys
+# of partitions, which versions derive otherwise. Names of NOT NULL constraints are there from 18 on.
 CATALOGS = {
     "columns": f"""
         SELECT c.oid::regclass::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
-          a.attgenerated, l.collname, pg_get_expr(d.adbin, d.adrelid), a.attoptions::text, a.attstattarget::text,
-          row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum)
+          a.attgenerated, l.collname, pg_get_expr(d.adbin, d.adrelid), a.attoptions::text,
+          nullif(a.attstattarget::int, -1), row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum)
         FROM pg_class AS c
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -51,7 +52,7 @@ CATALOGS = {
         FROM pg_constraint AS con
         JOIN pg_class AS c ON c.oid = con.conrelid
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE {_OF_USERS}""",
+        WHERE {_OF_USERS} AND (con.contype <> 'f' OR con.conparentid = 0)""",
     "domains": f"""
         SELECT t.oid::regtype::text, format_type(t.typbasetype, t.typtypmod), t.typnotnull, l.collname,
           pg_get_expr(t.typdefaultbin, 0),

@@ -10,7 +10,7 @@ from pgadvisor.model.catalog import Constraint, ConstraintKind, Relation
 from pgadvisor.model.whatif import Shortfall
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.schema.indexes import deferrability
-from pgadvisor.planner.twin.schema.making import Way, Wish, clause, make_all
+from pgadvisor.planner.twin.schema.making import NotWrittenByServerError, Way, Wish, clause, make_all
 from pgadvisor.planner.twin.schema.partitions import depths_of
 
 _ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -54,9 +54,10 @@ def _check(constraint: Constraint) -> Sequence[str]:
 
 
 def _not_null(constraint: Constraint) -> Sequence[str]:
-    (column,) = constraint.columns
+    if len(constraint.columns) != 1:
+        raise NotWrittenByServerError
     inherited = " NO INHERIT" if constraint.no_inherit else ""
-    return (f"NOT NULL {quote_identifier(column)}{inherited} NOT VALID",)
+    return (f"NOT NULL {quote_identifier(constraint.columns[0])}{inherited} NOT VALID",)
 
 
 def _foreign_key(building: Building, constraint: Constraint) -> Wish | None:

@@ -33,7 +33,11 @@ def create_indexes(building: Building, tablespaces: set[str]) -> None:
     facts = building.facts
     depths = depths_of(facts)
     indexes = sorted(
-        (index for index in facts.indexes.values() if index.table_oid not in building.failed),
+        (
+            index
+            for index in facts.indexes.values()
+            if index.table_oid in facts.relations and index.table_oid not in building.failed
+        ),
         key=lambda index: (-depths.get(index.table_oid, 0), index.oid),
     )
     writer = _Writer(building, tablespaces)
@@ -72,11 +76,12 @@ class _Writer:
         if constraint is not None:
             text = self._constraint(index, constraint, definition, only=is_parent)
             ways += [Way(text)] if text else []
-        plain = create_index(definition, index.name, concurrently=False, on_only=is_parent).removesuffix(";")
-        ways.append(Way(plain, self._loss(index, constraint)))
+        if definition.unique and definition.access_method != "btree":
+            definition = replace(definition, unique=False)
+        ways.append(Way(_create(index, definition, only=is_parent), self._loss(index, constraint)))
         if definition.options:
-            bare = create_index(replace(definition, options=()), index.name, concurrently=False, on_only=is_parent)
-            ways.append(Way(bare.removesuffix(";"), "it has no parameters there"))
+            bare = replace(definition, options=())
+            ways.append(Way(_create(index, bare, only=is_parent), "it has no parameters there"))
         return ways
 
     def _loss(self, index: Index, constraint: Constraint | None) -> str:
@@ -125,6 +130,10 @@ class _Writer:
         if definition.tablespace:
             words.append(f"USING INDEX TABLESPACE {quote_identifier(definition.tablespace)}")
         return " ".join((*words, *deferrability(constraint)))
+
+
+def _create(index: Index, definition: IndexDefinition, *, only: bool) -> str:
+    return create_index(definition, index.name, concurrently=False, on_only=only).removesuffix(";")
 
 
 def deferrability(constraint: Constraint) -> tuple[str, ...]:
