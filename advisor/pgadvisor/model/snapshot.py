@@ -13,6 +13,7 @@ from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.server import Server
 from pgadvisor.model.statements import Statements
 from pgadvisor.model.statistics import PgStats
+from pgadvisor.model.whatif import IndexSize, WhatIfAnswer
 
 SNAPSHOT_FORMAT = 1
 
@@ -78,7 +79,8 @@ class Snapshot(Model, frozen=True, kw_only=True):
     """One look at one database. A section that could not be collected is None or empty, and coverage says why.
 
     hosts are the servers whose counters it adds up, if there are several, the primary first; change is set where its
-    counters are those of an interval.
+    counters are those of an interval. answers and index_sizes are what a planner said during the collection of what
+    would be if, so that it can be said again.
     """
 
     tool_version: str
@@ -94,6 +96,8 @@ class Snapshot(Model, frozen=True, kw_only=True):
     hosts: tuple[Host, ...] = ()
     change: Change | None = None
     limits: Limits = Limits()
+    answers: tuple[WhatIfAnswer, ...] = ()
+    index_sizes: tuple[IndexSize, ...] = ()
 
     @property
     def standbys_not_seen(self) -> int | None:

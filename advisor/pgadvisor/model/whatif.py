@@ -83,8 +83,7 @@ class IndexSize(Model, frozen=True, kw_only=True):
 class WhatIfAnswer(Model, frozen=True, kw_only=True):
     """What a planner said of one statement under one configuration, kept so that it can be said again.
 
-    values are the parameters' as text, None for unknown ones (a generic plan). cost is the plan's total cost; without
-    a plan refusal says why.
+    values are the parameters' as text, None for unknown ones (a generic plan). Without a plan refusal says why.
     """
 
     query_id: str

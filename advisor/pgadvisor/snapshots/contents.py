@@ -62,6 +62,10 @@ def _values(snapshot: Snapshot) -> list[str]:
         given = sum(bool(plan.parameters) for plan in snapshot.plans)
         made_for = f", {given} of them for {values} values of rows" if given else ""
         found.append(f"{_counted(len(snapshot.plans), 'plan', 'plans')} with their conditions{made_for}")
+    if snapshot.answers:
+        given = sum(any(answer.values or ()) for answer in snapshot.answers)
+        made_for = f", {given} of them for {values} values of rows" if given else ""
+        found.append(f"{_counted(len(snapshot.answers), 'answer', 'answers')} of a planner to what if{made_for}")
     samples = 0 if snapshot.statements is None else len(snapshot.statements.samples)
     if samples:
         of_calls = _counted(samples, "call of a statement", "calls of statements")

@@ -20,6 +20,7 @@ from pgadvisor.model.plans import ObservedPlan, ParameterValue, ValueChoice
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statements import ParameterSample
+from pgadvisor.model.whatif import Configuration, WhatIfAnswer
 from pgadvisor.snapshots.contents import contents_of
 from pgadvisor.snapshots.redaction import fields
 from pgadvisor.snapshots.secret_values import SecretValues
@@ -30,7 +31,18 @@ from pgadvisor.workload.telling_texts import names_secrets
 
 M = TypeVar("M", bound=Model)
 
-_SPECIAL = (Setting, SettingOverride, ObservedPlan, Function, SessionState, StandbyState, Index, ParameterSample)
+_SPECIAL = (
+    Setting,
+    SettingOverride,
+    ObservedPlan,
+    Function,
+    SessionState,
+    StandbyState,
+    Index,
+    ParameterSample,
+    WhatIfAnswer,
+    Configuration,
+)
 # Objects whose own name says what the texts in them hold.
 _TELLING = (Function, Relation, Trigger, UserType)
 _OF_PARTITIONS = frozenset(("partition_key", "partition_bound"))
@@ -55,13 +67,26 @@ def _plans(snapshot: Snapshot) -> Snapshot:
     texts = () if snapshot.statements is None else snapshot.statements.texts
     samples = () if snapshot.statements is None else snapshot.statements.samples
     concerned = {plan.query_id for plan in snapshot.plans} | {sample.query_id for sample in samples}
+    concerned |= {answer.query_id for answer in snapshot.answers}
     telling = {each.query_id for each in texts if each.query_id in concerned and each.text and names_secrets(each.text)}
     plans = tuple(_telling(plan) if plan.query_id in telling else plan for plan in snapshot.plans)
     statements = snapshot.statements
     if statements is not None and samples:
         kept = tuple(sample for sample in samples if sample.query_id not in telling)
         statements = msgspec.structs.replace(statements, samples=kept)
-    return msgspec.structs.replace(snapshot, plans=plans, statements=statements)
+    # What a parameter stands for, the plans of its statement tell.
+    masked = {plan.query_id for plan in plans if tuple(map(_parameter, plan.parameters)) != plan.parameters}
+    answers = tuple(
+        _telling_answer(answer) if answer.query_id in telling | masked else answer for answer in snapshot.answers
+    )
+    return msgspec.structs.replace(snapshot, plans=plans, statements=statements, answers=answers)
+
+
+def _telling_answer(answer: WhatIfAnswer) -> WhatIfAnswer:
+    """An answer without strings in its plan, and without its values."""
+    values = answer.values and tuple(None if each is None else MASK for each in answer.values)
+    plan = None if answer.plan is None else cast("dict[str, Any]", _plan(answer.plan, telling=True))
+    return msgspec.structs.replace(answer, values=values, plan=plan)
 
 
 def _telling(plan: ObservedPlan) -> ObservedPlan:
@@ -137,6 +162,12 @@ def _special(model: Model) -> dict[str, Any]:
         return _observed(model)
     if isinstance(model, ParameterSample):
         return {"values": tuple(MASK if each and is_secret_setting("", each) else each for each in model.values)}
+    if isinstance(model, WhatIfAnswer):
+        values = model.values and tuple(MASK if each and is_secret_setting("", each) else each for each in model.values)
+        return {"values": values, "plan": None if model.plan is None else _plan(model.plan, telling=False)}
+    if isinstance(model, Configuration):
+        settings = ((name, MASK if is_secret_setting(name, value) else value) for name, value in model.settings)
+        return {"settings": tuple(settings)}
     if isinstance(model, Function):
         return {"configuration": tuple(map(_assignment, model.configuration))}
     # Some clients put their command line there.

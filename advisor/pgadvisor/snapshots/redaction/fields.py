@@ -18,6 +18,7 @@ from pgadvisor.model import (
     snapshot,
     statements,
     statistics,
+    whatif,
 )
 from pgadvisor.model.base import Model
 
@@ -187,6 +188,10 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     statements.Statements: _kept("extension_version"),
     plans.ObservedPlan: {**_kept("query_id planner"), "plan": SPECIAL, "role": _ROLE, "role_missed": _ROLE},
     plans.ParameterValue: {"type": TYPE, "value": SPECIAL, "source": PROSE},
+    whatif.PlannerIdentity: _kept("version server_version"),
+    whatif.IndexName: {"schema": _SCHEMA, "name": NAME + "index"},
+    whatif.Configuration: {"settings": SPECIAL},
+    whatif.WhatIfAnswer: {**_kept("query_id"), "values": SPECIAL, "plan": SPECIAL, "refusal": SPECIAL},
     coverage.Gap: {"scope": PROSE, "reason": SPECIAL, "remedy": PROSE},
     coverage.Footprint: {"scans_added": SPECIAL},
 }

@@ -22,6 +22,7 @@ from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.statements import ParameterSample
 from pgadvisor.model.statistics import PgStats
+from pgadvisor.model.whatif import Configuration, WhatIfAnswer
 from pgadvisor.snapshots.redaction import fields
 from pgadvisor.snapshots.redaction.columns import ColumnValues
 from pgadvisor.snapshots.redaction.literals import Texts
@@ -72,6 +73,12 @@ class Walk:
         self._known_names = _known_names(snapshot)
         self._extensions = _WITH_SETTINGS | {extension.name for extension in snapshot.server.extensions}
         self._snapshot = snapshot
+        # Values of answers are those of plans, so they are replaced as values of the same types.
+        self._types = {
+            (plan.query_id, parameter.position): parameter.type
+            for plan in snapshot.plans
+            for parameter in plan.parameters
+        }
 
     def redacted(self) -> Snapshot:
         """The snapshot with other values, and other names if that was asked for."""
@@ -154,11 +161,13 @@ class Walk:
                 of_call = tuple(None if each is None else self.texts.value(each) for each in model.values)
                 return replace(made, values=of_call)
             case ParameterValue(value=str(value)):
-                is_array = model.type.endswith("[]") or model.type.startswith("_")
-                of_type = model.type.removesuffix("[]").removeprefix("_")
-                return replace(made, value=self.texts.value(value, of_type, is_array=is_array))
+                return replace(made, value=self._value(value, model.type))
+            case Configuration():
+                return replace(made, settings=tuple((name, self._setting(name, each)) for name, each in model.settings))
+            case WhatIfAnswer():
+                return self._answer(cast("WhatIfAnswer", made), model)
             case Gap():
-                return replace(made, reason=self._names.within_prose(_QUOTED.sub(self._quoted, model.reason)))
+                return replace(made, reason=self._reason(model.reason))
             case Footprint():
                 return replace(
                     made, scans_added={self._names.within_prose(name): each for name, each in model.scans_added.items()}
@@ -167,6 +176,24 @@ class Walk:
                 mark = "_" if name.startswith("_") else ""
                 return replace(made, type_name=mark + self._names.within(name.removeprefix("_")))
         return made
+
+    def _answer(self, made: WhatIfAnswer, model: WhatIfAnswer) -> WhatIfAnswer:
+        plan = None if model.plan is None else redacted_plan(model.plan, self.texts)
+        values = model.values and tuple(
+            None if each is None else self._value(each, self._types.get((model.query_id, position)))
+            for position, each in enumerate(model.values, start=1)
+        )
+        return msgspec.structs.replace(made, plan=plan, values=values, refusal=self._reason(model.refusal))
+
+    def _value(self, value: str, type_name: str | None) -> str:
+        """A value of a type, in the place of the same one anywhere else."""
+        if type_name is None:
+            return self.texts.value(value)
+        is_array = type_name.endswith("[]") or type_name.startswith("_")
+        return self.texts.value(value, type_name.removesuffix("[]").removeprefix("_"), is_array=is_array)
+
+    def _reason(self, sentence: str) -> str:
+        return self._names.within_prose(_QUOTED.sub(self._quoted, sentence))
 
     def _setting(self, name: str, value: str) -> str:
         """A setting's value; what users made up, and where the server is, says nothing to the planner."""
@@ -239,8 +266,12 @@ def _search_paths(snapshot: Snapshot) -> Iterator[str]:
     yield from (each.value for each in settings if each.name == "search_path")
     for function in snapshot.catalog.functions:
         yield from (path[12:] for path in function.configuration if path.startswith("search_path="))
-    for plan in snapshot.plans:
-        planned = plan.plan.get("Settings")
+    plans = (*(plan.plan for plan in snapshot.plans), *(answer.plan or {} for answer in snapshot.answers))
+    yield from (
+        value for each in snapshot.answers for name, value in each.configuration.settings if name == "search_path"
+    )
+    for plan in plans:
+        planned = plan.get("Settings")
         if isinstance(planned, dict) and isinstance(path := planned.get("search_path"), str):
             yield path
 

@@ -1,0 +1,145 @@
+"""Answers that a planner gave, collected while it gives them, and given again from a snapshot without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.whatif import (
+    AS_IS,
+    Configuration,
+    IndexSize,
+    PlannerIdentity,
+    PlannerKind,
+    Shortfall,
+    WhatIfAnswer,
+)
+from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question
+
+_Key = tuple[str, tuple[str | None, ...] | None, Configuration]
+
+
+class Recording:
+    """A Planner (planner/protocol.py) that collects what another one answers.
+
+    What was answered once is not asked again: a snapshot can hold one answer to a question alone.
+    """
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+        self._answers: dict[_Key, WhatIfAnswer] = {}
+        self._sizes: dict[IndexDefinition, IndexSize] = {}
+
+    @property
+    def identity(self) -> PlannerIdentity:
+        """Which planner this is."""
+        return self._planner.identity
+
+    @property
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """What of the audited server it has not, or has otherwise."""
+        return self._planner.shortfalls
+
+    @property
+    def answers(self) -> tuple[WhatIfAnswer, ...]:
+        """What it answered so far, in the order in which it was first asked."""
+        return tuple(self._answers.values())
+
+    @property
+    def index_sizes(self) -> tuple[IndexSize, ...]:
+        """The sizes that it told so far, in the order in which it was first asked."""
+        return tuple(self._sizes.values())
+
+    def unable(self, configuration: Configuration) -> str:
+        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
+        return self._planner.unable(configuration)
+
+    def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
+        """How large it takes indexes to be that do not exist, in their order."""
+        sizes = self._planner.sizes(definitions)
+        self._sizes |= {size.definition: size for size in sizes}
+        return sizes
+
+    def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
+        """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
+        key = _key(question, configuration)
+        if key not in self._answers:
+            answer = self._planner.plan(question, configuration)
+            self._answers[key] = WhatIfAnswer(
+                query_id=question.query_id,
+                configuration=configuration,
+                planner=self._planner.identity,
+                values=question.values,
+                plan=answer.plan,
+                refusal=answer.refusal,
+            )
+        kept = self._answers[key]
+        return Answer(kept.plan, kept.refusal)
+
+    def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
+        """Total costs of statements, in their order, by their plans, which are kept; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+        return tuple(self.plan(question, configuration).cost for question in questions)
+
+    def close(self) -> None:
+        """Closes the planner; what it answered stays."""
+        self._planner.close()
+
+
+class Recorded:
+    """A Planner (planner/protocol.py) that says again what a snapshot has kept, and refuses all else.
+
+    Raises PlannerError where the snapshot has kept nothing.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        if not snapshot.answers:
+            raise PlannerError("The snapshot holds no answers of a planner.")
+        self._by = snapshot.answers[0].planner
+        self._answers = {(each.query_id, each.values, each.configuration): each for each in snapshot.answers}
+        self._configurations = {each.configuration for each in snapshot.answers}
+        self._sizes = {size.definition: size for size in snapshot.index_sizes}
+
+    @property
+    def identity(self) -> PlannerIdentity:
+        """That the answers were kept, with the version of the planner that gave them."""
+        return PlannerIdentity(
+            kind=PlannerKind.RECORDED, version=self._by.version, server_version=self._by.server_version
+        )
+
+    @property
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """Nothing: what is kept was asked of the audited server itself."""
+        return ()
+
+    def unable(self, configuration: Configuration) -> str:
+        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
+        return "" if configuration in self._configurations else self._not_kept("of this configuration")
+
+    def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
+        """How large indexes were taken to be that do not exist, in their order; None where that was not kept."""
+        return tuple(self._sizes.get(each, IndexSize(definition=each, size_bytes=None)) for each in definitions)
+
+    def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
+        """The plan of one statement as it was kept; a refusal where it was not."""
+        kept = self._answers.get(_key(question, configuration))
+        if kept is None:
+            return Answer(None, self.unable(configuration) or self._not_kept("for this statement with these values"))
+        return Answer(kept.plan, kept.refusal)
+
+    def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
+        """Total costs of statements, in their order; None where none was kept."""
+        return tuple(self.plan(question, configuration).cost for question in questions)
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+    def _not_kept(self, what: str) -> str:
+        return f"The snapshot keeps what {self._by.kind} answered during its collection, and holds no answer {what}."
+
+
+def _key(question: Question, configuration: Configuration) -> _Key:
+    return question.query_id, question.values, configuration
