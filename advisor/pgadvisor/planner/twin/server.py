@@ -7,7 +7,7 @@ name that CREATE ROLE refuses to everybody, so that no role of a snapshot can be
 from __future__ import annotations
 
 import math
-import re
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -78,12 +78,14 @@ _SETTINGS = {
 _NEWER_SETTINGS = ((18, {"io_method": "sync"}),)
 _CHECKSUMS_BY_DEFAULT = 18
 _INITIAL_SUPERUSER = "initial"
-# The first superuser has this oid (src/include/catalog/pg_authid.dat).
-_SETTING_UP = f"""\
-UPDATE pg_catalog.pg_authid SET rolname = '{SUPERUSER}' WHERE oid = 10
-DROP DATABASE postgres
-"""  # noqa: S608 - constants alone
-_LAST_LOG_FILE = re.compile(r"REDO WAL file: +([0-9A-F]{24})$", re.MULTILINE)
+# What is done to a new cluster. The first superuser has oid 10 (src/include/catalog/pg_authid.dat).
+_SETTING_UP = (
+    f"UPDATE pg_catalog.pg_authid SET rolname = '{SUPERUSER}' WHERE oid = 10\n"  # noqa: S608 - constants alone
+    "DROP DATABASE postgres\n"
+)
+_LOG_SEGMENT_BYTES = 2**20
+# The place of the last checkpoint in the log, and its timeline (ControlFileData, src/include/catalog/pg_control.h).
+_CONTROL = struct.Struct("=40xQI")
 
 
 class TwinServer(LocalServer):
@@ -129,10 +131,14 @@ class TwinServer(LocalServer):
 
     def _remove_old_log(self, data: Path) -> None:
         """Leaves of the write-ahead log the one file that the next start reads."""
-        found = _LAST_LOG_FILE.search(self.run("pg_controldata", "-D", data))
-        for path in (data / "pg_wal").iterdir():
-            if found and path.is_file() and path.name != found[1]:
-                path.unlink()
+        # A program would tell it, but not every installation has that.
+        place, timeline = _CONTROL.unpack_from((data / "global" / "pg_control").read_bytes())
+        high, low = divmod(place // _LOG_SEGMENT_BYTES, 2**32 // _LOG_SEGMENT_BYTES)
+        last = data / "pg_wal" / f"{timeline:08X}{high:08X}{low:08X}"
+        if last.exists():
+            for path in last.parent.iterdir():
+                if path.is_file() and path != last:
+                    path.unlink()
 
 
 def start_server(facts: Facts, where: str = AUTO) -> LocalServer:

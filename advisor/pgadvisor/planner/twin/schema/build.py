@@ -19,6 +19,7 @@ from pgadvisor.planner.twin.schema.roles import create_roles
 from pgadvisor.planner.twin.schema.sequences import create_sequences
 from pgadvisor.planner.twin.schema.tables import Tables
 from pgadvisor.planner.twin.schema.tablespaces import create_tablespaces
+from pgadvisor.planner.twin.schema.toast import no_toast_tables
 from pgadvisor.planner.twin.schema.types import add_domain_checks, create_types
 from pgadvisor.planner.twin.schema.views import create_views
 
@@ -39,7 +40,8 @@ def build_schema(building: Building) -> None:
     create_functions(building)
     tablespaces = create_tablespaces(building)
     tables = Tables(building, tablespaces)
-    tables.create()
+    with no_toast_tables(building.admin):
+        tables.create()
     attach_partitions(building)
     create_functions_on_relations(building)
     tables.finish()
