@@ -20,7 +20,7 @@ _NONE = "UPDATE pg_catalog.pg_type SET typstorage = 'p' WHERE oid = ANY (%s)"
 _AS_BEFORE = """
 UPDATE pg_catalog.pg_type AS t
 SET typstorage = before.typstorage
-FROM pg_catalog.unnest(%s::oid[], %s::"char"[]) AS before (oid, typstorage)
+FROM ROWS FROM (pg_catalog.unnest(%s::oid[]), pg_catalog.unnest(%s::"char"[])) AS before (oid, typstorage)
 WHERE t.oid = before.oid
 """
 
@@ -29,7 +29,8 @@ WHERE t.oid = before.oid
 def no_toast_tables(admin: psycopg.Connection[Any]) -> Iterator[None]:
     """As long as it is open, columns get the storage "plain", whatever their type, and their tables no TOAST table.
 
-    https://www.postgresql.org/docs/current/storage-toast.html. Raises psycopg.OperationalError where the server is gone.
+    https://www.postgresql.org/docs/current/storage-toast.html
+    Raises psycopg.OperationalError where the server is gone.
     """
     row = admin.execute(_STORED_OUT_OF_LINE.encode()).fetchone()
     oids, storages = row if row else ([], [])
