@@ -21,7 +21,7 @@ _ROW_POINTER_BYTES = 6
 _INTERNAL_FILLFACTOR = 70
 DEFAULT_FILLFACTOR = 90
 # Pages that are filled one by one before the rest is taken to be like them.
-_PAGES_TRIED = 16
+_PAGES_TRIED = 8
 _GOLDEN = 0.6180339887498949
 
 

@@ -17,9 +17,9 @@ from pgadvisor.indexes.sizes.attributes import KeyStatistics
 _HASH_BYTES = 4.0
 _FIXED_BYTES = {"int2": 2, "int4": 4, "int8": 8, "float4": 4, "float8": 8, "uuid": 16, "date": 4, "oid": 4}
 _FIXED_BYTES |= {"timestamp": 8, "timestamptz": 8, "bool": 1}
-# A word of a language with its place in a text, as to_tsvector writes both (manual, "Text Search Types").
-_LEXEME_BYTES, _PLACE_BYTES = 6.0, 8.0
-_TSVECTOR_HEADER_BYTES = 8.0
+# A word of a language; what a tsvector has beside it, a WordEntry and one place in the text, aligned; its header, short.
+_LEXEME_BYTES, _PLACE_BYTES = 6.0, 8.5
+_TSVECTOR_HEADER_BYTES = 5.0
 # So many different sets of three letters are usual in texts of one kind, of which nothing else is known.
 _TRIGRAMS = 2_000
 # Shares of all elements that must be left beside the common ones to be taken for rare ones, not for an inexact average.
@@ -201,8 +201,12 @@ def _element_bytes(key: KeyStatistics) -> float:
 def _elements_by_width(key: KeyStatistics, width: float) -> float:
     """How many elements a value has, by its width."""
     if key.type_name == "tsvector":
-        each = max(key.average_width_bytes - _TSVECTOR_HEADER_BYTES, 0.0) / (width + _PLACE_BYTES)
-        return max(each, sum(key.element_frequencies), 1.0)
+        covered = sum(key.element_frequencies)
+        letters = _LEXEME_BYTES
+        if covered > 0:
+            shares = zip(key.elements, key.element_frequencies, strict=False)
+            letters = sum((_text_bytes(lexeme) - 1) * share for lexeme, share in shares) / covered
+        return max((key.average_width_bytes - _TSVECTOR_HEADER_BYTES) / (letters + _PLACE_BYTES), covered, 1.0)
     return max((key.average_width_bytes - 21) / max(width, 4.0), 1.0)
 
 
