@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from pgadvisor.advise.whatif import Change, whatif_of
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.collecting.look import session_on
 from pgadvisor.collecting.one import is_query_id, known_id, put_in_as_well
 from pgadvisor.planner.protocol import Planner, PlannerError
+from pgadvisor.planner.recorded import Recorded, Recording
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import CombineError, combine
 from pgadvisor.workload.index_names import IndexTextError, find_index
@@ -83,7 +86,9 @@ class _Server:
 def whatif_live(
     dsn: str | None, wish: Wish, config: Config, progress: Progress = silent
 ) -> tuple[WhatIfResult, Snapshot]:
-    """Collects from the database that the DSN names, and asks a planner; what was collected is returned as well.
+    """Collects from the database that the DSN names, and asks a planner.
+
+    What was collected is returned as well, with what the server itself answered where it was asked.
 
     Raises ConnectError, WishError, Unable, PlannerError.
     """
@@ -91,7 +96,7 @@ def whatif_live(
     snapshot = collect(dsn, config.collect, progress)
     if snapshot.coverage.interrupted:
         raise KeyboardInterrupt
-    return _asked(snapshot, wish, config, progress, _Server(dsn)), snapshot
+    return _asked(snapshot, wish, config, progress, _Server(dsn))
 
 
 def whatif_collected(
@@ -99,7 +104,8 @@ def whatif_collected(
 ) -> WhatIfResult:
     """Asks a planner about the workload of snapshots of one database. Raises WishError, Unable, PlannerError."""
     wish.check()
-    return _asked(_of_one_database(snapshots, wish.database), wish, config, progress)
+    result, _ = _asked(_of_one_database(snapshots, wish.database), wish, config, progress)
+    return result
 
 
 def _of_one_database(snapshots: Sequence[Snapshot], database: str) -> Snapshot:
@@ -118,9 +124,13 @@ def _of_one_database(snapshots: Sequence[Snapshot], database: str) -> Snapshot:
 
 
 def _asked(
-    snapshot: Snapshot, wish: Wish, config: Config, progress: Progress, server: _Server | None = None
-) -> WhatIfResult:
-    """What a planner says; server is the one that the snapshot was collected from, where it can be asked more."""
+    collected: Snapshot, wish: Wish, config: Config, progress: Progress, server: _Server | None = None
+) -> tuple[WhatIfResult, Snapshot]:
+    """What a planner says, and the snapshot with what the audited server itself answered.
+
+    server is the one that the snapshot was collected from, where it can be asked more.
+    """
+    snapshot = collected
     asked = []
     for query in wish.queries:
         if is_query_id(query):
@@ -133,7 +143,7 @@ def _asked(
     facts, not_understood = read_facts(snapshot, progress)
     change = _change(wish, facts)
     with _opened(wish, facts, server, config, progress) as planner:
-        return whatif_of(
+        result = whatif_of(
             facts,
             planner,
             change,
@@ -143,6 +153,9 @@ def _asked(
             max_text_bytes=config.report.max_text_bytes,
             progress=progress,
         )
+    if isinstance(planner, Recording):
+        collected = replace(collected, answers=planner.answers, index_sizes=planner.index_sizes)
+    return result, collected
 
 
 def _change(wish: Wish, facts: Facts) -> Change:
@@ -174,6 +187,8 @@ def _opened(wish: Wish, facts: Facts, server: _Server | None, config: Config, pr
     """The planner that is asked, closed at the end. Raises PlannerError, ConnectError."""
     with ExitStack() as stack:
         match wish.planner:
+            case PlannerChoice.RECORDED:
+                planner: Planner = Recorded(facts.snapshot)
             case PlannerChoice.LIVE | PlannerChoice.HYPOPG:
                 planner = _of_server(wish.planner, facts, server, config, stack)
             case _:
@@ -208,4 +223,5 @@ def _of_server(
         raise WishError(f"--planner {choice.value} asks the server: give a DSN in place of a snapshot.")
     session = stack.enter_context(session_on(server.dsn, config.collect))
     kind = HypoPG if choice is PlannerChoice.HYPOPG else Live
-    return kind(session, facts, config.collect)
+    # What it says nobody can say again without it; a twin is built again from the snapshot.
+    return Recording(kind(session, facts, config.collect))

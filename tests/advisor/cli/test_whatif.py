@@ -154,7 +154,18 @@ def test_on_a_server_by_the_server_itself(shop: Database, tmp_path: Path) -> Non
     result = _result(ran)
     assert result["planner"]["kind"] == "live server"
     assert _one(result, "status")["effect"] == "loses"
-    assert kept.exists()
+    # What the server said is said again without it.
+    again = pgadvisor(
+        "whatif", kept, "--planner", "recorded", "--set", "enable_indexscan=off", "--set", "enable_bitmapscan=off",
+        "--json", "-", env={"PGHOST": str(tmp_path), "PGPORT": "1"},
+    )  # fmt: skip
+    replayed = _result(again)
+    assert replayed["planner"]["kind"] == "recorded"
+    for told in ("effect", "cost_before", "cost_after", "reason"):
+        assert [each[told] for each in replayed["statements"]] == [each[told] for each in result["statements"]]
+    other = pgadvisor("whatif", kept, "--planner", "recorded", "--set", "work_mem=1GB")
+    assert (other.code, other.out) == (3, "")
+    assert "holds no answer of this configuration" in " ".join(other.err.split())
     ran = pgadvisor("whatif", shop.dsn, "--planner", "live", "--create", CREATE)
     assert (ran.code, ran.out) == (3, "")
     assert "The planner cannot say: The live server plans with the indexes that it has." in ran.err
