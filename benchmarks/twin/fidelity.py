@@ -11,6 +11,7 @@ import argparse
 import json
 import platform
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from plans import compare, line, source_plan, summary
 
 from pgadvisor import __version__
 from pgadvisor.analyze import read_facts
+from pgadvisor.localserver import LocalServer
 from pgadvisor.planner.compared_types import compared_types
 from pgadvisor.planner.mended import mended
 from pgadvisor.planner.mended_types import Inferred
@@ -44,11 +46,10 @@ def main() -> None:
         twin_major = arguments.twin or major
         with running(major) as server:
             version = server.binaries.version
-            sources = [tpch_source(server, arguments.scale)]
-            run_tpch(sources[0])
-            if not arguments.no_demo:
-                sources.append(demo_source(server))
-            for source in sources:
+            # One after the other: the demo begins with counters at zero.
+            makers = [tpch_at(arguments.scale)] if arguments.no_demo else [tpch_at(arguments.scale), demo_source]
+            for make in makers:
+                source = make(server)
                 for label, result in measure(source, twin_major).items():
                     key = f"{label} on {version}, twin {binaries(twin_major).version}"
                     results[key] = result
@@ -61,6 +62,15 @@ def main() -> None:
     name = "fidelity.json" if arguments.twin is None else f"fidelity_on_{arguments.twin}.json"
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / name).write_text(json.dumps(results, indent=2) + "\n")
+
+
+def tpch_at(scale: float) -> Callable[[LocalServer], Source]:
+    def make(server: LocalServer) -> Source:
+        source = tpch_source(server, scale)
+        run_tpch(source)
+        return source
+
+    return make
 
 
 def run_tpch(source: Source) -> None:
