@@ -19,6 +19,7 @@ from pgadvisor.planner.twin.building import Building, Command
 from pgadvisor.planner.twin.schema.columns import AFTER, INSIDE, ColumnTexts, Part, note_stand_ins
 from pgadvisor.planner.twin.schema.dependencies import element_type, in_levels
 from pgadvisor.planner.twin.schema.making import Way, Wish, clause, make_all, refusal, shortfall
+from pgadvisor.planner.twin.schema.partitions import depths_of
 from pgadvisor.planner.twin.schema.types import qualified_or_bare
 from pgadvisor.planner.wire import run_one
 
@@ -41,16 +42,22 @@ class Tables:
         made of those parts that it takes.
         """
         building = self._building
-        tables = [relation for relation in building.facts.relations.values() if relation.kind is not RelationKind.VIEW]
+        relations = building.facts.relations.values()
+        tables = [relation for relation in relations if relation.kind is not RelationKind.VIEW]
         for level in in_levels(tables, lambda each: qualified_or_bare(each.schema, each.name), self._needs):
             self._texts.refresh(level)
             self._create(level)
+        self._texts.refresh([relation for relation in relations if relation.kind is RelationKind.VIEW])
         note_stand_ins(building, self._texts.types)
         note_kinds(building)
 
     def finish(self) -> None:
-        """Adds to tables what had to wait; what cannot be added even now is a shortfall."""
-        make_all(self._building, self._later)
+        """Adds to tables what had to wait, to children before their parents, which then find it there.
+
+        What cannot be added even now is a shortfall.
+        """
+        depths = depths_of(self._building.facts)
+        make_all(self._building, sorted(self._later, key=lambda wish: -depths.get(wish.relation_oids[0], 0)))
 
     def _needs(self, relation: Relation) -> Iterator[str]:
         types = self._texts.types
