@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pgadvisor.model.statistics import PgStats
 from pgadvisor.planner.twin.statistics.types import FLOAT8, TEXT, TSVECTOR, TwinTypes
@@ -35,8 +36,7 @@ class Subject:
     collation: int
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One slot. numbers and values are array literals, element is the type that the values are parsed as."""
 
     kind: Kind
@@ -47,8 +47,7 @@ class Slot:
     element: int = 0
 
 
-@dataclass(frozen=True)
-class Slots:
+class Slots(NamedTuple):
     """The slots that can be filled. lost says why not all are, in one sentence; "" where they are."""
 
     slots: tuple[Slot, ...]

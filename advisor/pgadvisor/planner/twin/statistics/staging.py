@@ -6,9 +6,8 @@ row by row in one command, by a function of a subtransaction each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -23,8 +22,10 @@ _CREATE = f"""
 CREATE TEMPORARY TABLE pgadvisor_statistics (
   number int4, starelid oid, staattnum int2, stainherit bool, stanullfrac float4, stawidth int4, stadistinct float4,
   {_SLOT_COLUMNS}
-) ON COMMIT DELETE ROWS
+) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
 """
+# Texts that are read once are not worth compressing.
+_EXTERNAL = f"ALTER TABLE {_TABLE} " + ", ".join(f"ALTER values{n} SET STORAGE EXTERNAL" for n in _NUMBERED)
 # Of common values the planner takes as many frequencies as there are values, whether there are or not.
 _READABLE = f"""
 CREATE FUNCTION pg_temp.pgadvisor_readable(kind int2, numbers float4[], given text, element oid) RETURNS bool
@@ -70,12 +71,14 @@ WITH made AS (
 )
 SELECT COALESCE(bool_or(is_uneven), false) FROM made
 """  # noqa: S608 - of our own names and numbers alone
-_SPECIAL = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+# What COPY would take for its own; the backslash first.
+_SPECIAL = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+# So many characters are sent at a time.
+_CHUNK = 100_000
 _NO_SLOT = ("0", "0", "0", "\\N", "\\N", "0")
 
 
-@dataclass(frozen=True)
-class Staged:
+class Staged(NamedTuple):
     """A row of pg_statistic to be. relation and column are the twin's oid and number; 0 for an expression's."""
 
     relation: int
@@ -110,6 +113,7 @@ class Staging:
     def __init__(self, admin: psycopg.Connection[Any]) -> None:
         self._admin = admin
         admin.execute(_CREATE.encode())
+        admin.execute(_EXTERNAL.encode())
         admin.execute(_READABLE.encode())
 
     def drop(self) -> None:
@@ -170,7 +174,7 @@ class Staging:
         ((number, row),) = rows
         lost.add(number)
         if row.slots:
-            self._stage([(number, replace(row, slots=()))], lost)
+            self._stage([(number, row._replace(slots=()))], lost)
 
     def _copied(self, rows: Iterable[tuple[int, Staged]]) -> bool:
         try:
@@ -179,8 +183,8 @@ class Staging:
                 self._admin.cursor() as cursor,
                 cursor.copy(f"COPY {_TABLE} FROM STDIN".encode()) as copy,
             ):
-                for number, row in rows:
-                    copy.write(row.line(number))
+                for chunk in _chunks(row.line(number) for number, row in rows):
+                    copy.write(chunk)
         except (psycopg.Error, UnicodeEncodeError):
             if self._admin.closed:
                 raise
@@ -188,5 +192,21 @@ class Staging:
         return True
 
 
+def _chunks(lines: Iterable[str]) -> Iterator[str]:
+    chunk: list[str] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if size >= _CHUNK:
+            yield "".join(chunk)
+            chunk, size = [], 0
+    yield "".join(chunk)
+
+
 def _field(text: str | None) -> str:
-    return "\\N" if text is None else text.translate(_SPECIAL)
+    if text is None:
+        return "\\N"
+    for special, escaped in _SPECIAL:
+        text = text.replace(special, escaped)
+    return text
