@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import generators, pq
 
+from pgadvisor.model.coverage import GapKind
 from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
 from pgadvisor.planner.generic import GENERIC_PLAN_SINCE
 from pgadvisor.planner.protocol import Answer, PlannerError, Question
@@ -252,6 +253,8 @@ class _Asking:
             try:
                 known = self._first_read(question, assumed)
             except NotDone as refusal:
+                if refusal.kind is GapKind.TIMED_OUT:
+                    raise
                 known = refusal
             self._become(assumed)
             self._asker.remember(key, known)
@@ -288,7 +291,7 @@ class _Asking:
         self._asker.rollback()
         self._open = None
         if isinstance(error, psycopg.errors.QueryCanceled):
-            return NotDone(f"Planning it took longer than {_TIMEOUT_MS // 1000} s")
+            return NotDone(f"Planning it took longer than {_TIMEOUT_MS // 1000} s", kind=GapKind.TIMED_OUT)
         return not_accepted(error)
 
 

@@ -34,6 +34,16 @@ _AS_OBSERVED = {
     "client_min_messages": "error",
     "row_security": "on",
 }
+# What reads default_text_search_config: https://www.postgresql.org/docs/current/functions-textsearch.html
+_TEXT_SEARCH = (
+    "to_tsvector",
+    "to_tsquery",
+    "plainto_tsquery",
+    "phraseto_tsquery",
+    "websearch_to_tsquery",
+    "ts_headline",
+    "get_current_ts_config",
+)
 
 
 @dataclass(frozen=True)
@@ -153,32 +163,24 @@ class Environment:
 def refused_setting(connection: psycopg.Connection[Any], name: str, value: str) -> str:
     """Why a setting cannot be made for the sake of a question, as a sentence without its value; "" where it can.
 
-    Raises psycopg.OperationalError where the server is gone.
+    The connection is in autocommit mode, so that nothing of the trial lasts. Raises psycopg.OperationalError where the
+    server is gone.
     """
     if not bears_on_plans(name):
         return f"{name} is no setting that a session may make and that plans hang on."
     try:
         connection.execute(set_local([(name, value)]).encode())
-    except psycopg.DataError as error:
-        return _why_not(name, error)
     except psycopg.Error as error:
         if connection.closed:
             raise
-        return _why_not(name, error)
-    finally:
-        if not connection.closed:
-            connection.rollback()
+        why, remedy = WHY_REFUSED.get(error.sqlstate or "", ("", "Correct it or leave it out."))
+        return f"The planner refused the setting {name}: {why}SQLSTATE {error.sqlstate}. {remedy}"
     return ""
 
 
 def quoted_path(schemas: Iterable[str]) -> str:
     """A search_path as text, whatever the schemas are called."""
     return ", ".join(sql.Identifier(schema).as_string() for schema in schemas)
-
-
-def _why_not(name: str, error: psycopg.Error) -> str:
-    why, remedy = WHY_REFUSED.get(error.sqlstate or "", ("", "Correct it or leave it out."))
-    return f"The planner refused the setting {name}: {why}SQLSTATE {error.sqlstate}. {remedy}"
 
 
 def _of_server(server: Server) -> dict[str, str]:
@@ -188,7 +190,7 @@ def _of_server(server: Server) -> dict[str, str]:
         for setting in server.settings
         if "." not in setting.name
         and (bears_on_plans(setting.name) or _ALSO_OF_THE_SERVER.fullmatch(setting.name) is not None)
-        and setting.name not in ("search_path", "xmlbinary", "xmloption")
+        and setting.name.lower() not in ("search_path", *_AS_OBSERVED)
     }
 
 
@@ -218,9 +220,11 @@ def _make(
 
 
 def _refused(name: str, sqlstate: str, has: str) -> Shortfall:
+    of_texts = name == "default_text_search_config"
     return Shortfall(
         what=f"setting {name}",
         reason=f"The server that plans in place of the audited one refuses the value that it {has} (SQLSTATE "
         f"{sqlstate}), so it plans without it.",
-        everywhere=True,
+        names=_TEXT_SEARCH if of_texts else (),
+        everywhere=not of_texts,
     )

@@ -34,8 +34,11 @@ from pgadvisor.snapshots.sql_texts import sealed_off
 _PATH_ELEMENT = re.compile(r'(?:"((?:[^"]|"")+)"|([^\s,"]+))')
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NAMES_IN_SETTINGS = frozenset(
-    ("search_path", "role", "default_tablespace", "temp_tablespaces", "session_authorization")
-)
+    (
+        "search_path", "role", "default_tablespace", "default_text_search_config", "temp_tablespaces",
+        "session_authorization",
+    )
+)  # fmt: skip
 # Settings that say where the server is and who connects to it, or what its files are called.
 _PLACES = re.compile(r"_director|_file$|^listen_|^unix_|_conninfo$|^cluster_name$|_standby_names$|_slot_name|_command$")
 # Modules with settings of their own that need not be installed in the database; other prefixes are made up by users.
