@@ -17,7 +17,7 @@ from pgadvisor.indexes.sizes.attributes import KeyStatistics
 _HASH_BYTES = 4.0
 _FIXED_BYTES = {"int2": 2, "int4": 4, "int8": 8, "float4": 4, "float8": 8, "uuid": 16, "date": 4, "oid": 4}
 _FIXED_BYTES |= {"timestamp": 8, "timestamptz": 8, "bool": 1}
-# A word of a language; what a tsvector has beside it, a WordEntry and one place in the text, aligned; its header, short.
+# A word of a language; what a tsvector has beside it (a WordEntry, one place in the text, aligned); its short header.
 _LEXEME_BYTES, _PLACE_BYTES = 6.0, 8.5
 _TSVECTOR_HEADER_BYTES = 5.0
 # So many different sets of three letters are usual in texts of one kind, of which nothing else is known.
