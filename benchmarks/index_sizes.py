@@ -24,6 +24,7 @@ from pgadvisor.config import CollectConfig
 from pgadvisor.indexes.size import estimate
 from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_type
 from pgadvisor.indexes.sizes.catalog import column_statistics, distinct_counts
+from pgadvisor.indexes.sizes.expressions import of_expression
 from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.catalog import Index
@@ -279,6 +280,10 @@ def compare(snapshot: Snapshot, built: Mapping[str, dict[str, Any]]) -> list[dic
         real = built[index.name]
         predicted = prediction(snapshot, index, real.get("selectivity"))
         row = dict(real)
+        if None in index.definition.key_columns:
+            # As of an index that does not exist yet.
+            guessed = prediction(snapshot, index, real.get("selectivity"), expression_seen=False)
+            row["predicted_pages_without_statistics"] = None if guessed is None else guessed.pages
         if predicted is not None:
             row |= {
                 "predicted_pages": predicted.pages,
@@ -292,22 +297,27 @@ def compare(snapshot: Snapshot, built: Mapping[str, dict[str, Any]]) -> list[dic
     return rows
 
 
-def prediction(snapshot: Snapshot, index: Index, selectivity: float | None) -> IndexEstimate | None:
-    """What is said of an index by the statistics in a snapshot."""
+def prediction(
+    snapshot: Snapshot, index: Index, selectivity: float | None, *, expression_seen: bool = True
+) -> IndexEstimate | None:
+    """What is said of an index by the statistics in a snapshot, with or without those of its own expressions."""
     (table,) = [relation for relation in snapshot.catalog.relations if relation.oid == index.table_oid]
     catalog = snapshot.catalog
     rows = {(row.relation_oid, row.column): row for row in snapshot.column_statistics}
     columns = [column for column in catalog.columns if column.relation_oid == table.oid]
     counts = {relation.oid: relation.row_count or 0.0 for relation in catalog.relations}
+    known = column_statistics(columns, {c: row for (oid, c), row in rows.items() if oid == table.oid})
     expressions: dict[str, KeyStatistics] = {}
     names = iter([row.column for row in snapshot.column_statistics if row.relation_oid == index.oid])
     for key in index.definition.keys:
         if key.expression is not None:
-            expressions[key.expression] = expression_statistics(key.expression, rows.get((index.oid, next(names, ""))))
+            row = rows.get((index.oid, next(names, ""))) if expression_seen else None
+            found = expression_statistics(key.expression, row)
+            expressions[key.expression] = found if row is not None else of_expression(key.expression, found, known)
     return estimate(
         index.definition,
         row_count=table.row_count,
-        columns=column_statistics(columns, {c: row for (oid, c), row in rows.items() if oid == table.oid}),
+        columns=known,
         expressions=expressions,
         selectivity=selectivity,
         table_pages=table.pages,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pgadvisor.indexes.size import btree_height, estimate, estimated_size_bytes
 from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_column, of_type
 from pgadvisor.indexes.sizes.catalog import column_statistics, distinct_counts
 from pgadvisor.indexes.sizes.elements import document_keys, document_paths, trigrams
+from pgadvisor.indexes.sizes.expressions import of_expression
 from pgadvisor.indexes.sizes.gin import list_bytes
 from pgadvisor.indexes.sizes.groups import Rows, distinct_keys
 from pgadvisor.indexes.sizes.layout import entry_sizes, widths
@@ -285,3 +287,22 @@ def test_combinations_are_known_by_constraints_and_extended_statistics() -> None
     assert found == pytest.approx({frozenset("ab"): 1e6, frozenset("bc"): 100.0, frozenset("cd"): 17.0})
     broken = ExtendedStatistics(oid=3, relation_oid=1, schema="s", name="e", kinds=("ndistinct",), n_distinct="{oops")
     assert distinct_counts(columns, 1e6, (), [broken]) == {}
+
+
+def test_an_expression_has_what_its_column_has() -> None:
+    words = ("Red car", "blue car", "red bus")
+    text = _key("text", -1, n_distinct=50, null_fraction=0.5, values=words, average_width_bytes=9.0)
+    columns = {"a": text, "b": _key(), 'Odd "x"': text, "text": _key()}
+    typed = of_type("text", -1, "i", None)
+    for expression in ("lower(a)", "(a)::text", "upper((a)::text)", 'lower("Odd ""x""")'):
+        found = of_expression(expression, typed, columns)
+        assert (found.n_distinct, found.null_fraction, found.values) == (50, 0.5, words)
+    assert of_expression("concat(a, 'b')", typed, columns) == replace(typed, n_distinct=50, null_fraction=0.5)
+    for expression in ("lower('a')", "(a || (b)::text)", "now()", "b(1)"):
+        assert of_expression(expression, typed, columns) == typed
+    vector = of_expression("to_tsvector('simple'::regconfig, a)", of_type("tsvector", -1, "i", None), columns)
+    assert (vector.elements, vector.elements_per_value) == (("car", "red"), 2.0)
+    assert vector.element_frequencies == pytest.approx((1 / 3, 1 / 3))
+    bare = _key("text", -1)
+    empty = of_expression("to_tsvector('simple', a)", of_type("tsvector", -1, "i", None), {"a": bare})
+    assert empty.elements_per_value is None
