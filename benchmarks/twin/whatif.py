@@ -68,8 +68,9 @@ def main() -> None:
             connection.execute("CREATE EXTENSION pg_trgm")
         facts, _ = read_facts(snapshot_of(source))
         with Twin(facts, server=str(binaries(arguments.major).bin_dir)) as twin:
-            built, sizes = measure(source.dsn, twin, candidates)
-            dropped = measure_drops(source.dsn, twin, [index.name for index in facts.indexes.values()])
+            known = frozenset(index.name for index in facts.indexes.values())
+            built, sizes = measure(source.dsn, twin, candidates, known)
+            dropped = measure_drops(source.dsn, twin, sorted(known))
         version = server.binaries.version
     results = report(built, sizes, dropped)
     results |= {
@@ -220,7 +221,7 @@ def _of_text(table: str, column: str, word: str) -> Iterator[Candidate]:
 
 
 def measure(
-    dsn: str, twin: Twin, candidates: list[Candidate]
+    dsn: str, twin: Twin, candidates: list[Candidate], known: frozenset[str]
 ) -> tuple[list[tuple[str, Compared]], list[dict[str, Any]]]:
     """Each index on the twin, then on the source; sizes in bytes of both."""
     from pgadvisor.indexes.ddl import create_index
@@ -278,13 +279,12 @@ def uses(node: dict[str, Any], name: str) -> bool:
     return node.get("Index Name") == name or any(uses(child, name) for child in node.get("Plans", ()))
 
 
-def renamed(plan: dict[str, Any], name: str | None) -> dict[str, Any]:
-    """The plan with the imagined index called the same on both sides: those of the schema keep their names."""
+def renamed(plan: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """The plan with the new index called the same on both sides: those of the schema keep their names."""
 
     def walk(node: dict[str, Any]) -> dict[str, Any]:
         changed = dict(node)
-        index = node.get("Index Name")
-        if index is not None and (index == name if name is not None else index.startswith("pgadvisor")):
+        if node.get("Index Name", "") not in known | {""}:
             changed["Index Name"] = "the new one"
         changed["Plans"] = [walk(child) for child in node.get("Plans", ())]
         return changed
