@@ -133,9 +133,9 @@ HOSTILE = """
     CREATE DOMAIN public.checked AS int DEFAULT 3 CHECK (VALUE > 0);
     CREATE STATISTICS public.over_both ON a, b FROM public.other;
 """
-COMMANDS = "1); DROP TABLE public.other; SELECT (1"
+COMMANDS = "1)); DROP TABLE public.other; SELECT ((1"
 ANOTHER_COLUMN = "1, evil int DEFAULT 2"
-CLOSING = "1), evil int DEFAULT (2"
+CLOSING = "1)), evil int DEFAULT ((2"
 COMMENT = "1 --"
 
 
@@ -150,11 +150,11 @@ def _with_text(catalog: Catalog, text: str) -> Catalog:
             for each in catalog.columns
         ),
         constraints=tuple(
-            replace(each, definition=f"CHECK ({text})") if each.definition and each.name != "kept" else each
+            replace(each, definition=f"CHECK ((a > {text}))") if each.definition and each.name != "kept" else each
             for each in catalog.constraints
         ),
         indexes=tuple(
-            replace(each, definition=replace(each.definition, predicate=text)) if each.name == "over_a" else each
+            replace(each, definition=replace(each.definition, predicate=f"a > {text}")) if each.name == "over_a" else each
             for each in catalog.indexes
         ),
         relations=tuple(
@@ -165,7 +165,7 @@ def _with_text(catalog: Catalog, text: str) -> Catalog:
             else each
             for each in catalog.relations
         ),
-        types=tuple(replace(each, default=text, checks=(f"CHECK ({text})",)) for each in catalog.types),
+        types=tuple(replace(each, default=text, checks=(f"CHECK ((VALUE > {text}))",)) for each in catalog.types),
         extended_statistics=tuple(replace(each, expressions=(text,)) for each in catalog.extended_statistics),
     )
 
