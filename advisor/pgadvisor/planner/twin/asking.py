@@ -122,6 +122,7 @@ class Asker:
 
     def begin(self, configuration: Configuration, created: Iterable[int], assumed: Assumed) -> None:
         """Opens a transaction in which a configuration is put on, and then a role. Raises psycopg.Error."""
+        self._configurations.tidy()
         commands = [
             "BEGIN;",
             self._configurations.command(configuration, created),

@@ -16,6 +16,8 @@ from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import PLANNER
 
 _SCHEMA = "pgadvisor_twin"
+# Each mark leaves a dead row, which a rolled back transaction does not give back: some megabytes of them at most.
+_VACUUM_AFTER = 20_000
 # An index made on a table with broken HOT chains may not be used by older transactions, and what we have just changed
 # would count as younger than ours; but no table of a twin has rows.
 _FUNCTION = """
@@ -40,6 +42,7 @@ class Configurations:
         schema = next(name for name in _names() if name not in taken)
         self._function = sql.Identifier(schema, "mark_indexes").as_string()
         self._building = building
+        self._marked = 0
         self._children: dict[int, list[int]] = defaultdict(list)
         for index in building.facts.indexes.values():
             if index.parent_oid is not None:
@@ -73,7 +76,17 @@ class Configurations:
         there = sorted(set(created))
         if not there and not gone:
             return ""
+        self._marked += len(there) + len(gone)
         return f"SELECT {self._function} ('{{{_listed(there)}}}'::oid[], '{{{_listed(gone)}}}'::oid[]);"
+
+    def tidy(self) -> None:
+        """Removes what marks of earlier transactions left, now and then; no transaction may be open.
+
+        Raises psycopg.OperationalError where the server is gone.
+        """
+        if self._marked >= _VACUUM_AFTER:
+            self._marked = 0
+            self._building.admin.execute("VACUUM pg_catalog.pg_index")
 
     def _dropped(self, name: IndexName) -> Iterator[int]:
         """Oids on the twin of an index and of those of partitions that are part of it."""

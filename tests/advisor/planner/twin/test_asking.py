@@ -14,6 +14,7 @@ from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.statements import StatementRole
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.planner.protocol import PlannerError
+from pgadvisor.planner.twin import configure
 from pgadvisor.planner.twin.settings import Environment
 from pgadvisor.planner.twin.twin import Twin
 from support.databases import Database
@@ -121,6 +122,18 @@ def test_answers_as_the_server_would(end_database: Database, twin_and_role: tupl
         twin.costs([GENERIC, of_values, GENERIC], without_kind)[::2]
         == (generic_cost(database, GENERIC.text, 'DROP INDEX "kind\'s "" index"'),) * 2
     )
+
+
+def test_thousands_of_configurations_leave_little(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configure, "_VACUUM_AFTER", 200)
+    fill(database)
+    with Twin(Facts(snapshot_of(database.dsn), {})) as twin:
+        without_x = Configuration(drop=(IndexName(schema="public", name="p_x"),))
+        answers = {twin.costs([BY_KIND, OF_PARTITIONS], without_x) for _ in range(1000)}
+        assert len(answers) == 1
+        assert twin._building is not None
+        # Three marks for each, of which a page holds less than a hundred.
+        assert twin._building.admin.execute("SELECT pg_relation_size('pg_index') < 25 * 8192").fetchone() == (True,)
 
 
 def generic_cost(database: Database, text: str, first: str = "SELECT 1") -> float:
