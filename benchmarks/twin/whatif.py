@@ -246,7 +246,7 @@ def measure(
                     if uses(plan["Plan"], name) or text in candidate.texts:
                         case = f"{label(candidate)} {' '.join(text.split())[:50]}"
                         compared.append(
-                            (candidate.kind, compare(case, renamed(plan, name), renamed(answer.plan, None)))
+                            (candidate.kind, compare(case, renamed(plan, known), renamed(answer.plan, known)))
                         )
             print(f"{number + 1}/{len(candidates)} {label(candidate)}", flush=True)
     return compared, sizes
