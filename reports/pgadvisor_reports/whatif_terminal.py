@@ -182,14 +182,14 @@ class _Writer:
         found = self.result.fidelity.differences
         if not found:
             return
-        self._head("Observed plans that it gives otherwise")
+        self._head("Observed plans and costs that it gives otherwise")
         for each in found[:MAX_DIFFERENCES]:
             marks = f" {said.marks(each.marks)}" if each.marks else ""
             observed, given = formatting.cost(each.cost_observed).text, formatting.cost(each.cost_given).text
-            changes = prose("; ".join(each.changes))
+            changes = prose(said.difference(each))
             self._line(f"{name(each.query_id)}{marks}: cost {observed} observed, {given} given: {changes}", hanging=2)
         if len(found) > MAX_DIFFERENCES:
-            self._line(f"and {words.plural(len(found) - MAX_DIFFERENCES, 'more')}", "dim")
+            self._line(f"and {words.plural(len(found) - MAX_DIFFERENCES, 'more statement')}", "dim")
 
     def _shortcomings(self) -> None:
         if self.result.shortcomings:

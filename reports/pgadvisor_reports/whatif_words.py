@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pgadvisor.model.whatif import PlannerKind
 from pgadvisor.model.whatif_result import (
     COST_WITHIN,
+    Difference,
     Effect,
     Reason,
     Shortcoming,
@@ -58,12 +59,13 @@ def fidelity(result: WhatIfResult) -> str:
         return "No plan for unknown values was observed on the server, so how exact it is cannot be told."
     within = formatting.fraction(COST_WITHIN).text
     said = f"It gives {seen.same} of {plural(seen.compared, 'observed plan')}"
-    if not seen.same:
-        return f"{said}."
-    if seen.near == seen.same:
-        return f"{said}, cost equal within {within}."
-    largest = formatting.fraction(seen.largest).text
-    return f"{said}, cost equal within {within} for {seen.near} of them, and within {largest} for all."
+    if seen.same and seen.near == seen.same:
+        said += f", cost equal within {within}"
+    elif seen.same:
+        largest = formatting.fraction(seen.largest).text
+        said += f", cost equal within {within} for {seen.near} of them, and within {largest} for all"
+    catalogs = f" {plural(seen.on_catalogs, 'statement')} on system catalogs left out." if seen.on_catalogs else ""
+    return f"{said}.{catalogs}"
 
 
 def effects(result: WhatIfResult) -> str:
@@ -82,7 +84,7 @@ def effects(result: WhatIfResult) -> str:
     if work.not_planned:
         counts.append(f"{work.not_planned} could not be planned")
     share = formatting.fraction(work.share).text
-    return f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Planned is {share} of all time."
+    return f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Those planned took {share} of the time."
 
 
 def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
@@ -166,12 +168,17 @@ def shortcoming(item: Shortcoming) -> str:
     return f"{item.what}: {item.reason.rstrip('.')} ({touched})."
 
 
+def difference(item: Difference) -> str:
+    """How a plan differs from the one observed."""
+    return "; ".join(item.changes) or "the same plan"
+
+
 def plan_heading(statement: WhatIfStatement) -> str:
     """What becomes of a statement's plan."""
     pair = statement.plans
     if pair is None or pair.after is None or pair.before is None:
         return ""
-    return f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same; its cost may not be."
+    return f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same."
 
 
 def summary_line(statement: WhatIfStatement, result: WhatIfResult) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pgadvisor.progress import Progress
     from pgadvisor.statement_facts import StatementPlan
 
+# A planner that is not the server's own has other system catalogs, on which plans say nothing of the workload.
+_SYSTEM = frozenset(("pg_catalog", "information_schema", "pg_toast"))
 # Below it costs differ by what EXPLAIN rounds.
 _ROUNDED = 0.01
 
@@ -30,30 +32,34 @@ def fidelity_of(
     text: Callable[[str], str],
     progress: Progress,
 ) -> Fidelity:
-    """Compares plans for unknown values, statement by statement; those that the planner refuses are left out.
+    """Compares plans for unknown values, statement by statement.
+
+    Those that the planner refuses are left out, and those on the system's catalogs, which it has of its own.
 
     text gives a statement's text as it is shown.
     """
     observed = {each: plan for each in questions if (plan := _observed(facts, each)) is not None}
-    compared = same = near = 0
+    compared = same = near = on_catalogs = 0
     largest = 0.0
     found = []
     for done, (query_id, plan) in enumerate(observed.items()):
         progress("Comparing with the plans observed", done, len(observed))
+        if any(node.schema in _SYSTEM for node in plan.root.walk()):
+            on_catalogs += 1
+            continue
         answer = plans.as_is(questions[query_id])
         if answer.plan is None:
             continue
         compared += 1
         given = read_plan(answer.plan).root
-        if signature(given) == signature(plan.root):
+        is_same = signature(given) == signature(plan.root)
+        off = _off(given.total_cost, plan.root.total_cost)
+        if is_same:
             same += 1
-            off = abs(given.total_cost - plan.root.total_cost)
-            off = 0.0 if off <= _ROUNDED else off / max(plan.root.total_cost, _ROUNDED)
             near += off <= COST_WITHIN
             largest = max(largest, off)
-            continue
-        found.append(
-            Difference(
+        if not is_same or off > COST_WITHIN:
+            difference = Difference(
                 query_id=query_id,
                 text=text(query_id),
                 cost_observed=plan.root.total_cost,
@@ -61,8 +67,16 @@ def fidelity_of(
                 changes=differences(given, plan.root),
                 marks=shortcomings.touching(query_id, questions[query_id].text),
             )
-        )
-    return Fidelity(compared=compared, same=same, near=near, largest=largest, differences=tuple(found))
+            found.append((is_same, -off, difference))
+    found.sort(key=lambda each: (*each[:2], each[2].query_id))
+    told = tuple(difference for _, _, difference in found)
+    return Fidelity(compared=compared, same=same, near=near, largest=largest, on_catalogs=on_catalogs, differences=told)
+
+
+def _off(given: float, observed: float) -> float:
+    """The relative difference of two costs, beyond what is rounded."""
+    off = abs(given - observed)
+    return 0.0 if off <= _ROUNDED else off / max(observed, _ROUNDED)
 
 
 def _observed(facts: Facts, query_id: str) -> StatementPlan | None:

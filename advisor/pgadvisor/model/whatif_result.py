@@ -160,7 +160,10 @@ class Reason(Model, frozen=True, kw_only=True):
 
 
 class Difference(Model, frozen=True, kw_only=True):
-    """A statement whose plan as it is differs from the one that the audited server gave; changes says how."""
+    """A statement whose plan as it is differs from the one that the audited server gave; changes says how.
+
+    Without any it is the same plan at another cost.
+    """
 
     query_id: str
     text: str
@@ -175,12 +178,14 @@ class Fidelity(Model, frozen=True, kw_only=True):
 
     compared are statements with a generic plan of the server's; same those for which the plan is the same, near those
     of these whose cost is within COST_WITHIN. largest is the greatest relative difference of cost among the same plans.
+    on_catalogs are statements on the system's catalogs, which are not compared.
     """
 
     compared: int = 0
     same: int = 0
     near: int = 0
     largest: float = 0.0
+    on_catalogs: int = 0
     differences: tuple[Difference, ...] = ()
 
 

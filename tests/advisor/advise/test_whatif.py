@@ -63,6 +63,12 @@ SHOP: dict[str, Any] = {
         },
         {"id": "4", "text": "SELECT gone('secret') FROM lines", "calls": 5, "total_ms": 1},
         {"id": "5", "text": "VACUUM orders", "calls": 5, "total_ms": 1},
+        {
+            "id": "7",
+            "text": "SELECT 1 FROM pg_class",
+            "total_ms": 0.5,
+            "plans": [{"tree": "Seq Scan on pg_catalog.pg_class cost=7 rows=1"}],
+        },
         {"id": "6", "calls": 5, "total_ms": 850},
     ],
 }
@@ -108,6 +114,7 @@ def test_who_gains_and_who_loses(shop: Facts) -> None:
         ("3", Effect.STAYS),
         ("4", Effect.NOT_PLANNED),
         ("5", Effect.NOT_PLANNED),
+        ("7", Effect.NOT_PLANNED),
     ]
     loses, gains, stays = result.statements[:3]
     assert (gains.cost_before, gains.cost_after, gains.factor) == (1000, 10, 0.01)
@@ -117,13 +124,13 @@ def test_who_gains_and_who_loses(shop: Facts) -> None:
     assert 100 < loses.estimated.low_ms < loses.estimated.high_ms
     assert stays.estimated == TimeRange(low_ms=50, high_ms=50)
     workload = result.workload
-    assert (workload.statements, workload.gain, workload.lose, workload.stay, workload.not_planned) == (5, 1, 1, 1, 2)
+    assert (workload.statements, workload.gain, workload.lose, workload.stay, workload.not_planned) == (6, 1, 1, 1, 3)
     assert workload.cost_before == 1000 * 1000 + 10 * 10.2 + 49.9
     assert workload.cost_after == 1000 * 10 + 10 * 1000 + 49.9
     assert (workload.total_ms, round(workload.share, 3)) == (9150, 0.915)
     assert [(each.reason, each.query_ids) for each in result.reasons] == [
+        ("The server does not know a name in it: gone", ("4", "7")),
         ("It is a utility command, of which a planner makes no plan.", ("5",)),
-        ("The server does not know a name in it: gone", ("4",)),
     ]
     assert result.left_out == 1
     assert {configuration for _, configuration in planner.asked} == {AS_IS, change(shop).configuration}
@@ -176,11 +183,12 @@ def test_plans_of_those_asked_about_as_it_is(shop: Facts) -> None:
 
 def test_fidelity_is_told_by_plans_and_costs(shop: Facts) -> None:
     fidelity = whatif_of(shop, FakePlanner(tree), Change()).fidelity
-    assert (fidelity.compared, fidelity.same, fidelity.near) == (3, 2, 1)
+    assert (fidelity.compared, fidelity.same, fidelity.near, fidelity.on_catalogs) == (3, 2, 1, 1)
     assert round(fidelity.largest, 6) == 0.02
-    (difference,) = fidelity.differences
-    assert (difference.query_id, difference.cost_observed, difference.cost_given) == ("3", 50, 49.9)
-    assert difference.changes
+    other_plan, other_cost = fidelity.differences
+    assert (other_plan.query_id, other_plan.cost_observed, other_plan.cost_given) == ("3", 50, 49.9)
+    assert other_plan.changes
+    assert (other_cost.query_id, other_cost.cost_given, other_cost.changes) == ("2", 10.2, ())
 
 
 def test_statements_are_marked_by_what_touches_them(shop: Facts) -> None:
@@ -195,7 +203,7 @@ def test_statements_are_marked_by_what_touches_them(shop: Facts) -> None:
     )
     result = whatif_of(shop, planner, Change())
     marks = {each.query_id: each.marks for each in result.statements}
-    assert marks == {"1": (), "2": (), "3": (1,), "4": (1, 2), "5": ()}
+    assert marks == {"1": (), "2": (), "3": (1,), "4": (1, 2), "5": (), "7": ()}
     assert [(each.number, each.what, each.statements) for each in result.shortcomings] == [
         (1, "collation c", 2),
         (2, "function gone", 1),
