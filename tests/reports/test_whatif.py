@@ -35,7 +35,7 @@ def test_the_terminal_tells_all_parts() -> None:
         "- public.orders_status_idx on public.orders, 8.58 MB freed",
         "Mind: Foreign keys rest on it: lines_order_fk.",
         "~ work_mem = 64MB",
-        "6 statements: 2 gain, 1 loses, 1 stays as it is, 2 could not be planned. Those planned took 99.3% of the time.",
+        "6 statements: 2 gain, 1 loses, 1 stays as it is, 2 could not be planned. Those planned took 99.3% of",
         "Nothing is said of 1 statement whose text was not collected.",
         "Cost, weighted by calls: 10 billion → 86.6 million, 115 times less",
         "2.67 h measured → 7.19 to 17.2 min estimated",
