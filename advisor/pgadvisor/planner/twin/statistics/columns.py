@@ -27,6 +27,10 @@ _RANGES = (
     "before 17 the server shows no statistics of lengths and bounds of ranges, so the planner's defaults stand in "
     "where ranges are compared"
 )
+_OWN = (
+    "an extension makes statistics of its own for the type, which the server does not show, so the planner's defaults "
+    "stand in for them"
+)
 
 
 def load_columns(building: Building, types: TwinTypes, staging: Staging, losses: Losses) -> None:
@@ -97,6 +101,8 @@ def _staged(building: Building, row: PgStats, subject: Subject, types: TwinTypes
         losses.add(VALUES, _NOT_PARSED.format(made.lost), row.relation_oid, row.column)
     if building.facts.server.major < _SHOWS_RANGES and types.range(subject.type_oid):
         losses.add("statistics", _RANGES, row.relation_oid, row.column)
+    if types[types.base(subject.type_oid)].has_own_analyze:
+        losses.add("statistics", _OWN, row.relation_oid, row.column)
     return Staged(
         relation=key[0],
         column=key[1],

@@ -37,7 +37,7 @@ SELECT
   t.typelem::int8 AS element, t.typbasetype::int8 AS base, t.typrelid::int8 AS relation,
   t.typlen = -1 AND t.typelem <> 0 AS is_array,
   COALESCE(g.rngsubtype, 0)::int8 AS subtype, {range_of} AS range_of,
-  t.typcollation::int8 AS collation,
+  t.typcollation::int8 AS collation, t.typanalyze::oid >= 16384 AS has_own_analyze,
   COALESCE((
     SELECT bool_and(l.lanname IN ('internal', 'c')) FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
     WHERE p.oid IN (t.typinput, g.rngcanonical, oc.function)
@@ -77,7 +77,8 @@ _MISREAD = "amounts of money are written by the server's lc_monetary, which the 
 class TypeRow:
     """What pg_type and pg_range say of a type of the twin; 0 where there is none. range_of is a multirange's range.
 
-    is_systems: its own input function is none of the snapshot's.
+    is_systems: its own input function is none of the snapshot's. has_own_analyze: statistics of its values are made by
+    an extension, which may keep what pg_stats does not show.
     """
 
     oid: int
@@ -91,6 +92,7 @@ class TypeRow:
     subtype: int
     range_of: int
     collation: int
+    has_own_analyze: bool
     is_systems: bool
     has_checks: bool
     attributes: Sequence[int]
