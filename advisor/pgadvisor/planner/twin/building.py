@@ -101,6 +101,19 @@ class Building:
         self._become("")
         return done
 
+    def refusal(self, text: str) -> psycopg.Error | None:
+        """Why the server would not take a command, None where it would; nothing is done.
+
+        Raises psycopg.OperationalError where the server is gone.
+        """
+        try:
+            with deadline(self.builder, self._patience_s), self.builder.transaction(force_rollback=True):
+                run_one(self.builder, text)
+        except psycopg.Error as error:
+            self._heed(error)
+            return error
+        return None
+
     def _become(self, owner: str) -> None:
         role = sql.SQL("SET ROLE {}").format(sql.Identifier(owner)) if owner else sql.SQL("RESET ROLE")
         self.builder.execute(role)

@@ -79,7 +79,7 @@ def make_all(building: Building, wishes: Iterable[Wish]) -> list[bool]:
         try:
             pending[position] = iter(wish.ways())
         except ValueError as error:
-            reasons[position] = _first_up(str(error))
+            reasons[position] = first_up(str(error))
     while pending:
         tried = {position: way for position, ways in pending.items() if (way := next(ways, None)) is not None}
         pending = {position: pending[position] for position in tried}
@@ -114,7 +114,7 @@ def shortfall(wish: Wish, reason: str, loss: str, prevents: bool = False) -> Sho
     """What is said of an object that is missing, or is otherwise than it was."""
     return Shortfall(
         what=wish.what,
-        reason=f"{reason}; {loss}." if reason else f"{_first_up(loss)}.",
+        reason=f"{reason}; {loss}." if reason else f"{first_up(loss)}.",
         relation_oids=wish.relation_oids,
         names=wish.names,
         prevents=prevents,
@@ -191,5 +191,6 @@ def _is_type(text: str) -> bool:
     return "\0" not in text and _TYPE.fullmatch(text) is not None
 
 
-def _first_up(sentence: str) -> str:
+def first_up(sentence: str) -> str:
+    """A sentence that begins with a capital."""
     return sentence[:1].upper() + sentence[1:]

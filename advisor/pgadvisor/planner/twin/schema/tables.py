@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-import psycopg
-
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Constraint, ConstraintKind, Relation, RelationKind
 from pgadvisor.model.whatif import Shortfall
 from pgadvisor.planner.twin.building import Building, Command
 from pgadvisor.planner.twin.schema.columns import AFTER, INSIDE, ColumnTexts, Part, note_stand_ins
 from pgadvisor.planner.twin.schema.dependencies import element_type, in_levels
-from pgadvisor.planner.twin.schema.making import Way, Wish, clause, make_all, refusal, shortfall
+from pgadvisor.planner.twin.schema.making import Way, Wish, clause, first_up, make_all, refusal, shortfall
 from pgadvisor.planner.twin.schema.partitions import depths_of
 from pgadvisor.planner.twin.schema.types import qualified_or_bare
-from pgadvisor.planner.wire import run_one
 
 _HEAP = "heap"
 
@@ -111,17 +108,13 @@ class Tables:
 
     def _create_of_parts(self, relation: Relation, parts: Sequence[Part]) -> None:
         """Makes a table that the server refused as a whole, of as much as it takes."""
-        table = _wish(relation)
-        try:
-            self._text(relation, ())
-        except ValueError as error:
-            self._missing(table, str(error).capitalize())
-            return
         if (refused := self._refused(relation, ())) is not None:
-            self._missing(table, refused)
+            self._missing(relation, refused)
             return
         kept, lost = most_of(parts, lambda some: self._refused(relation, some))
-        self._building.run([Command(self._text(relation, sorted(kept, key=parts.index)))])
+        if not all(self._building.run([Command(self._text(relation, sorted(kept, key=parts.index)))])):
+            self._missing(relation, "The twin's server refused it after all")
+            return
         for part, reason in lost:
             wish = _part_wish(relation, part)
             if part.later is None:
@@ -132,20 +125,21 @@ class Tables:
     def _refused(self, relation: Relation, parts: Sequence[Part]) -> str | None:
         """Why a table cannot have some parts together; None where it can."""
         try:
-            with self._building.builder.transaction(force_rollback=True):
-                run_one(self._building.builder, self._text(relation, parts))
-        except ValueError as error:
-            return str(error).capitalize()
-        except psycopg.Error as error:
-            if self._building.builder.closed:
-                raise
-            return refusal(error)
-        return None
+            error = self._building.refusal(self._text(relation, parts))
+        except ValueError as unwritten:
+            return first_up(str(unwritten))
+        return None if error is None else refusal(error)
 
-    def _missing(self, table: Wish, reason: str) -> None:
-        self._building.shortfalls.append(shortfall(table, reason, table.without, table.prevents))
-        if table.oid is not None:
-            self._building.failed.add(table.oid)
+    def _missing(self, relation: Relation, reason: str) -> None:
+        self._building.failed.add(relation.oid)
+        self._building.shortfalls.append(
+            Shortfall(
+                what=f"{relation.kind.value} {relation.schema}.{relation.name}",
+                reason=f"{reason}; no statement on it can be planned.",
+                relation_oids=(relation.oid,),
+                prevents=True,
+            )
+        )
 
 
 def most_of(
@@ -189,17 +183,6 @@ def note_kinds(building: Building) -> None:
                     relation_oids=(relation.oid,),
                 )
             )
-
-
-def _wish(relation: Relation) -> Wish:
-    return Wish(
-        what=f"{relation.kind.value} {relation.schema}.{relation.name}",
-        ways=tuple,
-        without="no statement on it can be planned",
-        relation_oids=(relation.oid,),
-        prevents=True,
-        oid=relation.oid,
-    )
 
 
 def _part_wish(relation: Relation, part: Part) -> Wish:
