@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from support.leavings import alive, assert_nothing_left, processes_below, segments, wait_until
+
 pytestmark = pytest.mark.server
 
 _WAIT_S = 30
@@ -27,7 +29,6 @@ with server:
     print(server.pid, flush=True)
     {inside}
 """
-_PROC = Path("/proc")
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -66,7 +67,7 @@ def test_nothing_left_after_normal_exit(temporary: Path, start: Start) -> None:
     owner = start(inside="pass")
     pid = _pid(owner)
     assert owner.wait(_WAIT_S) == 0
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_nothing_left_after_exception(temporary: Path, start: Start) -> None:
@@ -75,36 +76,36 @@ def test_nothing_left_after_exception(temporary: Path, start: Start) -> None:
     assert owner.wait(_WAIT_S) == 1
     assert owner.stderr
     assert "planned" in owner.stderr.read()
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_nothing_left_where_nobody_stops_it(temporary: Path, start: Start) -> None:
     owner = start(before="server.start(); print(server.pid, flush=True); sys.exit(3)")
     pid = _pid(owner)
     assert owner.wait(_WAIT_S) == 3
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_nothing_left_after_signal(temporary: Path, start: Start, number: signal.Signals) -> None:
     owner = start(inside="time.sleep(60)")
     pid = _pid(owner)
-    assert _alive(pid)
+    assert alive(pid)
     os.killpg(owner.pid, number)  # as a terminal does it
     assert owner.wait(_WAIT_S) == -number
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_left_after_signal_while_it_starts(temporary: Path, start: Start, number: signal.Signals) -> None:
     owner = start(inside="time.sleep(60)")
-    _wait_until(lambda: any(map(_segments, _processes_below(temporary))))
-    pids = set(_processes_below(temporary))
+    wait_until(lambda: any(map(segments, processes_below(temporary))))
+    pids = set(processes_below(temporary))
     owner.send_signal(number)
     assert owner.wait(_WAIT_S) == -number
-    _wait_until(lambda: not any(_processes_below(temporary)))
+    wait_until(lambda: not any(processes_below(temporary)))
     assert list(temporary.iterdir()) == []
-    assert not any(map(_segments, pids))
+    assert not any(map(segments, pids))
 
 
 def test_a_signal_twice_does_not_break_the_end(temporary: Path, start: Start) -> None:
@@ -116,7 +117,7 @@ def test_a_signal_twice_does_not_break_the_end(temporary: Path, start: Start) ->
             owner.send_signal(signal.SIGINT)
             time.sleep(0.005)
     owner.wait(_WAIT_S)
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_killed_owner_is_cleaned_up_after_by_the_next(temporary: Path, start: Start) -> None:
@@ -124,10 +125,10 @@ def test_killed_owner_is_cleaned_up_after_by_the_next(temporary: Path, start: St
     pid = _pid(owner)
     owner.kill()
     owner.wait(_WAIT_S)
-    assert _alive(pid)
+    assert alive(pid)
     assert list(temporary.iterdir()) != []
     _run_another(start)
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_killed_server_of_a_killed_owner_is_cleaned_up_after_by_the_next(temporary: Path, start: Start) -> None:
@@ -136,25 +137,25 @@ def test_killed_server_of_a_killed_owner_is_cleaned_up_after_by_the_next(tempora
     owner.kill()
     owner.wait(_WAIT_S)
     os.kill(pid, signal.SIGKILL)
-    _wait_until(lambda: not _alive(pid))
-    assert _segments(pid) != []
+    wait_until(lambda: not alive(pid))
+    assert segments(pid) != []
     _run_another(start)
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_owner_killed_while_initdb_runs_is_cleaned_up_after_by_the_next(temporary: Path, start: Start) -> None:
     kept = temporary / "kept" / "data"
     owner = start(before=f"from pathlib import Path; server = LocalServer(data_dir=Path({str(kept)!r}))")
-    _wait_until(lambda: any(map(_segments, _processes_below(temporary))))
-    pids = set(_processes_below(temporary))
+    wait_until(lambda: any(map(segments, processes_below(temporary))))
+    pids = set(processes_below(temporary))
     owner.kill()
     owner.wait(_WAIT_S)
     assert list(kept.parent.iterdir()) != []
     _run_another(start)
-    _wait_until(lambda: not any(_processes_below(temporary)))
+    wait_until(lambda: not any(processes_below(temporary)))
     assert list(kept.parent.iterdir()) == []
     assert list(temporary.iterdir()) == [kept.parent]
-    assert not any(map(_segments, pids))
+    assert not any(map(segments, pids))
 
 
 def test_another_run_leaves_a_living_server_alone(temporary: Path, start: Start) -> None:
@@ -162,11 +163,11 @@ def test_another_run_leaves_a_living_server_alone(temporary: Path, start: Start)
     pid = _pid(owner)
     before = list(temporary.iterdir())
     _run_another(start)
-    assert _alive(pid)
+    assert alive(pid)
     assert list(temporary.iterdir()) == before
     owner.communicate("", timeout=_WAIT_S)
     assert owner.returncode == 0
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_a_forked_child_does_not_stop_its_parents_server(temporary: Path, start: Start) -> None:
@@ -175,7 +176,7 @@ def test_a_forked_child_does_not_stop_its_parents_server(temporary: Path, start:
     owner = start(inside=forked)
     pid = _pid(owner)
     assert owner.wait(_WAIT_S) == 0
-    _assert_nothing_left(temporary, pid)
+    assert_nothing_left(temporary, pid)
 
 
 def test_machine_is_unchanged(temporary: Path, start: Start) -> None:
@@ -204,47 +205,6 @@ def _run_another(start: Start) -> None:
     assert owner.returncode == 0, errors
 
 
-def _assert_nothing_left(temporary: Path, pid: int) -> None:
-    _wait_until(lambda: not any(_processes_below(temporary)))
-    assert not _alive(pid)
-    assert _segments(pid) == []
-    assert list(temporary.iterdir()) == []
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return bool((_PROC / str(pid) / "cmdline").read_bytes())
-    except FileNotFoundError:
-        return False
-
-
-def _processes_below(folder: Path) -> Iterator[int]:
-    """Servers and initdb at work there; children of a server have its folder as working directory."""
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit() and entry.name != str(os.getpid()):
-            with contextlib.suppress(OSError):
-                name, _, arguments = (entry / "cmdline").read_bytes().partition(b"\0")
-                below = f"{folder}/".encode()
-                if bytes((entry / "cwd").readlink()).startswith(below) or (
-                    b"python" not in name and below in arguments
-                ):
-                    yield int(entry.name)
-
-
-def _segments(pid: int) -> list[str]:
-    """System V shared memory that the process made."""
-    listing = (_PROC / "sysvipc" / "shm").read_text().splitlines()
-    creator = listing[0].split().index("cpid")
-    return [line for line in listing[1:] if line.split()[creator] == str(pid)]
-
-
 def _permissions(path: Path) -> tuple[int, int, int]:
     status = path.stat()
     return status.st_mode, status.st_uid, status.st_gid
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
