@@ -13,11 +13,14 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.server import Setting, SettingOverride
 from pgadvisor.model.statements import StatementRole
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
+from pgadvisor.planner.live import Live
 from pgadvisor.planner.protocol import PlannerError
 from pgadvisor.planner.twin import configure
 from pgadvisor.planner.twin.settings import Environment
 from pgadvisor.planner.twin.twin import Twin
 from support.databases import Database
+from support.planning import OFF
+from support.reading import open_session
 from support.server_packages import packaged_binaries
 from support.servers import MAIN
 from support.twins import question, snapshot_of
@@ -140,6 +143,21 @@ def generic_cost(database: Database, text: str, first: str = "SELECT 1") -> floa
     """The cost of the generic plan, as every version has it."""
     change = f"{first}; SET LOCAL plan_cache_mode = force_generic_plan; PREPARE s AS {text}"
     return cost(database, "EXECUTE s (NULL, NULL)", change)
+
+
+def test_all_partitions_are_in_a_generic_plan(end_database: Database, twin_and_role: tuple[Twin, str]) -> None:
+    """Before 16 it is had with NULLs, which would prune them all; what comes after it is pruned as ever."""
+    twin, _ = twin_and_role
+    asked = [question("SELECT * FROM p WHERE id = $1"), question("SELECT * FROM p WHERE id = 5 AND x = $1")]
+    with open_session(end_database.dsn) as session:
+        live = Live(session, Facts(snapshot_of(end_database.dsn), {}), OFF)
+        observed = [(live.plan(each).plan or {})["Plan"] for each in asked]
+        live.close()
+    assert [(twin.plan(each).plan or {})["Plan"] for each in asked] == observed
+    assert twin.costs([*asked, *asked]) == tuple(plan["Total Cost"] for plan in observed) * 2
+    assert "p_1" in str(observed[0])
+    assert "p_2" in str(observed[0])
+    assert "p_2" not in str(observed[1])
 
 
 def test_what_is_refused_is_a_sentence_and_holds_nobody_up(
