@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from pgadvisor.model.report import Report
+from pgadvisor.model.whatif_result import WhatIfResult
+from pgadvisor.registry import load_whatif
 from pgadvisor_reports.html import render
 from support.hostile_reports import hostile_report
 from support.reports import healthy_report, large_report, partial_report, sample_report
+from support.whatifs import hostile_whatif, sample_whatif
 
 pytestmark = pytest.mark.browser
 
@@ -72,7 +75,11 @@ def console(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def probe(report: Report, folder: Path, width: int) -> dict[str, object]:
-    text = render(report).decode()
+    return probed(render(report), folder, width)
+
+
+def probed(content: bytes, folder: Path, width: int) -> dict[str, object]:
+    text = content.decode()
     policy = re.search(r"script-src '[^']*'", text)
     assert policy is not None
     text = text.replace(policy[0], "script-src 'unsafe-inline'", 1).replace("</body>", PROBE + "</body>")
@@ -104,6 +111,16 @@ def test_nothing_is_wider_than_the_window(make: Callable[[], Report], width: int
     found = probe(make(), tmp_path, width)
     assert found["width"], found
     assert found["wide"] == []
+
+
+@pytest.mark.parametrize("width", [1400, 360])
+@pytest.mark.parametrize("make", [sample_whatif, hostile_whatif])
+def test_the_page_of_a_whatif_runs_and_fits(make: Callable[[], WhatIfResult], width: int, tmp_path: Path) -> None:
+    found = probed(load_whatif("html")(make()), tmp_path, width)
+    assert found["width"], found
+    assert found["wide"] == []
+    for name in ("scripted", "copies", "printed"):
+        assert found[name], name
 
 
 def test_controls_work(tmp_path: Path) -> None:
