@@ -27,6 +27,8 @@ _SCALARS = frozenset(
 # classes of btree_gist since 18), else it inserts row by row: less full where these come in order.
 _SORTED_SCALARS_FILL = 0.99
 _SORTED_POINTS_FILL = 0.67
+# 14 fills pages in the order of the sort; later ones split sorted pages once more, to overlap less.
+_PACKED_POINTS_FILL = 0.89
 # Anything between 0.55 and 0.99, by how ranges overlap.
 _SORTED_RANGES_FILL = 0.75
 _INSERTED_FILL = 0.58
@@ -116,7 +118,7 @@ def _gist_fill(key: KeyStatistics, name: str, major: int) -> float:
     if name.startswith("gist_trgm") or key.type_name == "tsvector":
         return _TEXTS_FILL
     if key.type_name == "point":
-        return _SORTED_POINTS_FILL if major >= 14 else inserted
+        return inserted if major < 14 else _PACKED_POINTS_FILL if major == 14 else _SORTED_POINTS_FILL
     if key.type_name == "box":
         return _BOXES_FILL
     if key.type_name in ("inet", "cidr"):
