@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -24,7 +24,9 @@ def deadline(connection: psycopg.Connection[Any], seconds: float) -> Iterator[No
     def watch() -> None:
         wait_s = seconds
         while not over.wait(wait_s):
-            connection.cancel()
+            # Another try follows; where the server is gone, the connection itself says so.
+            with suppress(psycopg.Error):
+                connection.cancel()
             wait_s = _AGAIN_S
 
     thread = threading.Thread(target=watch, name="pgadvisor deadline", daemon=True)

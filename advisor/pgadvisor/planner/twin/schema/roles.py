@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import psycopg
 from psycopg import sql
 
 from pgadvisor.facts import Facts
@@ -34,14 +37,18 @@ def create_roles(building: Building) -> None:
             building.admin.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), attributes))
             building.admin.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), members))
         for name, groups in _memberships(building.facts).items():
-            member = role_of_twin(building, name)
             for group in groups:
-                role = role_of_twin(building, group)
-                if role in made and member in made and role != member:
-                    building.admin.execute(
-                        sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member))
-                    )
+                member, role = role_of_twin(building, name), role_of_twin(building, group)
+                if member in made and role in made and member is not None and role is not None:
+                    _grant(building, role, member)
     _note_renamed(building)
+
+
+def _grant(building: Building, role: str, member: str) -> None:
+    command = sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member))
+    # In no server two roles are members of each other; in a file they may be.
+    with suppress(psycopg.errors.InvalidGrantOperation), building.admin.transaction():
+        building.admin.execute(command)
 
 
 def role_of_twin(building: Building, name: str) -> str | None:
