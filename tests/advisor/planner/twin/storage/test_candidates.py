@@ -55,7 +55,7 @@ CASES: list[tuple[str, list[str], float]] = [
         ["SELECT sum(total) FROM orders WHERE client = 77 AND at > '2024-01-10'"],
         0.001,
     ),
-    ("x ON orders (at) WHERE status = 'new'", ["SELECT count(*) FROM orders WHERE status = 'new'"], 0.005),
+    ("x ON orders (at) WHERE status = 'new'", ["SELECT count(*) FROM orders WHERE status = 'new'"], 0.02),
     (f"x ON {CLIENTS} (lower(name) text_pattern_ops)", [f"SELECT * FROM {CLIENTS} WHERE lower(name) ~~ 'ab%'"], 0.02),
     ("x ON orders USING hash (client)", ["SELECT * FROM orders WHERE client = 77"], 0.01),
     ("x ON orders USING brin (at)", ["SELECT * FROM orders WHERE at < '2024-01-02'"], 0.001),
@@ -73,14 +73,15 @@ CASES: list[tuple[str, list[str], float]] = [
     ("x ON root (v)", ["SELECT * FROM root WHERE v = 5"], 0.001),
     ("x ON orders (status)", ["SELECT * FROM orders WHERE status = 'new'"], 0.001),
 ]
-# Only the index of this name is valid, of those that cases have made.
+# Only the index of this name is valid, of those that cases have made; one of a partition was there before.
 ONLY = """
 WITH RECURSIVE parts (root, index) AS (
   SELECT relname::text, oid FROM pg_class WHERE relname ~ '^real_'
   UNION ALL
   SELECT root, inhrelid FROM parts JOIN pg_inherits ON inhparent = index
 )
-UPDATE pg_index SET indisvalid = (parts.root = %s) FROM parts WHERE parts.index = indexrelid
+UPDATE pg_index SET indisvalid = (parts.root = %s) FROM parts
+WHERE parts.index = indexrelid AND indexrelid <> 'events_1_id'::regclass
 """
 
 
