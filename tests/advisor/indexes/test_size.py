@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -308,3 +309,15 @@ def test_an_expression_has_what_its_column_has() -> None:
     bare = _key("text", -1)
     empty = of_expression("to_tsvector('simple', a)", of_type("tsvector", -1, "i", None), {"a": bare})
     assert empty.elements_per_value is None
+
+
+def test_a_field_of_documents_is_seen_in_those_known() -> None:
+    given = [json.dumps({"id": n, "it's": f"kind {n % 3}"}) for n in range(30)]
+    documents = (*given, "{}", "7", "{broken")
+    columns = {"a": _key("jsonb", -1, values=documents)}
+    typed = of_type("text", -1, "i", None)
+    kind = of_expression("(a ->> 'it''s'::text)", typed, columns)
+    assert (kind.n_distinct, kind.average_width_bytes) == (3, 7)
+    assert kind.null_fraction == pytest.approx(1 / 31)
+    assert of_expression("(a ->> 'id'::text)", typed, columns).n_distinct == -1
+    assert of_expression("(a ->> 'none'::text)", typed, columns) == typed

@@ -16,6 +16,8 @@ NEVER_SHARED = frozenset(
 _COMPOSED = frozenset("ACR")
 # What get_typavgwidth (lsyscache.c) takes for a type of any length that nothing is known of.
 _WIDTH_UNKNOWN = 32.0
+# Up to twelve digits; more are rare.
+_NUMERIC_WIDTH_UNKNOWN = 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,8 @@ def of_type(
     deterministic: bool = True,
 ) -> KeyStatistics:
     """Statistics of anything of a type, such as an expression; statistics are of the index's column, if there are."""
-    width = _WIDTH_UNKNOWN if length_bytes < 0 else float(length_bytes)
+    unknown = _NUMERIC_WIDTH_UNKNOWN if type_name == "numeric" else _WIDTH_UNKNOWN
+    width = unknown if length_bytes < 0 else float(length_bytes)
     shared = deterministic and not type_name.startswith("_") and type_name not in NEVER_SHARED
     if statistics is None:
         return KeyStatistics(

@@ -99,7 +99,7 @@ def trigrams(value: str) -> Iterator[tuple[str, str]]:
 
 def document_keys(value: str) -> Iterator[tuple[str, str]]:
     """Keys and values of a document, as jsonb_ops has them, by the path where they stand."""
-    return _walked(_parsed(value), "", 0)
+    return _walked(parsed(value), "", 0)
 
 
 def document_paths(value: str) -> Iterator[tuple[str, str]]:
@@ -131,7 +131,8 @@ def _walked(node: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
         yield path, f"V{node}"
 
 
-def _parsed(value: str) -> object:
+def parsed(value: str) -> object:
+    """A document; None where it cannot be read."""
     try:
         document: object = json.loads(value)
     except (ValueError, RecursionError):

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
+from pgadvisor.indexes.sizes.elements import parsed
 
 # Texts, quoted names, plain names; a name before a bracket is a function's, one after a cast a type's.
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*'|(?P<quoted>"(?:[^"]|"")+")|(?P<cast>::\s*)?(?P<plain>[a-z_][a-z0-9_$]*)(?P<call>\s*\()?"""
 )
+# One field of a document, as pg_get_expr writes it.
+_FIELD = re.compile(r"""\(*[^'()]+ ->> '((?:[^']|'')*)'::text\)*""")
 _SAME_WIDTH = frozenset({"lower", "upper", "initcap"})
 _TEXTS = frozenset({"text", "varchar", "bpchar"})
 _WORD = re.compile(r"\w+")
@@ -32,6 +35,9 @@ def of_expression(expression: str, typed: KeyStatistics, columns: Mapping[str, K
     found = replace(typed, null_fraction=column.null_fraction, n_distinct=column.n_distinct)
     if typed.type_name == "tsvector":
         return _with_words(replace(found, null_fraction=0.0 if "coalesce" in calls else column.null_fraction), column)
+    field = _FIELD.fullmatch(expression) if column.type_name in ("json", "jsonb") else None
+    if field is not None:
+        return _with_field(found, column, field[1].replace("''", "'"))
     if typed.type_name in _TEXTS and column.type_name in _TEXTS and calls <= _SAME_WIDTH:
         return replace(
             found,
@@ -56,6 +62,27 @@ def _names(expression: str, columns: Mapping[str, KeyStatistics]) -> tuple[set[s
         if name in columns and match["cast"] is None:
             names.add(name)
     return names, calls
+
+
+def _with_field(found: KeyStatistics, column: KeyStatistics, name: str) -> KeyStatistics:
+    """A field by the documents known; if none has a value twice, each row has one of its own."""
+    documents = [document for document in map(parsed, column.values) if isinstance(document, dict)]
+    values = [str(document[name]) for document in documents if document.get(name) is not None]
+    if not values:
+        return found
+    counts = Counter(values)
+    once, twice = (sum(count == times for count in counts.values()) for times in (1, 2))
+    distinct = found.n_distinct if once == len(values) else len(counts) + once**2 / (2 * max(twice, 1))
+    width = sum(len(value.encode("utf-8", "surrogatepass")) + 1 for value in values) / len(values)
+    present = len(values) / len(documents) * (1 - column.null_fraction)
+    return replace(
+        found,
+        n_distinct=distinct,
+        null_fraction=1 - present,
+        average_width_bytes=width,
+        values=tuple(values),
+        value_frequencies=(),
+    )
 
 
 def _with_words(found: KeyStatistics, column: KeyStatistics) -> KeyStatistics:
