@@ -156,6 +156,26 @@ def test_no_check_of_a_domain_runs(
     assert same == ({"a", "c", "h"} if has_checks else {"a", "b", "c", "d", "e", "f", "h"} | shown)
 
 
+def test_a_type_of_any_depth_costs_its_values_alone(database: Database) -> None:
+    deep = "".join(f"CREATE TYPE d{n} AS (a d{n - 1});" for n in range(1, 600))
+    database.execute(f"CREATE TYPE d0 AS (a int); {deep} CREATE TABLE t (a d599)")
+    snapshot = snapshot_of(database.dsn)
+    (table,) = snapshot.catalog.relations
+    row = PgStats(
+        relation_oid=table.oid,
+        column="a",
+        null_fraction=0.5,
+        average_width_bytes=4,
+        n_distinct=1,
+        most_common_vals="{1}",
+    )
+    with hollow_copy(msgspec.structs.replace(snapshot, column_statistics=(row,)), database) as building:
+        load_statistics(building)
+    assert statistics(database)["t", "a", False][:3] == ("0.5", 4, "1")
+    (shortfall,) = building.shortfalls
+    assert shortfall.what == "values in the statistics of public.t, column a"
+
+
 HIDDEN = """
 CREATE TABLE seen (a int, b int);
 CREATE TABLE unseen (a int);

@@ -32,11 +32,27 @@ TEXT, FLOAT8, TSVECTOR, MONEY = 25, 701, 3614, 790
 # All that parsing a value of a type runs. Functions in C and internal ones are made by superusers alone, so they are
 # the server's or an extension's, never the snapshot's own. Before 14 there are no multiranges.
 _TYPES = """
+WITH RECURSIVE reached (oid) AS (
+  SELECT given.oid FROM unnest(%s::oid[]) AS given (oid)
+  UNION
+  SELECT part.oid
+  FROM reached AS r
+  JOIN pg_type AS t ON t.oid = r.oid
+  CROSS JOIN LATERAL (
+    SELECT t.typbasetype UNION ALL SELECT t.typelem
+    UNION ALL SELECT g.rngsubtype FROM pg_range AS g WHERE g.rngtypid = t.oid
+    UNION ALL SELECT {range_of}
+    UNION ALL
+    SELECT a.atttypid FROM pg_attribute AS a
+    WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+  ) AS part (oid)
+  WHERE part.oid <> 0
+)
 SELECT
   t.oid::int8 AS oid, t.typtype::text AS typtype, t.typlen::int4 AS length, t.typbyval AS by_value,
   t.typelem::int8 AS element, t.typbasetype::int8 AS base, t.typrelid::int8 AS relation,
   t.typlen = -1 AND t.typelem <> 0 AS is_array,
-  COALESCE(g.rngsubtype, 0)::int8 AS subtype, {range_of} AS range_of,
+  COALESCE(g.rngsubtype, 0)::int8 AS subtype, ({range_of})::int8 AS range_of,
   t.typcollation::int8 AS collation, t.typanalyze::oid >= 16384 AS has_own_analyze,
   COALESCE((
     SELECT bool_and(l.lanname IN ('internal', 'c')) FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
@@ -54,9 +70,9 @@ LEFT JOIN (
     ON p.amprocfamily = o.opcfamily AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype
     AND p.amprocnum = 1
 ) AS oc ON oc.oid = g.rngsubopc
-WHERE t.oid = ANY (%s::oid[])
+WHERE t.oid IN (SELECT r.oid FROM reached AS r)
 """
-_RANGE_OF = "COALESCE((SELECT m.rngtypid FROM pg_range AS m WHERE m.rngmultitypid = t.oid), 0)::int8"
+_RANGE_OF = "COALESCE((SELECT m.rngtypid FROM pg_range AS m WHERE m.rngmultitypid = t.oid), 0::oid)"
 
 _CLASSES = """
 SELECT am.amname::text, o.opcintype::int8, t.typispreferred, p.amopstrategy::int4, p.amopopr::int8
@@ -70,6 +86,7 @@ _BTREE_LESS, _BTREE_EQUAL, _HASH_EQUAL = 1, 3, 1
 _CASTS = "SELECT castsource::int8, casttarget::int8 FROM pg_cast WHERE castmethod = 'b' AND castcontext = 'i'"
 
 _FOREIGN_CODE = "parsing the values would run code of the snapshot's, such as the CHECK of a domain"
+_TOO_DEEP = "values of its type go too deep"
 _MISREAD = "amounts of money are written by the server's lc_monetary, which the twin has not"
 
 
@@ -119,16 +136,14 @@ class TwinTypes:
         self._refusals: dict[int, str] = {}
 
     def read(self, oids: Iterable[int]) -> None:
-        """Reads types, and those that their values are made of, in few questions."""
+        """Reads types, and all that their values are made of."""
         if not self._casts:
             self._read_operators()
         wanted = {oid for oid in oids if oid and oid not in self._rows}
-        query = _TYPES.format(range_of=_RANGE_OF if self._admin.info.server_version >= 140000 else "0::int8")
-        while wanted:
-            found = self._admin.execute(query.encode(), [list(wanted)]).fetchall()
-            rows = [TypeRow(*row) for row in found]
+        if wanted:
+            query = _TYPES.format(range_of=_RANGE_OF if self._admin.info.server_version >= 140000 else "0::oid")
+            rows = (TypeRow(*row) for row in self._admin.execute(query.encode(), [list(wanted)]))
             self._rows |= {row.oid: row for row in rows}
-            wanted = {part for row in rows for part in row.parts if part not in self._rows}
 
     def __getitem__(self, oid: int) -> TypeRow:
         """A type that was read."""
@@ -155,6 +170,27 @@ class TwinTypes:
 
         Parsing must run no code but the server's and extensions', which the CHECK of a domain is not.
         """
+        try:
+            return self._refusal(oid)
+        except RecursionError:
+            return _TOO_DEEP
+
+    def equal(self, oid: int) -> int:
+        """The operator = of a type, by which ANALYZE counts; 0 where it has none."""
+        return self._outermost(oid, _BTREE_EQUAL)
+
+    def less(self, oid: int) -> int:
+        """The operator < of a type, by which ANALYZE sorts; 0 where it has none."""
+        return self._outermost(oid, _BTREE_LESS)
+
+    def _outermost(self, oid: int, strategy: int) -> int:
+        """Of a type whose parts go too deep, none: its values cannot be parsed either."""
+        try:
+            return self._operator(oid, strategy)
+        except RecursionError:
+            return 0
+
+    def _refusal(self, oid: int) -> str:
         known = self._refusals.get(oid)
         if known is None:
             row = self._rows[oid]
@@ -163,17 +199,9 @@ class TwinTypes:
             elif not row.is_systems or row.has_checks:
                 known = _FOREIGN_CODE
             else:
-                known = next((why for part in row.parts if (why := self.refusal(part))), "")
+                known = next((why for part in row.parts if (why := self._refusal(part))), "")
             self._refusals[oid] = known
         return known
-
-    def equal(self, oid: int) -> int:
-        """The operator = of a type, by which ANALYZE counts; 0 where it has none."""
-        return self._operator(oid, _BTREE_EQUAL)
-
-    def less(self, oid: int) -> int:
-        """The operator < of a type, by which ANALYZE sorts; 0 where it has none."""
-        return self._operator(oid, _BTREE_LESS)
 
     def _operator(self, oid: int, strategy: int) -> int:
         known = self._operators.get((oid, strategy))
