@@ -26,6 +26,7 @@ from pgadvisor.planner.refusals import NotDone, not_accepted
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
+from pgadvisor.planner.twin.deadline import deadline
 from pgadvisor.planner.twin.schema.roles import role_of_twin
 from pgadvisor.planner.twin.settings import Assumed, Environment, refused_setting, set_local
 from pgadvisor.planner.wire import checked, encoded, plan_of_json
@@ -104,10 +105,13 @@ class Asker:
         roles = [self.assumed(question) for question in questions]
         order = sorted(range(len(questions)), key=lambda place: (roles[place].role, roles[place].settings))
         try:
-            for place in order:
-                with suppress(NotDone):
-                    match = _TOTAL_COST.search(asking.explain(questions[place], _COST))
-                    found[place] = float(match[1]) if match else None
+            # A stranger's function may put off the timeout of the statements that follow its own in a transaction.
+            with deadline(self._connection, _TIMEOUT_MS / 1000 + 1) as begin_anew:
+                for place in order:
+                    begin_anew()
+                    with suppress(NotDone):
+                        match = _TOTAL_COST.search(asking.explain(questions[place], _COST))
+                        found[place] = float(match[1]) if match else None
         finally:
             self.rollback()
         return tuple(found)

@@ -26,7 +26,7 @@ def create_roles(building: Building) -> None:
     """
     members = sql.SQL(", ").join((sql.Identifier(BUILDER), sql.Identifier(PLANNER)))
     bypassing = _bypassing(building.facts)
-    made = set()
+    made: set[str] = set()
     with building.admin.transaction():
         for name in sorted(_roles(building.facts)):
             role = role_of_twin(building, name)
@@ -39,7 +39,7 @@ def create_roles(building: Building) -> None:
         for name, groups in _memberships(building.facts).items():
             for group in groups:
                 member, role = role_of_twin(building, name), role_of_twin(building, group)
-                if member in made and role in made and member is not None and role is not None:
+                if member is not None and role is not None and {member, role} <= made:
                     _grant(building, role, member)
     _note_renamed(building)
 
