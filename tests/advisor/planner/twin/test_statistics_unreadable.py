@@ -156,6 +156,19 @@ def test_no_check_of_a_domain_runs(
     assert same == ({"a", "c", "h"} if has_checks else {"a", "b", "c", "d", "e", "f", "h"} | shown)
 
 
+def test_fewer_frequencies_than_values_are_told_where_all_else_is_right(database: Database) -> None:
+    database.execute(SCHEMA + ROWS)
+    snapshot = snapshot_of(database.dsn)
+    rows = tuple(
+        msgspec.structs.replace(row, **BROKEN["e"]) if row.column == "e" else row for row in snapshot.column_statistics
+    )
+    database.execute("DELETE FROM pg_statistic WHERE starelid >= 16384")
+    with hollow_copy(msgspec.structs.replace(snapshot, column_statistics=rows), database) as building:
+        load_statistics(building)
+    assert [shortfall.what for shortfall in building.shortfalls] == ["values in the statistics of public.t, column e"]
+    assert len(statistics(database)) == len(rows)
+
+
 def test_a_type_of_any_depth_costs_its_values_alone(database: Database) -> None:
     deep = "".join(f"CREATE TYPE d{n} AS (a d{n - 1});" for n in range(1, 600))
     database.execute(f"CREATE TYPE d0 AS (a int); {deep} CREATE TABLE t (a d599)")
