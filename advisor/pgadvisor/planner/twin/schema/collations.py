@@ -34,7 +34,7 @@ def create_collations(building: Building) -> None:
 
 def collation_of_twin(building: Building, collation: str) -> str:
     """The SQL of what stands on the twin for a collation, which is named as in Column.collation; "" for the default."""
-    known = {_as_sql(found) for found in building.facts.snapshot.catalog.collations}
+    known = {_as_sql(found) for found in building.facts.snapshot.catalog.collations} | {'"C"', '"POSIX"'}
     return collation if collation in known else ""
 
 

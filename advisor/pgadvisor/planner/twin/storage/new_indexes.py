@@ -10,8 +10,11 @@ from psycopg import sql
 from pgadvisor.indexes.ddl import create_index, index_name
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.twin.deadline import deadline
 from pgadvisor.planner.wire import run_one
 
+# An index on expressions of the snapshot's runs its functions; on many partitions it takes a while.
+_PATIENCE_S = 60.0
 _OWNER = "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = %s"
 _NAMES = "SELECT relname::text FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
 _PARTS = """
@@ -72,7 +75,8 @@ class IndexMaker:
         ((owner,),) = admin.execute(_OWNER, (table_oid,)).fetchall()
         try:
             builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
-            run_one(builder, create_index(definition, name, concurrently=False))
+            with deadline(builder, _PATIENCE_S):
+                run_one(builder, create_index(definition, name, concurrently=False))
         except (psycopg.Error, ValueError) as error:
             if builder.closed:
                 raise
