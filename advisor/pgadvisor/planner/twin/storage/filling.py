@@ -13,6 +13,9 @@ from pgadvisor.planner.twin.storage.lengths import Lengths
 from pgadvisor.planner.twin.storage.metapages import fewest_pages, write_brin, write_btree, write_gin
 from pgadvisor.planner.twin.storage.prediction import Predictions
 
+# Files of a gigabyte each that a twin has at most: of a database of hundreds of terabytes.
+_MOST_SEGMENTS = 250_000
+
 
 class Filling:
     """Gives files their length and the pages that the planner reads, and notes of which indexes it could only guess."""
@@ -25,10 +28,12 @@ class Filling:
         self._predictions = Predictions(facts)
         self._unsure: list[Index] = []
         self._gin: list[Index] = []
+        self._segments = 0
+        self._shortened: set[int] = set()
 
     def relation(self, oid: int, file: File) -> None:
         """Fills the file of a table or an index. Raises OSError."""
-        pages = self._lengths.of(oid)
+        pages = self._affordable(oid, self._lengths.of(oid))
         index = self._facts.indexes.get(oid)
         with self._hollow.opened(file.path) as hollow:
             if index is None:
@@ -59,6 +64,11 @@ class Filling:
                 "tables and indexes have as many pages, but memory is counted in the twin's"
             )
             found.append(Shortfall(what="the size of pages", reason=reason, everywhere=True))
+        if self._shortened:
+            reason = f"The twin has room for files of {_MOST_SEGMENTS} GB, so that those of some tables are shorter"
+            found.append(
+                Shortfall(what="lengths of files", reason=reason, relation_oids=tuple(sorted(self._shortened)))
+            )
         if self._unsure:
             reason = (
                 f"No plan shows the height of {_indexes(self._unsure)}, which the start of a scan costs, and by "
@@ -72,6 +82,17 @@ class Filling:
             )
             found.append(Shortfall(what="entries of GIN indexes", reason=reason, relation_oids=_tables(self._gin)))
         return found
+
+    def _affordable(self, oid: int, pages: int) -> int:
+        """A length in pages, shortened where all files together would be too many."""
+        segments = pages // self._hollow.segment_pages
+        if self._segments + segments > _MOST_SEGMENTS:
+            index = self._facts.indexes.get(oid)
+            self._shortened.add(oid if index is None else index.table_oid)
+            segments = _MOST_SEGMENTS - self._segments
+            pages = segments * self._hollow.segment_pages
+        self._segments += segments
+        return pages
 
     def _height(self, index: Index, pages: int) -> int:
         height = self._heights.get(index.oid)

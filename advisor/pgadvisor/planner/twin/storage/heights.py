@@ -14,7 +14,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_column, of_type
 from pgadvisor.model.catalog import Index
 from pgadvisor.model.plan_nodes import PlanNode
-from pgadvisor.planner.twin.storage.lengths import Lengths
+from pgadvisor.planner.twin.storage.lengths import MOST_ROWS, Lengths
 
 _DESCENT_OPERATORS = 50
 _SCANS = frozenset({"Index Scan", "Index Only Scan"})
@@ -24,6 +24,8 @@ _DEFAULT_OPERATOR_COST = 0.0025
 _ROUNDED = 0.0051
 # How far the number of rows may be from today's when a plan was had, and what comparing with functions may cost.
 _FEWER_DOUBLINGS, _MORE_OPERATORS = 3, 8
+# Levels of a tree that cannot be filled.
+_MOST_STEPS = 20
 # Without knowing the rows: that many doublings at most.
 _MOST_DOUBLINGS = 40
 
@@ -65,7 +67,7 @@ def observed_heights(facts: Facts) -> dict[int, int]:
 def height_of_cost(startup_cost: float, operator_cost: float, rows: float | None) -> int | None:
     """The height that a scan's startup cost has in it; None where something else must be in it as well."""
     step = _DESCENT_OPERATORS * operator_cost
-    if step <= 4 * _ROUNDED or startup_cost > 20 * step:
+    if not 4 * _ROUNDED < step < math.inf or not 0 < startup_cost < _MOST_STEPS * step:
         return None
     steps = math.floor((startup_cost + _ROUNDED) / step)
     doublings = None if rows is None else math.ceil(math.log2(rows)) if rows > 1 else 0
@@ -80,7 +82,7 @@ def estimated_height(facts: Facts, index: Index, pages: int) -> tuple[int, bool]
     if pages <= _LONE_LEAF_PAGES:
         return 0, True
     room = facts.server.block_size_bytes - _PAGE_BYTES
-    entry_bytes = _pivot_bytes(facts, index) + _POINTER_BYTES
+    entry_bytes = max(_pivot_bytes(facts, index), _ENTRY_HEADER_BYTES) + _POINTER_BYTES
     low, likely, high = (
         height_of_pages(pages, math.ceil(room * fill / entry_bytes)) for fill in (_MOST_FILL, _FILL, _LEAST_FILL)
     )
@@ -117,7 +119,7 @@ def _index_of(node: PlanNode, named: dict[str, list[Index]]) -> Index | None:
 
 def _pivot_bytes(facts: Facts, index: Index) -> float:
     """An inner page's entry: as many of the key columns as tell two neighbours apart, or all and a row number."""
-    rows = max(facts.row_count(index.table_oid) or 0.0, 1.0)
+    rows = min(max(facts.row_count(index.table_oid) or 0.0, 1.0), MOST_ROWS)
     keys = list(_keys(facts, index))
     distinct = [min(math.prod(key.distinct(rows) for key in keys[: n + 1]), rows) for n in range(len(keys))]
     entries = rows

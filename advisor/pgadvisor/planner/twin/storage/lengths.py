@@ -13,6 +13,10 @@ from functools import cached_property
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Index, Relation, RelationKind
 
+# What a relation can have at most (MaxBlockNumber), and what pg_class can say: int4 and float4.
+_MOST_PAGES = 2**32 - 2
+MOST_PAGES_TOLD = 2**31 - 1
+MOST_ROWS = 3e38
 _WITHOUT_FILE = frozenset({RelationKind.VIEW, RelationKind.PARTITIONED})
 
 
@@ -41,19 +45,19 @@ class Lengths:
         if relation is not None and relation.kind in _WITHOUT_FILE:
             return 0
         found = self._sizes.get(oid)
-        if found is not None:
-            return found // self._facts.server.block_size_bytes
-        return self._object(oid).pages
+        pages = self._object(oid).pages if found is None else found // self._facts.server.block_size_bytes
+        return min(max(pages, 0), _MOST_PAGES)
 
     def standing(self, oid: int) -> Standing:
         """What pg_class says of it; an index of unknown rows has the table's."""
         found = self._object(oid)
         if isinstance(found, Relation):
-            return Standing(found.pages, found.row_count, found.all_visible_pages, found.all_frozen_pages)
+            frozen = None if found.all_frozen_pages is None else _told(found.all_frozen_pages)
+            return Standing(_told(found.pages), _rows(found.row_count), _told(found.all_visible_pages), frozen)
         row_count = found.row_count
         if row_count is None and found.definition.predicate is None and found.table_oid in self._facts.relations:
             row_count = self._facts.relations[found.table_oid].row_count
-        return Standing(found.pages, row_count)
+        return Standing(_told(found.pages), _rows(row_count))
 
     def rows_now(self, oid: int) -> float | None:
         """How many rows the planner takes a relation to have at its present length; None where it guesses."""
@@ -69,3 +73,12 @@ class Lengths:
     def _sizes(self) -> Mapping[int, int]:
         counters = self._facts.snapshot.counters
         return {} if counters is None else {row.oid: row.main_bytes for row in counters.sizes}
+
+
+def _told(pages: int) -> int:
+    """A number of pages that pg_class can hold, whatever a snapshot says."""
+    return min(max(pages, 0), MOST_PAGES_TOLD)
+
+
+def _rows(row_count: float | None) -> float | None:
+    return None if row_count is None else min(max(row_count, 0.0), MOST_ROWS)

@@ -11,7 +11,7 @@ from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_column
 from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.planner.twin.storage.heights import height_of_pages
-from pgadvisor.planner.twin.storage.lengths import Lengths
+from pgadvisor.planner.twin.storage.lengths import MOST_PAGES_TOLD, MOST_ROWS, Lengths
 
 # Where nothing is known of an index's content: what an entry of one takes, with the room that pages have left.
 _ENTRY_BYTES = 48
@@ -49,20 +49,20 @@ class Predictions:
             major=self._facts.server.major,
             block_size_bytes=self._facts.server.block_size_bytes,
         )
-        if found is not None and definition.access_method == "btree" and found.pages > 2 and not found.height:
-            return replace(found, height=height_of_pages(found.pages, _FAN_OUT))
-        return found
+        if found is None:
+            return None
+        return replace(found, pages=min(found.pages, MOST_PAGES_TOLD), entries=min(found.entries, MOST_ROWS))
 
     def rough(self, table_oid: int, selectivity: float | None) -> IndexEstimate:
         """What stands in for an index of which nothing is known but its rows."""
         rows = self.rows(table_oid) * (1.0 if selectivity is None else selectivity)
-        pages = 2 + int(rows * _ENTRY_BYTES / self._facts.server.block_size_bytes)
+        pages = min(2 + int(rows * _ENTRY_BYTES / self._facts.server.block_size_bytes), MOST_PAGES_TOLD)
         return IndexEstimate(pages=pages, entries=rows, height=height_of_pages(pages, _FAN_OUT))
 
     def rows(self, table_oid: int) -> float:
         """How many rows a table has, as its planner counts them, or else as the counters do."""
         rows = self._lengths.rows_now(table_oid)
-        return (self._facts.row_count(table_oid) or 0.0) if rows is None else rows
+        return min(self._facts.row_count(table_oid) or 0.0 if rows is None else rows, MOST_ROWS)
 
     def _columns_of(self, table_oid: int) -> dict[str, KeyStatistics]:
         if table_oid not in self._columns:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from pgadvisor.facts import Facts
@@ -31,6 +33,11 @@ ROWS = 100_000
         (10000000000.42, 0.0025, 1_000_000, None),
         (0.85, 0.0025, 1_000_000, None),
         (0.0, 0.0, 1_000_000, None),
+        # Numbers of a snapshot that somebody made up.
+        (-5.0, 0.0025, 1_000_000, None),
+        (math.inf, 0.0025, 1_000_000, None),
+        (0.42, math.nan, 1_000_000, None),
+        (0.42, math.inf, 1_000_000, None),
     ],
 )
 def test_height_in_a_cost(startup_cost: float, operator_cost: float, rows: float | None, height: int | None) -> None:

@@ -152,3 +152,32 @@ def test_pages_of_another_size_are_told(database: Database) -> None:
         assert twin.plan(question("SELECT * FROM t")).cost == plan_of(database, "SELECT * FROM t")["Total Cost"]
         (told,) = [each for each in twin.shortfalls if each.what == "the size of pages"]
         assert told.everywhere
+
+
+def test_numbers_that_somebody_made_up_do_no_harm(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgadvisor.planner.twin.storage.filling._MOST_SEGMENTS", 5)
+    database.execute("CREATE TABLE a (id int PRIMARY KEY, doc jsonb); CREATE TABLE b (id int); CREATE TABLE c (id int)")
+    database.execute("CREATE INDEX a_doc ON a USING gin (doc) WHERE id > 3")
+    snapshot = snapshot_of(database.dsn)
+    odd = {
+        "a": {"pages": 2**62, "row_count": 1e300, "all_visible_pages": 2**62, "all_frozen_pages": 2**62},
+        "b": {"pages": -5, "row_count": -7.0, "all_visible_pages": -1},
+        "c": {"pages": 2**62, "row_count": 0.0},
+    }
+    catalog = replace(
+        snapshot.catalog,
+        relations=tuple(replace(each, **odd[each.name]) for each in snapshot.catalog.relations),
+        indexes=tuple(replace(each, pages=2**62, row_count=1e300) for each in snapshot.catalog.indexes),
+    )
+    assert snapshot.counters is not None
+    facts = Facts(replace(snapshot, catalog=catalog, counters=replace(snapshot.counters, sizes=())), {})
+    with open_twin(facts) as (building, twin):
+        for table in "abc":
+            assert twin.plan(question(f"SELECT * FROM {table} WHERE id = 1")).plan is not None
+        (index,) = [each.definition for each in catalog.indexes if each.name == "a_pkey"]
+        assert twin.plan(question("SELECT * FROM a"), Configuration(create=(index,))).plan is not None
+        segments = building.server.folder.data.glob("base/*/*.[0-9]*")
+        oids = {relation.name: relation.oid for relation in catalog.relations}
+        (told,) = [each for each in twin.shortfalls if each.what == "lengths of files"]
+        assert set(told.relation_oids) == {oids["a"], oids["c"]}
+        assert len([path for path in segments if path.suffix != ".init"]) >= 4
