@@ -17,7 +17,7 @@ from support.databases import Database, fresh_database
 from support.server_packages import packaged_binaries
 from support.servers import SUPPORTED, Server
 from support.twin_schemas import catalogs, schema_of
-from support.twins import snapshot_of
+from support.twins import question, snapshot_of, twin_of
 
 pytestmark = pytest.mark.server
 
@@ -154,7 +154,9 @@ def _with_text(catalog: Catalog, text: str) -> Catalog:
             for each in catalog.constraints
         ),
         indexes=tuple(
-            replace(each, definition=replace(each.definition, predicate=f"a > {text}")) if each.name == "over_a" else each
+            replace(each, definition=replace(each.definition, predicate=f"a > {text}"))
+            if each.name == "over_a"
+            else each
             for each in catalog.indexes
         ),
         relations=tuple(
@@ -324,3 +326,51 @@ def test_relations_are_in_tablespaces_with_costs_of_their_own(database: Database
         ]
         assert _whats(building)["tablespace pg_none"].relation_oids == tuple(building.facts.relations)
         assert not building.failed
+
+
+PLANNED = """
+    CREATE TYPE public.mood AS ENUM ('a', 'b', 'c');
+    CREATE DOMAIN public.positive AS int CHECK (VALUE > 0);
+    CREATE TABLE public.events (id bigint, day date NOT NULL, mood public.mood, p public.positive,
+        PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+    CREATE TABLE public.events_else PARTITION OF public.events DEFAULT;
+    CREATE TABLE public.events_20 (mood public.mood, p public.positive, day date NOT NULL, id bigint NOT NULL);
+    ALTER TABLE public.events ATTACH PARTITION public.events_20 FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+    CREATE TABLE public.events_21 PARTITION OF public.events FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+    INSERT INTO public.events
+        SELECT i, '2019-11-01'::date + i % 800, (ARRAY['a', 'b', 'c'])[1 + i % 3]::public.mood, 1 + i % 50
+        FROM generate_series(1, 20000) AS i;
+    CREATE INDEX ON public.events (mood, day);
+    CREATE INDEX ON public.events (p);
+    CREATE TABLE public.base (a int, b text);
+    CREATE TABLE public.first () INHERITS (public.base);
+    CREATE TABLE public.second (CHECK (a > 100)) INHERITS (public.base);
+    INSERT INTO public.first SELECT i, i::text FROM generate_series(1, 5000) AS i;
+    INSERT INTO public.second SELECT 100 + i, 'x' FROM generate_series(1, 5000) AS i;
+    CREATE INDEX ON public.first (a);
+    CREATE INDEX ON public.second (a);
+    CREATE INDEX ON public.first ((a % 7), b);
+    CREATE TABLE public.refers (id int PRIMARY KEY, event bigint, day date,
+        FOREIGN KEY (event, day) REFERENCES public.events);
+    CREATE MATERIALIZED VIEW public.moods AS SELECT mood, count(*) FROM public.events GROUP BY mood;
+"""
+STATEMENTS = (
+    "SELECT * FROM public.events WHERE day = '2020-05-05'",
+    "SELECT * FROM public.events WHERE mood = 'b' AND day > '2021-05-01'",
+    "SELECT * FROM public.events WHERE p = 3 ORDER BY id",
+    "SELECT * FROM public.base WHERE a BETWEEN 10 AND 90 ORDER BY a",
+    "SELECT * FROM public.first WHERE a % 7 = 3 AND b = '17'",
+    "SELECT * FROM public.moods",
+    "SELECT * FROM public.refers AS r JOIN public.events AS e ON r.event = e.id AND r.day = e.day",
+    "INSERT INTO public.events SELECT * FROM public.events",
+    "UPDATE public.base SET a = a + 1 WHERE a = 5",
+)
+
+
+def test_plans_over_partitions_and_children_are_the_servers(database: Database) -> None:
+    database.execute(PLANNED)
+    database.execute("VACUUM ANALYZE")
+    plans = [database.execute(f"EXPLAIN (FORMAT JSON, VERBOSE) {text}")[0][0][0] for text in STATEMENTS]
+    with twin_of(database) as twin:
+        answers = [twin.plan(question(text)) for text in STATEMENTS]
+    assert [answer.plan and answer.plan["Plan"] for answer in answers] == [plan["Plan"] for plan in plans]
