@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from databases import SETTINGS, Source, binaries, demo_source, running, snapshot
 
 from pgadvisor import __version__
 from pgadvisor.analyze import read_facts
+from pgadvisor.collecting.look import session_on
+from pgadvisor.config import CollectConfig
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.whatif import AS_IS, Configuration
@@ -151,21 +154,22 @@ def beside_hypopg(source: Source) -> dict[str, Any]:
     questions = [Question(query_id=f"Q{number}", text=text) for number, text in enumerate(tpch.QUERIES, start=1)]
     configurations = [Configuration(create=(_index(table, columns),)) for table, columns in KEYS]
     times: dict[str, list[float]] = {"twin": [], "hypopg": []}
-    with Twin(facts) as twin:
-        hypopg = HypoPG.connect(source.auditor, facts)
-        try:
-            planners: dict[str, Planner] = {"twin": twin, "hypopg": hypopg}
-            begun = time.monotonic()
-            twin.sizes([index for configuration in configurations for index in configuration.create])
-            adding_ms = (time.monotonic() - begun) * 1000 / len(configurations)
-            for planner in planners.values():
-                planner.costs(questions, AS_IS)
-            for _ in range(ROUNDS):
-                for configuration in configurations:
-                    for name, planner in planners.items():
-                        times[name].append(_timed(lambda p=planner, c=configuration: p.costs(questions, c)))
-        finally:
-            hypopg.close()
+    config = CollectConfig()
+    with (
+        Twin(facts) as twin,
+        session_on(source.auditor, config) as session,
+        closing(HypoPG(session, facts, config)) as h,
+    ):
+        planners: dict[str, Planner] = {"twin": twin, "hypopg": h}
+        begun = time.monotonic()
+        twin.sizes([index for configuration in configurations for index in configuration.create])
+        adding_ms = (time.monotonic() - begun) * 1000 / len(configurations)
+        for planner in planners.values():
+            planner.costs(questions, AS_IS)
+        for _ in range(ROUNDS):
+            for configuration in configurations:
+                for name, planner in planners.items():
+                    times[name].append(_timed(lambda p=planner, c=configuration: p.costs(questions, c)))
     result = {f"{name}_ms": statistics.median(taken) * 1000 / len(questions) for name, taken in times.items()}
     result["adding_an_index_ms"] = adding_ms
     print("what-if, ms per question:", json.dumps(result))
