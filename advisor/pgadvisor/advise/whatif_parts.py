@@ -13,6 +13,7 @@ from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.whatif_result import ChangedSetting, CreatedIndex, DroppedIndex
+from pgadvisor.planner.index_names import names_taken
 from pgadvisor.planner.protocol import Planner
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def names_of(created: Sequence[GivenIndex], facts: Facts) -> tuple[tuple[str, st
     for given in created:
         schema = given.definition.schema
         if schema not in taken:
-            taken[schema] = {each.name for each in facts.relations.values() if each.schema == schema}
-            taken[schema] |= {each.name for each in facts.indexes.values() if each.schema == schema}
+            taken[schema] = names_taken(facts, schema)
         name = index_name(given.definition, taken[schema])
         taken[schema].add(name)
         found.append((name, given.name or name))

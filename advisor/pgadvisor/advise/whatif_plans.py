@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +16,7 @@ from pgadvisor.model.plans import ObservedPlan, PlanMethod, ValueChoice
 from pgadvisor.model.report import PlanView
 from pgadvisor.model.whatif import AS_IS, Configuration, PlannerIdentity
 from pgadvisor.model.whatif_result import PlanPair, ValuesCost, WhatIfStatement
+from pgadvisor.planner.index_names import with_index_names
 from pgadvisor.planner.protocol import Answer, Planner, Question
 from pgadvisor.plans.signature import differences
 from pgadvisor.statement_facts import StatementPlan
@@ -85,7 +86,7 @@ class Plans:
     def _changed(self, question: Question) -> Answer:
         answer = self._planner.plan(question, self._configuration)
         plan = answer.plan
-        return answer if plan is None else Answer({**plan, "Plan": _renamed(plan["Plan"], self._names)})
+        return answer if plan is None else Answer({**plan, "Plan": with_index_names(plan["Plan"], self._names)})
 
     def joined(self, row: WhatIfStatement, side: Side) -> WhatIfStatement:
         """A statement with its plans."""
@@ -130,16 +131,6 @@ class Plans:
             if parameters and positions == list(range(1, len(parameters) + 1)):
                 shown = plan_view(plan, self._show_values).parameters
                 yield label_of(plan, has_parameters=True), tuple(each.value for each in parameters), shown
-
-
-def _renamed(node: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """A node and all below it with other names of indexes."""
-    copy = dict(node)
-    if copy.get("Index Name") in names:
-        copy["Index Name"] = names[copy["Index Name"]]
-    if "Plans" in copy:
-        copy["Plans"] = [_renamed(child, names) for child in copy["Plans"]]
-    return copy
 
 
 def planner_name(identity: PlannerIdentity) -> str:

@@ -15,15 +15,16 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from pgadvisor.indexes.ddl import create_index
+from pgadvisor.indexes.ddl import create_index, index_name
 from pgadvisor.indexes.quoting import qualified
 from pgadvisor.model.catalog import IndexDefinition
-from pgadvisor.model.whatif import Configuration, IndexName, IndexSize, PlannerKind
+from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, IndexSize, PlannerKind
 from pgadvisor.planner.guard import Opened
+from pgadvisor.planner.index_names import names_taken, with_index_names
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.live import Live
 from pgadvisor.planner.observation import Observation
-from pgadvisor.planner.protocol import PlannerError
+from pgadvisor.planner.protocol import Answer, PlannerError, Question
 from pgadvisor.planner.questions import ask, catalogs_only
 from pgadvisor.planner.refusals import NotDone, refused_by_server
 from pgadvisor.postgres.gaps import raise_if_lost
@@ -67,6 +68,9 @@ class HypoPG(Live):
             raise PlannerError("The audited database's extension hypopg lacks functions that are needed.")
         self._hides = functions >= _HIDES
         self._harmful: dict[IndexDefinition, str] = {}
+        self._taken: dict[str, frozenset[str]] = {}
+        # Of the indexes that are made for the question being asked: their names by HypoPG's.
+        self._named: dict[str, str] = {}
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
@@ -76,6 +80,16 @@ class HypoPG(Live):
             self._unable_to_set(configuration),
         )
         return next(filter(None, reasons), "")
+
+    def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
+        """The plan of one statement, with indexes called as a twin calls them (indexes/ddl.py), not as HypoPG does.
+
+        Raises PlannerError where the connection is lost, not where it is refused.
+        """
+        answer = super().plan(question, configuration)
+        if answer.plan is None or not self._named:
+            return answer
+        return Answer({**answer.plan, "Plan": with_index_names(answer.plan["Plan"], self._named)})
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order; None where it cannot say."""
@@ -142,6 +156,7 @@ class HypoPG(Live):
     @contextmanager
     def _resetting(self, opened: Opened) -> Iterator[None]:
         """What is made within it is gone after it, also where it fails."""
+        self._named = {}
         opened.transaction.rows("SAVEPOINT hypopg")
         try:
             yield
@@ -157,14 +172,14 @@ class HypoPG(Live):
         opened.transaction.rows(sql.SQL("SELECT {}").format(calls), always=True)
 
     def _create(self, opened: Opened, definition: IndexDefinition) -> list[int]:
-        """Makes an index, of a partitioned table one on each partition; their oids.
+        """Makes an index, of a partitioned table one on each partition; their oids. Notes what they are to be called.
 
         Names in expressions are the system's or qualified: those on a role's path were not looked into.
         """
         relation = self._facts.relation_named(definition.schema, definition.table)
-        create = sql.SQL("SELECT indexrelid::pg_catalog.int8 AS oid FROM {}(%s)").format(
-            sql.Identifier(self._schema, "hypopg_create_index")
-        )
+        create = sql.SQL(
+            "SELECT indexrelid::pg_catalog.int8 AS oid, indexname::pg_catalog.text AS name FROM {}(%s)"
+        ).format(sql.Identifier(self._schema, "hypopg_create_index"))
         oids = []
         (path,) = ask(opened.transaction, "role_path")
         with catalogs_only(opened.transaction, path["search_path"]):
@@ -173,7 +188,16 @@ class HypoPG(Live):
                 opened.bound()
                 made = opened.transaction.rows(create, [create_index(own, _NAME, concurrently=False)])
                 oids += [int(row["oid"]) for row in made]
+                for row in made:
+                    self._named[str(row["name"])] = self._name(own)
         return oids
+
+    def _name(self, definition: IndexDefinition) -> str:
+        """What an index is called that would be made beside those that the question has already."""
+        schema = definition.schema
+        if schema not in self._taken:
+            self._taken[schema] = frozenset(names_taken(self._facts, schema))
+        return index_name(definition, self._taken[schema].union(self._named.values()))
 
     def _of_oid(self, opened: Opened, function: str, oid: int) -> int | None:
         """What a function of the extension says of an index."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg import sql
@@ -130,6 +131,32 @@ def test_indexes_are_there_for_one_question(database: Database) -> None:
         assert left == (0,)
     assert into.explained == 11
     assert database.execute("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass") == [(1,)]
+
+
+def index_names(node: dict[str, Any]) -> list[str]:
+    own = [node["Index Name"]] if "Index Name" in node else []
+    return own + [name for child in node.get("Plans", ()) for name in index_names(child)]
+
+
+def test_plans_name_indexes_as_twins_do(database: Database) -> None:
+    """Not "<13543>btree_t_kind"; of two that would be called the same, and of one that is there, each has its own."""
+    database.execute("CREATE INDEX idx_t_kind ON t (name)")
+    asked = {
+        "SELECT id FROM t WHERE kind = 3 AND name = 'x'": "idx_t_kind_3",
+        "SELECT id FROM t WHERE lower(name) = 'name 1'": "idx_t_lower_name",
+    }
+    alike = (on("t", "kind", predicate="(name = 'x'::text)"), on("t", expression="lower(name)"))
+    with planner_of(database.dsn) as (planner, _):
+        plan = planner.plan(BY_KIND, Configuration(create=(PLAIN,))).plan
+        assert plan is not None
+        assert index_names(plan["Plan"]) == ["idx_t_kind_2"]
+        for text, name in asked.items():
+            plan = planner.plan(question(text), Configuration(create=(PLAIN, *alike))).plan
+            assert plan is not None
+            assert index_names(plan["Plan"]) == [name]
+        plan = planner.plan(PARTITIONED, Configuration(create=(on("p", "x"),))).plan
+        assert plan is not None
+        assert sorted(index_names(plan["Plan"])) == ["idx_p_1_x", "idx_p_2_x"]
 
 
 def test_it_says_what_it_cannot_and_runs_nobodys_code(database: Database) -> None:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from pgadvisor.indexes.ddl import create_index, index_name
 from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.planner.index_names import names_taken
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.deadline import deadline
 from pgadvisor.planner.wire import run_one
@@ -92,11 +93,8 @@ class IndexMaker:
     def _names(self, schema: str) -> set[str]:
         """Names that an index may not have: the twin's and the snapshot's, of which the twin may lack some."""
         if schema not in self._taken:
-            facts = self._building.facts
             found = {name for (name,) in self._building.admin.execute(_NAMES, (schema,))}
-            found |= {relation.name for relation in facts.relations.values() if relation.schema == schema}
-            found |= {index.name for index in facts.indexes.values() if index.schema == schema}
-            self._taken[schema] = found
+            self._taken[schema] = found | names_taken(self._building.facts, schema)
         return self._taken[schema]
 
 
