@@ -21,6 +21,8 @@ from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.planner.recorded import Recorded, Recording
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import CombineError, combine
+from pgadvisor.snapshots.contents import contents_of
+from pgadvisor.snapshots.sealing import sealed
 from pgadvisor.workload.index_names import IndexTextError, find_index
 from pgadvisor.workload.index_text import read_index
 from pgadvisor.workload.role_settings import bears_on_plans
@@ -154,7 +156,10 @@ def _asked(
             progress=progress,
         )
     if isinstance(planner, Recording):
-        collected = replace(collected, answers=planner.answers, index_sizes=planner.index_sizes)
+        # Sealed beside the texts of what was asked as well, by which it is told what of its plans is secret.
+        answered = sealed(replace(snapshot, answers=planner.answers, index_sizes=planner.index_sizes))
+        collected = replace(collected, answers=answered.answers, index_sizes=answered.index_sizes)
+        collected = replace(collected, contents=contents_of(collected))
     return result, collected
 
 

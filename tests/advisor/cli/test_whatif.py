@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from pgadvisor.config import Config
-from pgadvisor.snapshots.file import write_snapshots
+from pgadvisor.masking import MASK
+from pgadvisor.snapshots.file import read_snapshots, write_snapshots
 from pgadvisor.whatif import PlannerChoice, Wish, WishError, whatif_collected
 from support.audits import Ran, pgadvisor
 from support.databases import Database
@@ -169,3 +171,18 @@ def test_on_a_server_by_the_server_itself(shop: Database, tmp_path: Path) -> Non
     ran = pgadvisor("whatif", shop.dsn, "--planner", "live", "--create", CREATE)
     assert (ran.code, ran.out) == (3, "")
     assert "The planner cannot say: The live server plans with the indexes that it has." in ran.err
+
+
+def test_secrets_in_answers_do_not_reach_the_file(shop: Database, tmp_path: Path) -> None:
+    shop.execute("CREATE TABLE account (id int, password text); INSERT INTO account VALUES (1, 'x')")
+    kept = tmp_path / "kept.json.gz"
+    ran = pgadvisor(
+        "whatif", shop.dsn, "--planner", "live", "--query", "SELECT id FROM account WHERE password = 'hunter2'",
+        "--save", kept, "--json", "-", "--execute", "off",
+    )  # fmt: skip
+    _result(ran)
+    (one,) = read_snapshots(kept)
+    answers = [each for each in one.answers if each.plan is not None and "password" in json.dumps(each.plan)]
+    assert len(answers) == 2
+    assert {each.values for each in answers} == {None, (MASK,)}
+    assert "hunter2" not in gzip.decompress(kept.read_bytes()).decode()
