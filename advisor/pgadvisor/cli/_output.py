@@ -49,14 +49,18 @@ def write(report: Report, renderer: str, path: Path) -> None:
 
 
 def write_bytes(content: bytes, path: Path) -> None:
-    """Writes a file; one that was there is replaced only by a complete one."""
+    """Writes a file; one that was there is replaced only by a complete one, but a pipe or a device is written to."""
     if path == STDOUT:
         sys.stdout.buffer.write(content)
         return
-    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    target = Path(os.path.realpath(path))
+    temporary = target.parent / f".{target.name}.{os.getpid()}"
     try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
         temporary.write_bytes(content)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

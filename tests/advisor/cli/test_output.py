@@ -1,12 +1,14 @@
-"""Colours only where they are wanted."""
+"""Colours only where they are wanted, and files as they are."""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
-from pgadvisor.cli._output import coloured
+from pgadvisor.cli._output import coloured, write_bytes
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,24 @@ def test_colours(monkeypatch: pytest.MonkeyPatch, tty: bool, env: dict[str, str]
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: tty)
     assert coloured() is wanted
+
+
+def test_what_is_no_regular_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_bytes(b"a report", pipe)
+        assert os.read(reader, 100) == b"a report"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"before")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_bytes(b"after", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"after"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
