@@ -10,7 +10,7 @@ from pgadvisor.indexes.size import estimate
 from pgadvisor.indexes.sizes.attributes import NEVER_SHARED, of_type
 from pgadvisor.indexes.sizes.catalog import column_statistics, distinct_counts
 from pgadvisor.indexes.sizes.result import IndexEstimate
-from pgadvisor.model.catalog import Index
+from pgadvisor.model.catalog import Index, IndexDefinition, IndexKey
 from support.databases import Database
 from support.reading import Seen, read_database
 
@@ -100,6 +100,27 @@ def test_sizes_are_close_to_those_of_built_indexes(end_database: Database) -> No
             assert found.height == level, rest
     assert not wrong
     assert statistics.median(off) < 0.02
+
+
+@pytest.mark.server
+def test_a_level_is_added_where_the_server_adds_one(database: Database) -> None:
+    """Where leaves just fit the root, which takes one more than the fill factor says; 366 integers to a leaf."""
+    database.execute("CREATE EXTENSION pageinspect; CREATE TABLE u (id int); CREATE INDEX u_id ON u (id)")
+    heights = []
+    for leaves in (284, 285, 286):
+        database.execute("TRUNCATE u; DROP INDEX u_id")
+        database.execute("INSERT INTO u SELECT generate_series(1, %s)", [leaves * 366])
+        database.execute("CREATE INDEX u_id ON u (id)")
+        ((level, pages),) = database.execute("SELECT level, pg_relation_size('u_id') / 8192 FROM bt_metap('u_id')")
+        found = estimate(
+            IndexDefinition(schema="public", table="u", keys=(IndexKey(column="id"),)),
+            row_count=leaves * 366,
+            columns={"id": of_type("int4", 4, "i", None)},
+        )
+        assert found is not None
+        assert (found.pages, found.height) == (pages, level)
+        heights.append(level)
+    assert heights == [1, 1, 2]
 
 
 @pytest.mark.server

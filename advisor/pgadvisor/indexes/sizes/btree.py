@@ -14,7 +14,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from pgadvisor.indexes.sizes.groups import Group
-from pgadvisor.indexes.sizes.layout import LINE_POINTER_BYTES, PAGE_HEADER_BYTES, Sizes, aligned
+from pgadvisor.indexes.sizes.layout import LINE_POINTER_BYTES, PAGE_HEADER_BYTES, TUPLE_HEADER_BYTES, Sizes, aligned
 
 _SPECIAL_BYTES = 16
 _ROW_POINTER_BYTES = 6
@@ -50,9 +50,12 @@ class BTree:
 
     def _above(self, leaves: int) -> list[int]:
         levels = [leaves]
-        fanout = max(self._capacity(_INTERNAL_FILLFACTOR) // (self.pivot_bytes + LINE_POINTER_BYTES), 2)
+        # The first entry of an inner page has no key. A page takes one entry more than the fill factor allows before it
+        # is split, which then moves over to the next one; the last page, which may be the root, keeps it.
+        rest = self._capacity(_INTERNAL_FILLFACTOR) - TUPLE_HEADER_BYTES - LINE_POINTER_BYTES
+        fanout = max(1 + rest // (self.pivot_bytes + LINE_POINTER_BYTES), 2)
         while levels[-1] > 1:
-            levels.append(math.ceil(levels[-1] / fanout))
+            levels.append(max(math.ceil((levels[-1] - 1) / fanout), 1))
         return levels
 
     def _capacity(self, fillfactor: int) -> float:
