@@ -19,6 +19,11 @@ _FIELD = re.compile(r"""\(*[^'()]+ ->> '((?:[^']|'')*)'::text\)*""")
 _SAME_WIDTH = frozenset({"lower", "upper", "initcap"})
 _TEXTS = frozenset({"text", "varchar", "bpchar"})
 _WORD = re.compile(r"\w+")
+# Fields of a time that are numbers of up to four digits, which a numeric has in five bytes (sizes/layout.py).
+_SMALL_FIELD = re.compile(
+    r"EXTRACT\((year|isoyear|decade|century|quarter|month|week|day|dow|isodow|doy|hour|minute) FROM .*\)", re.DOTALL
+)
+_SMALL_NUMERIC_BYTES = 5.0
 
 
 def of_expression(expression: str, typed: KeyStatistics, columns: Mapping[str, KeyStatistics]) -> KeyStatistics:
@@ -28,6 +33,8 @@ def of_expression(expression: str, typed: KeyStatistics, columns: Mapping[str, K
     strict, as most are). Only what changes the case of a text, or casts one, has the same widths. Of to_tsvector the
     lexemes are the words of the values known, whatever the language makes of them.
     """
+    if typed.type_name == "numeric" and _SMALL_FIELD.fullmatch(expression):
+        typed = replace(typed, average_width_bytes=_SMALL_NUMERIC_BYTES)
     names, calls = _names(expression, columns)
     if len(names) != 1:
         return typed

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimate
-from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_column
+from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_type
+from pgadvisor.indexes.sizes.catalog import column_statistics, distinct_counts
+from pgadvisor.indexes.sizes.expressions import of_expression
 from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.statistics import PgStats
 from pgadvisor.planner.twin.storage.heights import height_of_pages
 from pgadvisor.planner.twin.storage.lengths import MOST_PAGES_TOLD, MOST_ROWS, Lengths
 
@@ -25,6 +29,8 @@ class Predictions:
         self._facts = facts
         self._lengths = Lengths(facts)
         self._columns: dict[int, dict[str, KeyStatistics]] = {}
+        self._expressions: dict[int, Mapping[str, PgStats]] = {}
+        self._distinct_counts: dict[int, Mapping[frozenset[str], float]] = {}
 
     def of(
         self,
@@ -36,16 +42,17 @@ class Predictions:
     ) -> IndexEstimate | None:
         """What the definition gives on a table, a partition of the definition's or itself; None where nobody knows.
 
-        selectivity is the share of rows that its predicate admits. expressions are by their text.
+        selectivity is the share of rows that its predicate admits. expressions are what their types say, by their text.
         """
+        columns = self._columns_of(table_oid)
         found = estimate(
             definition,
             row_count=self.rows(table_oid),
-            columns=self._columns_of(table_oid),
-            expressions=expressions or {},
+            columns=columns,
+            expressions={text: self._expression(table_oid, text, typed) for text, typed in (expressions or {}).items()},
             selectivity=selectivity,
             table_pages=self._lengths.of(table_oid),
-            distinct_counts={},
+            distinct_counts=self._distinct_counts_of(table_oid),
             major=self._facts.server.major,
             block_size_bytes=self._facts.server.block_size_bytes,
         )
@@ -67,8 +74,52 @@ class Predictions:
     def _columns_of(self, table_oid: int) -> dict[str, KeyStatistics]:
         if table_oid not in self._columns:
             facts = self._facts
-            self._columns[table_oid] = {
-                column.name: of_column(column, facts.statistics(table_oid, column.name))
-                for column in facts.columns(table_oid)
-            }
+            columns = facts.columns(table_oid)
+            stored = {each.name: facts.stored_statistics(table_oid, each.name) for each in columns}
+            known = {name: row for name, row in stored.items() if row is not None}
+            self._columns[table_oid] = column_statistics(columns, known, facts.snapshot.catalog.collations)
         return self._columns[table_oid]
+
+    def _expression(self, table_oid: int, text: str, typed: KeyStatistics) -> KeyStatistics:
+        """Of an expression: what an index that has it already says of it, else what its column says."""
+        row = self._expressions_of(table_oid).get(text)
+        if row is not None:
+            return of_type(typed.type_name, typed.length_bytes, typed.alignment, row)
+        return of_expression(text, typed, self._columns_of(table_oid))
+
+    def _expressions_of(self, table_oid: int) -> Mapping[str, PgStats]:
+        """Statistics of expressions by their text, from indexes on no more than one."""
+        if table_oid not in self._expressions:
+            found = {}
+            for index in self._facts.indexes_of(table_oid):
+                texts = [key.expression for key in index.definition.keys if key.expression is not None]
+                rows = self._of_indexes.get(index.oid, ())
+                # A partial index has statistics of a part of the rows alone.
+                if len(texts) == len(rows) == 1 and index.definition.predicate is None:
+                    found[texts[0]] = rows[0]
+            self._expressions[table_oid] = found
+        return self._expressions[table_oid]
+
+    def _distinct_counts_of(self, table_oid: int) -> Mapping[frozenset[str], float]:
+        if table_oid not in self._distinct_counts:
+            facts = self._facts
+            constraints = facts.constraints_of(table_oid)
+            referenced = {each.referenced_oid for each in constraints if each.referenced_oid in facts.relations}
+            counts = {oid: facts.row_count(oid) for oid in referenced if oid is not None}
+            self._distinct_counts[table_oid] = distinct_counts(
+                facts.columns(table_oid),
+                self.rows(table_oid),
+                constraints,
+                [each for each in facts.snapshot.catalog.extended_statistics if each.relation_oid == table_oid],
+                {oid: count for oid, count in counts.items() if count is not None},
+            )
+        return self._distinct_counts[table_oid]
+
+    @cached_property
+    def _of_indexes(self) -> Mapping[int, list[PgStats]]:
+        """Rows of pg_stats of indexes' own columns, by the index."""
+        found: dict[int, list[PgStats]] = {}
+        for row in self._facts.snapshot.column_statistics:
+            if row.relation_oid in self._facts.indexes:
+                found.setdefault(row.relation_oid, []).append(row)
+        return found

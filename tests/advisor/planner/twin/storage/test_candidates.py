@@ -180,3 +180,44 @@ def test_what_cannot_be_made_is_refused(database: Database) -> None:
         )
         assert set(candidates.oids_of(IndexName(schema="public", name="p_id"))) == {oid for (oid,) in rows}
         assert candidates.generation == 0
+
+
+def test_sizes_are_those_of_built_indexes(database: Database) -> None:
+    """By all that a snapshot says: elements of arrays, documents, columns of expressions, combinations of columns."""
+    database.execute(
+        """
+        SELECT setseed(0.5);
+        CREATE TABLE t AS SELECT n % 30 AS tens, n % 30 / 3 AS threes, 'name ' || n % 4000 AS name,
+          date '2000-01-01' + n % 3000 AS day, (n % 5000 + 0.25)::numeric AS price,
+          ARRAY(SELECT floor(random() * 9000)::int FROM generate_series(1, n % 8)) AS numbers,
+          jsonb_build_object('kind', n % 12, 'name', 'item ' || n % 700, 'tags', jsonb_build_array('t' || n % 30))
+            AS doc
+        FROM generate_series(1, 30000) AS n;
+        CREATE STATISTICS together (ndistinct) ON tens, threes, day FROM t;
+        CREATE INDEX t_price ON t ((price * 2));
+        """
+    )
+    database.execute("VACUUM ANALYZE t")
+    before = snapshot_of(database.dsn)
+    texts = (
+        "t USING gin (numbers)",
+        "t USING gin (doc jsonb_path_ops)",
+        "t USING gin (doc)",
+        "t (lower(name))",
+        "t ((price * 2), name)",
+        "t (EXTRACT(year FROM day))",
+        "t (tens, threes, day)",
+        "t ((doc ->> 'name'))",
+    )
+    for number, text in enumerate(texts):
+        database.execute(f"CREATE INDEX i_{number} ON {text}")
+    found = {index.name: index.definition for index in snapshot_of(database.dsn).catalog.indexes}
+    definitions = [found[f"i_{number}"] for number in range(len(texts))]
+    with Twin(Facts(before, {})) as twin:
+        sizes = twin.sizes(definitions)
+    off = {}
+    for number, (text, size) in enumerate(zip(texts, sizes, strict=True)):
+        ((real,),) = database.execute(f"SELECT pg_relation_size('i_{number}')")
+        assert size.size_bytes is not None
+        off[text] = round(size.size_bytes / real, 2)
+    assert all(0.8 <= ratio <= 1.35 for ratio in off.values()), off
