@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from databases import Source, binaries, demo_source, running, snapshot_of, tpch, tpch_source
+from databases import Source, binaries, demo_source, run_tpch, running, snapshot_of, tpch, tpch_source
 from plans import compare, line, source_plan, summary
 
 from pgadvisor import __version__
@@ -57,7 +57,7 @@ def main() -> None:
                     for each in result["exceptions"][:10]:
                         print(
                             f"    {each['name']:50.50} {each['source_cost']:14.2f} {each['cost']:14.2f} "
-                            f"{each['error']:.4%} {'' if each['same_plan'] else 'another plan'}"
+                            f"{each['error']:.4%} {each['difference'][:60]}"
                         )
     name = "fidelity.json" if arguments.twin is None else f"fidelity_on_{arguments.twin}.json"
     RESULTS.mkdir(exist_ok=True)
@@ -71,13 +71,6 @@ def tpch_at(scale: float) -> Callable[[LocalServer], Source]:
         return source
 
     return make
-
-
-def run_tpch(source: Source) -> None:
-    """Has pg_stat_statements note the 22, of which none is run for long: no row of them is asked for."""
-    with psycopg.connect(source.dsn, autocommit=True) as connection:
-        for query in tpch.QUERIES:
-            connection.execute(b"SELECT * FROM (" + query.encode() + b") AS q LIMIT 0")
 
 
 def measure(source: Source, twin_major: int) -> dict[str, dict[str, Any]]:

@@ -48,19 +48,26 @@ class Compared(NamedTuple):
     error: float
     source_cost: float
     cost: float
+    difference: str = ""
 
 
 def compare(name: str, source: dict[str, Any], other: dict[str, Any]) -> Compared:
     ours, theirs = source["Plan"], other["Plan"]
     cost = theirs["Total Cost"]
     error = abs(cost - ours["Total Cost"]) / max(ours["Total Cost"], 0.01)
-    return Compared(name, structure(ours) == structure(theirs), error, ours["Total Cost"], cost)
+    difference = first_difference(ours, theirs)
+    return Compared(name, not difference, error, ours["Total Cost"], cost, difference)
 
 
-def structure(node: dict[str, Any]) -> tuple[Any, ...]:
-    """Which nodes in which order on which relations, by which index, under which conditions."""
-    own = tuple(sorted((key, str(value)) for key, value in node.items() if key not in _NOT_STRUCTURE))
-    return own, tuple(structure(child) for child in node.get("Plans", ()))
+def first_difference(source: dict[str, Any], other: dict[str, Any]) -> str:
+    """Where two plans part, in words; "" where they are the same."""
+    for key in sorted((source.keys() | other.keys()) - _NOT_STRUCTURE):
+        if source.get(key) != other.get(key):
+            return f"{source['Node Type']}: {key} is {source.get(key)!r}, {other.get(key)!r} on the twin"
+    children, others = source.get("Plans", ()), other.get("Plans", ())
+    if len(children) != len(others):
+        return f"{source['Node Type']}: {len(children)} nodes below it, {len(others)} on the twin"
+    return next(filter(None, map(first_difference, children, others)), "")
 
 
 def summary(compared: Sequence[Compared]) -> dict[str, Any]:

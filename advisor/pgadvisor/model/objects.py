@@ -60,7 +60,7 @@ class Function(Model, frozen=True, kw_only=True):
 
     kind is prokind: f function, p procedure, a aggregate, w window. volatility: i immutable, s stable, v volatile.
     parallel: s safe, r restricted, u unsafe. cost is in units of cpu_operator_cost, of an aggregate that of its
-    transition function, rows is the estimate for a set. argument_defaults is how many of the last arguments have a default.
+    transition function, rows is the estimate for a set. argument_defaults is how many of the last arguments have one.
     definition is the CREATE FUNCTION of the server; None where it was not collected. configuration is proconfig.
     """
 
