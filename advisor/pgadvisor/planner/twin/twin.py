@@ -19,6 +19,7 @@ from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
 from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
 from pgadvisor.planner.twin.server import start_server
+from pgadvisor.planner.twin.statistics.ends import stretch_histograms
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from pgadvisor.planner.twin.storage.candidates import Candidates, Made
 from pgadvisor.planner.twin.storage.lay_out import lay_out
@@ -153,6 +154,7 @@ class Twin:
         self._building = building = create_database(self._server, self._facts, progress)
         build_schema(building)
         load_statistics(building)
+        stretch_histograms(building)
         finish_schema(building)
         lay_out(building)
         self._candidates = Candidates(building)
