@@ -29,6 +29,7 @@ _BATCH = 200
 # something had to be cancelled, what comes next has half the time, so that many such things do not add up.
 _PATIENCE_S = 20.0
 _LEAST_PATIENCE_S = 0.5
+_CATALOGS_ONLY = "-c search_path=pg_catalog"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Building:
     def connect(self) -> None:
         """Makes both connections anew, as after a restart. Raises psycopg.OperationalError."""
         self.close()
+        # What a stranger's code may have set for the database, which is the builder's, or for its roles: it would hold
+        # for the superuser's connection, too. No such setting holds for the database that this one is to.
+        with psycopg.connect(self.server.dsn(), autocommit=True, options=_CATALOGS_ONLY) as connection:
+            connection.execute("DELETE FROM pg_catalog.pg_db_role_setting")
         self.admin = _catalogs_only(self.admin_dsn)
         self.builder = psycopg.connect(self.builder_dsn, autocommit=True)
 
@@ -150,4 +155,4 @@ class Building:
 
 def _catalogs_only(dsn: str) -> psycopg.Connection[Any]:
     """A connection that finds nothing but the system's own objects by a bare name."""
-    return psycopg.connect(dsn, autocommit=True, options="-c search_path=pg_catalog")
+    return psycopg.connect(dsn, autocommit=True, options=_CATALOGS_ONLY)
