@@ -10,6 +10,7 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
+from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.objects import Function
 from pgadvisor.model.whatif import Shortfall
 from pgadvisor.planner.twin.building import Building, Command
@@ -114,7 +115,18 @@ def _note(reasons: dict[int, str], oid: int, error: psycopg.Error) -> None:
 
 
 def _planned(building: Building) -> list[Function]:
-    return [function for function in building.facts.snapshot.catalog.functions if function.kind != "p"]
+    functions = building.facts.snapshot.catalog.functions
+    return [function for function in functions if function.kind != "p" and not _comes_with_a_range(function)]
+
+
+def _comes_with_a_range(function: Function) -> bool:
+    """Whether it is a constructor, which CREATE TYPE ... AS RANGE makes, called like the type (or its multirange)."""
+    if function.language != "internal":
+        return False
+    try:
+        return function.result in (qualified(function.schema, function.name), quote_identifier(function.name))
+    except ValueError:
+        return False
 
 
 def _key(function: Function) -> tuple[str, str, str]:

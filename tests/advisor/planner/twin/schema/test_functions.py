@@ -8,6 +8,7 @@ import pytest
 from pgadvisor.model.objects import Function
 from pgadvisor.planner.twin.schema.function_texts import aggregate_stub, stub, with_own_body
 from support.databases import Database
+from support.twin_storage import programs
 from support.twins import question, snapshot_of, twin_of
 
 FUNCTIONS = """
@@ -80,6 +81,30 @@ BASE = Function(
     oid=1, schema="s", name="f", arguments="a integer", result="integer", language="sql", owner="o", volatility="i",
     cost=1, definition="CREATE OR REPLACE FUNCTION s.f(a integer)\n RETURNS integer\nAS $function$SELECT a$function$\n",
 )  # fmt: skip
+
+
+@pytest.mark.server
+def test_constructors_come_with_their_ranges(end_database: Database) -> None:
+    database = end_database
+    database.execute(
+        """
+        CREATE SCHEMA "the 's"; CREATE TYPE amounts AS RANGE (subtype = float8);
+        CREATE TYPE "the 's"."Sp an" AS RANGE (subtype = date);
+        CREATE TABLE spans (a amounts, b "the 's"."Sp an");
+        INSERT INTO spans SELECT amounts(i, i + 5), "the 's"."Sp an"('2020-01-01', date '2020-01-02' + i, '[]')
+        FROM generate_series(1, 3000) AS i;
+        CREATE INDEX ON spans USING gist (a);
+        """
+    )
+    database.execute("ANALYZE spans")
+    statements = (
+        "SELECT * FROM spans WHERE a && amounts(3, 5)",
+        """SELECT * FROM spans WHERE b @> "the 's"."Sp an"('2020-02-01', '2020-02-03')""",
+    )
+    with twin_of(database, server=programs(database)) as twin:
+        assert [each for each in twin.shortfalls if "function" in each.what] == []
+        for text in statements:
+            assert twin.plan(question(text)).plan is not None
 
 
 @pytest.mark.parametrize(
