@@ -18,6 +18,7 @@ from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
 from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
+from pgadvisor.planner.twin.schema.not_held import note_not_held
 from pgadvisor.planner.twin.server import start_server
 from pgadvisor.planner.twin.statistics.ends import stretch_histograms
 from pgadvisor.planner.twin.statistics.load import load_statistics
@@ -157,6 +158,7 @@ class Twin:
         stretch_histograms(building)
         finish_schema(building)
         lay_out(building)
+        note_not_held(building)
         self._candidates = Candidates(building)
         self._asker = Asker(building, self._session)
         building.shortfalls += self._asker.shortfalls

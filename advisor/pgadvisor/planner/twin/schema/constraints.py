@@ -16,6 +16,8 @@ from pgadvisor.planner.twin.schema.partitions import depths_of
 _ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _ENFORCED_SINCE = 18
 _NOT_NULL_SINCE = 18
+# So many are named in a shortfall; all count in relation_oids.
+_NAMED = 10
 
 
 def create_constraints(building: Building) -> None:
@@ -33,6 +35,7 @@ def create_constraints(building: Building) -> None:
     keys = [each for each in constraints if each.kind is ConstraintKind.FOREIGN_KEY and each.parent_oid is None]
     make_all(building, (wish for each in keys if (wish := _foreign_key(building, each)) is not None))
     _note_unread(building, constraints)
+    _note_unheld(building, keys)
 
 
 def _table(building: Building, constraint: Constraint) -> Relation | None:
@@ -124,3 +127,24 @@ def _note_unread(building: Building, constraints: Iterable[Constraint]) -> None:
                 relation_oids=tuple(sorted(oids)),
             )
         )
+
+
+def _note_unheld(building: Building, keys: Iterable[Constraint]) -> None:
+    """Foreign keys to tables that the snapshot does not hold; of a join with one the planner would know by the key."""
+    unheld = [key for key in keys if key.referenced_oid not in building.facts.relations and key.enforced]
+    if unheld:
+        names = [f"{key.name} of {_named(building, key)}" for key in unheld[:_NAMED]]
+        more = f" and {len(unheld) - _NAMED:,} more" if len(unheld) > _NAMED else ""
+        building.shortfalls.append(
+            Shortfall(
+                what=f"foreign key {'; '.join(names)}{more}",
+                reason="The snapshot does not hold the table that it refers to, such as one of a schema that was left "
+                "out; the table is there without it.",
+                relation_oids=tuple(sorted({key.table_oid for key in unheld})),
+            )
+        )
+
+
+def _named(building: Building, key: Constraint) -> str:
+    table = building.facts.relations[key.table_oid]
+    return f"{table.schema}.{table.name}"

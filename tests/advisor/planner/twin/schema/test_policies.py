@@ -87,7 +87,7 @@ def test_whoever_runs_a_statement_has_his_plan(end_database: Database) -> None:
                     answer = twin.plan(Question(query_id=text, text=text, role=role))
                     assert answer.cost == expected[0]["Plan"]["Total Cost"], (role.name, text, answer.refusal)
                     plans.add((text, answer.cost))
-        assert [shortfall.what for shortfall in twin.shortfalls] == []
+        assert [shortfall.what for shortfall in twin.shortfalls] == ["catalogs of the system"]
     assert len(plans) > len(texts), "they plan alike whoever runs them, so that nothing was tested"
 
 
