@@ -14,7 +14,9 @@ gone, changes no end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import psycopg
 
@@ -43,22 +45,25 @@ _TYPES = {
 _GREATEST = {_INT2: 2**15 - 1, _INT4: 2**31 - 1, _INT8: 2**63 - 1}
 # A histogram (kind 2) is in the first slot, or in the second after the common values (kind 1). Values of a domain are
 # kept as its base type's, which the operator < tells.
+_FOUND = """
+SELECT s.starelid::int8, s.staattnum::int4, g.last, o.oprleft::int8
+FROM ROWS FROM (unnest(%(relations)s::oid[]), unnest(%(columns)s::text[]), unnest(%(lasts)s::int8[]))
+  AS g (relation, name, last)
+JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attname = g.name AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_statistic AS s ON s.starelid = a.attrelid AND s.staattnum = a.attnum
+JOIN pg_operator AS o ON o.oid = CASE WHEN s.stakind2 = 2 THEN s.staop2 ELSE s.staop1 END
+WHERE NOT s.stainherit AND 2 IN (s.stakind1, s.stakind2) AND o.oprnamespace = 'pg_catalog'::regnamespace
+  AND (s.stakind1 = 1 OR g.last IS NOT NULL)
+"""
 _UPDATE = """
-WITH given AS (
-  SELECT a.attrelid, a.attnum, g.last
-  FROM ROWS FROM (unnest(%(relations)s::oid[]), unnest(%(columns)s::text[]), unnest(%(lasts)s::int8[]))
-    AS g (relation, name, last)
-  JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attname = g.name AND a.attnum > 0 AND NOT a.attisdropped
-), slots AS MATERIALIZED (
+WITH slots AS MATERIALIZED (
   SELECT
     s.starelid, s.staattnum, s.stakind2 = 2 AS is_second, g.last,
     CASE WHEN s.stakind2 = 2 THEN s.stavalues2 ELSE s.stavalues1 END AS bounds,
     CASE WHEN s.stakind1 = 1 THEN s.stavalues1 END AS common
-  FROM pg_statistic AS s
-  JOIN given AS g ON g.attrelid = s.starelid AND g.attnum = s.staattnum
-  JOIN pg_operator AS o ON o.oid = CASE WHEN s.stakind2 = 2 THEN s.staop2 ELSE s.staop1 END
-  WHERE NOT s.stainherit AND 2 IN (s.stakind1, s.stakind2) AND o.oprleft = %(type)s::oid
-    AND o.oprnamespace = 'pg_catalog'::regnamespace AND (s.stakind1 = 1 OR g.last IS NOT NULL)
+  FROM ROWS FROM (unnest(%(relations)s::oid[]), unnest(%(columns)s::int4[]), unnest(%(lasts)s::int8[]))
+    AS g (relation, number, last)
+  JOIN pg_statistic AS s ON s.starelid = g.relation AND s.staattnum = g.number AND NOT s.stainherit
 ), parsed AS MATERIALIZED (
   SELECT
     starelid, staattnum, is_second, bounds::text::{type}[] AS bounds,
@@ -99,16 +104,31 @@ def stretch_histograms(building: Building) -> None:
     known = [(building.oids[oid], column, found[oid, column]) for oid, column in found if oid in building.oids]
     if not known:
         return
-    relations, columns, lasts = map(list, zip(*known, strict=True))
-    for oid, name in _TYPES.items():
-        last = _LAST.format(type=name, greatest=_GREATEST[oid]) if oid in _GREATEST else _NO_LAST.format(type=name)
-        given = {"relations": relations, "columns": columns, "lasts": lasts, "type": oid}
-        try:
-            building.admin.execute(_UPDATE.format(type=name, last=last).encode(), given)
-        except psycopg.Error:
-            if building.admin.closed:
-                raise
-            building.shortfalls.append(_not_stretched(name, (oid for oid, _ in found)))
+    subjects: dict[int, list[tuple[int, int, int | None]]] = defaultdict(list)
+    for *subject, type_oid in building.admin.execute(_FOUND.encode(), _columns(known)).fetchall():
+        subjects[type_oid].append((subject[0], subject[1], subject[2]))
+    for type_oid, given in subjects.items():
+        if type_oid in _TYPES:
+            _stretch(building, type_oid, given)
+
+
+def _stretch(building: Building, type_oid: int, subjects: Sequence[tuple[int, int, int | None]]) -> None:
+    """Columns of one type, by relation and number on the twin."""
+    name = _TYPES[type_oid]
+    is_counted = type_oid in _GREATEST
+    last = _LAST.format(type=name, greatest=_GREATEST[type_oid]) if is_counted else _NO_LAST.format(type=name)
+    try:
+        building.admin.execute(_UPDATE.format(type=name, last=last).encode(), {**_columns(subjects), "type": type_oid})
+    except psycopg.Error:
+        if building.admin.closed:
+            raise
+        relations = {oid: snapshot_oid for snapshot_oid, oid in building.oids.items()}
+        building.shortfalls.append(_not_stretched(name, (relations[oid] for oid, _, _ in subjects)))
+
+
+def _columns(rows: Sequence[tuple[int, Any, int | None]]) -> dict[str, Any]:
+    relations, columns, lasts = map(list, zip(*rows, strict=True))
+    return {"relations": relations, "columns": columns, "lasts": lasts}
 
 
 def _led(facts: Facts) -> Iterator[tuple[tuple[int, str], int | None]]:
