@@ -48,7 +48,7 @@ def test_every_collation_can_be_sorted_by(database: Database) -> None:
             assert answer.plan is not None, (column.name, answer.refusal)
         # Both are in the order of bytes, whichever of them a twin has.
         assert not [each for each in twin.shortfalls if each.what.startswith(("locale", "collation pg_c"))]
-        replaced = {each.what: each.relation_oids for each in twin.shortfalls}
+        replaced = {each.what: each.relation_oids for each in twin.shortfalls if "collation" in each.what}
         assert twin._building is not None
         ((name, collate),) = twin._building.admin.execute(
             "SELECT datname::text, datcollate::text FROM pg_database WHERE datname = current_database()"
