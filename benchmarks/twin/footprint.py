@@ -54,7 +54,10 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(one(arguments.one)))
         return
-    results: dict[str, Any] = {"tool": __version__, "python": platform.python_version(), "cores": os.cpu_count()}
+    file = RESULTS / "footprint.json"
+    # Parts that are not measured now stay as they were.
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    results |= {"tool": __version__, "python": platform.python_version(), "cores": os.cpu_count()}
     with running(18) as server:
         if "tpch" in arguments.only:
             source = tpch_source(server, arguments.scale)
@@ -69,7 +72,7 @@ def main() -> None:
         with running(15) as server:
             results["hypopg"] = beside_hypopg(tpch_source(server, 0.2))
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "footprint.json").write_text(json.dumps(results, indent=2) + "\n")
+    file.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def large_source(server: LocalServer, tables: int) -> Source:
