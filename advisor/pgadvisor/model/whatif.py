@@ -41,16 +41,24 @@ class IndexName(Model, frozen=True, kw_only=True):
     name: str
 
 
+ConfigurationContents = tuple[frozenset[IndexDefinition], frozenset[IndexName], frozenset[tuple[str, str]]]
+
+
 class Configuration(Model, frozen=True, kw_only=True):
     """What is otherwise than it is: indexes added, indexes gone, settings changed.
 
-    It is hashed and compared, so whoever makes one sorts settings by name. An index of a partitioned table stands for
-    those of its partitions, added or gone with it.
+    It is hashed and compared with the order that its parts are named in: contents is what it is without. An index of a
+    partitioned table stands for those of its partitions, added or gone with it.
     """
 
     create: tuple[IndexDefinition, ...] = ()
     drop: tuple[IndexName, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def contents(self) -> ConfigurationContents:
+        """All of it, whatever the order in which it is named: no plan hangs on that, so answers are kept by it."""
+        return frozenset(self.create), frozenset(self.drop), frozenset(self.settings)
 
 
 AS_IS = Configuration()
@@ -83,10 +91,12 @@ class IndexSize(Model, frozen=True, kw_only=True):
 class WhatIfAnswer(Model, frozen=True, kw_only=True):
     """What a planner said of one statement under one configuration, kept so that it can be said again.
 
-    values are the parameters' as text, None for unknown ones (a generic plan). Without a plan refusal says why.
+    values are the parameters' as text, None for unknown ones (a generic plan). role is the one that it was planned for,
+    "" where that is not known. Without a plan refusal says why.
     """
 
     query_id: str
+    role: str = ""
     configuration: Configuration
     planner: PlannerIdentity
     values: tuple[str | None, ...] | None = None

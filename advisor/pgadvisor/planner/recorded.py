@@ -9,6 +9,7 @@ from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.whatif import (
     AS_IS,
     Configuration,
+    ConfigurationContents,
     IndexSize,
     PlannerIdentity,
     PlannerKind,
@@ -17,7 +18,8 @@ from pgadvisor.model.whatif import (
 )
 from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question
 
-_Key = tuple[str, tuple[str | None, ...] | None, Configuration]
+# A statement's id stands for its text: what has none of the server's has a fingerprint of its text for one.
+_Key = tuple[str, str, tuple[str | None, ...] | None, ConfigurationContents]
 
 
 class Recording:
@@ -68,6 +70,7 @@ class Recording:
             answer = self._planner.plan(question, configuration)
             self._answers[key] = WhatIfAnswer(
                 query_id=question.query_id,
+                role=_role(question),
                 configuration=configuration,
                 planner=self._planner.identity,
                 values=question.values,
@@ -99,8 +102,10 @@ class Recorded:
         if not snapshot.answers:
             raise PlannerError("The snapshot holds no answers of a planner.")
         self._by = snapshot.answers[0].planner
-        self._answers = {(each.query_id, each.values, each.configuration): each for each in snapshot.answers}
-        self._configurations = {each.configuration for each in snapshot.answers}
+        self._answers = {
+            (each.query_id, each.role, each.values, each.configuration.contents): each for each in snapshot.answers
+        }
+        self._configurations = {each.configuration.contents for each in snapshot.answers}
         self._sizes = {size.definition: size for size in snapshot.index_sizes}
 
     @property
@@ -117,7 +122,7 @@ class Recorded:
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        return "" if configuration in self._configurations else self._not_kept("of this configuration")
+        return "" if configuration.contents in self._configurations else self._not_kept("of this configuration")
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large indexes were taken to be that do not exist, in their order; None where that was not kept."""
@@ -142,4 +147,8 @@ class Recorded:
 
 
 def _key(question: Question, configuration: Configuration) -> _Key:
-    return question.query_id, question.values, configuration
+    return question.query_id, _role(question), question.values, configuration.contents
+
+
+def _role(question: Question) -> str:
+    return "" if question.role is None else question.role.name

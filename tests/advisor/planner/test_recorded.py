@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -10,7 +12,7 @@ from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.counters import Window
 from pgadvisor.model.plans import ObservedPlan, ParameterValue, PlanMethod
 from pgadvisor.model.snapshot import Snapshot
-from pgadvisor.model.statements import Statements, StatementText
+from pgadvisor.model.statements import StatementRole, Statements, StatementText
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, PlannerKind
 from pgadvisor.planner.protocol import Answer, PlannerError, Question
 from pgadvisor.planner.recorded import Recorded, Recording
@@ -30,7 +32,8 @@ NEW = Configuration(
 )
 BY_CITY = "select * from customers where city = $1"
 LOGIN = "select id from customers where password = $1"
-CITY = Question(query_id="1", text=BY_CITY, values=("Zanzibar",))
+CLERK = StatementRole(oid=9, name="clerk")
+CITY = Question(query_id="1", text=BY_CITY, values=("Zanzibar",), role=CLERK)
 OF_LOGIN = Question(query_id="2", text=LOGIN, values=(SECRET, None))
 REFUSED = Question(query_id="3", text="select refused")
 
@@ -92,13 +95,27 @@ def test_says_again_what_was_kept_and_refuses_the_rest() -> None:
     other = Configuration(drop=NEW.drop)
     assert "no answer of this configuration" in planner.unable(other)
     assert planner.plan(CITY, other).refusal == planner.unable(other)
-    unknown = Question(query_id="1", text=BY_CITY, values=("Rome",))
-    assert planner.plan(unknown) == Answer(None, planner.plan(OF_LOGIN, NEW).refusal)
-    assert "no answer for this statement with these values" in planner.plan(unknown).refusal
+    for unknown in (replace(CITY, values=("Rome",)), replace(CITY, role=None)):
+        assert planner.plan(unknown) == Answer(None, planner.plan(OF_LOGIN, NEW).refusal)
+        assert "no answer for this statement with these values" in planner.plan(unknown).refusal
     elsewhere = msgspec.structs.replace(DEFINITION, table="elsewhere")
     assert [size.size_bytes for size in planner.sizes([DEFINITION, elsewhere])] == [8192, None]
     with pytest.raises(PlannerError):
         Recorded(snapshot({}))
+
+
+def test_the_order_of_what_is_imagined_makes_no_other_question() -> None:
+    one, other = (msgspec.structs.replace(DEFINITION, table=name) for name in ("one", "other"))
+    gone = tuple(IndexName(schema="public", name=name) for name in "ab")
+    given = Configuration(create=(one, other), drop=gone, settings=(("a", "1"), ("b", "2")))
+    swapped = Configuration(create=(other, one), drop=gone[::-1], settings=(("b", "2"), ("a", "1")))
+    recording = Recording(fake())
+    assert recording.plan(CITY, given) == recording.plan(CITY, swapped)
+    assert len(recording.answers) == 1
+    planner = Recorded(msgspec.structs.replace(snapshot({}), answers=recording.answers))
+    assert planner.unable(swapped) == ""
+    assert planner.plan(CITY, swapped).cost == 2.0
+    assert planner.unable(Configuration(create=(one,), drop=gone, settings=given.settings)) != ""
 
 
 def test_nothing_is_asked_twice() -> None:
@@ -133,7 +150,9 @@ def test_values_and_names_are_redacted_and_the_answers_are_found_by_the_others()
         planner = Recorded(made)
         (observed,) = made.plans
         (definition,) = made.answers[-1].configuration.create
-        asked = Question(query_id="1", text="", values=(observed.parameters[0].value,))
+        kept_for = msgspec.structs.replace(CLERK, name=made.answers[0].role)
+        asked = Question(query_id="1", text="", values=(observed.parameters[0].value,), role=kept_for)
+        assert (kept_for.name == "clerk") == (not names)
         new = made.answers[-1].configuration
         assert planner.plan(asked, new).cost == 2.0
         assert planner.plan(asked).cost == 5.0

@@ -191,7 +191,7 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     whatif.PlannerIdentity: _kept("version server_version"),
     whatif.IndexName: {"schema": _SCHEMA, "name": NAME + "index"},
     whatif.Configuration: {"settings": SPECIAL},
-    whatif.WhatIfAnswer: {**_kept("query_id"), "values": SPECIAL, "plan": SPECIAL, "refusal": SPECIAL},
+    whatif.WhatIfAnswer: {**_kept("query_id"), "role": _ROLE, "values": SPECIAL, "plan": SPECIAL, "refusal": SPECIAL},
     coverage.Gap: {"scope": PROSE, "reason": SPECIAL, "remedy": PROSE},
     coverage.Footprint: {"scans_added": SPECIAL},
 }
