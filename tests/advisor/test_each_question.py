@@ -69,6 +69,8 @@ FACTS = {
     "catalog.collations": Fact.OBJECTS,
     "catalog.tablespaces": Fact.OBJECTS,
     "catalog.publications": Fact.OBJECTS,
+    "catalog.operators": Fact.OBJECTS,
+    "catalog.rules": Fact.OBJECTS,
     "catalog.extended_statistics": Fact.EXTENDED_STATISTICS,
     "column_statistics": Fact.COLUMN_STATISTICS,
     "counters.window": Fact.TABLE_COUNTERS,

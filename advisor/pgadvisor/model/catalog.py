@@ -9,8 +9,10 @@ from pgadvisor.model.objects import (
     Collation,
     ExtendedStatistics,
     Function,
+    Operator,
     Policy,
     Publication,
+    RewriteRule,
     Schema,
     Sequence,
     Tablespace,
@@ -235,7 +237,9 @@ class Catalog(Model, frozen=True, kw_only=True):
     schemas: tuple[Schema, ...] = ()
     types: tuple[UserType, ...] = ()
     functions: tuple[Function, ...] = ()
+    operators: tuple[Operator, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    rules: tuple[RewriteRule, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     policies: tuple[Policy, ...] = ()
     extended_statistics: tuple[ExtendedStatistics, ...] = ()

@@ -85,6 +85,41 @@ class Function(Model, frozen=True, kw_only=True):
     definition: str | None = None
 
 
+class Operator(Model, frozen=True, kw_only=True):
+    """An operator of users; left_type is None for a prefix operator, right_type for a postfix one (before 14).
+
+    commutator_oid and negator_oid are operators, which may be others than users' own. The estimators are functions of
+    the system by their bare names, "" any other, None if there is none. hashes and merges: joins may use it so.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    left_type: str | None = None
+    right_type: str | None = None
+    function_oid: int
+    commutator_oid: int | None = None
+    negator_oid: int | None = None
+    restrict_estimator: str | None = None
+    join_estimator: str | None = None
+    hashes: bool = False
+    merges: bool = False
+
+
+class RewriteRule(Model, frozen=True, kw_only=True):
+    """A row of pg_rewrite but those that make views. event is insert, update or delete; is_instead: it replaces that.
+
+    enabled: O origin, D disabled, R replica, A always. What the rule does is not read.
+    """
+
+    oid: int
+    relation_oid: int
+    name: str
+    event: str
+    is_instead: bool = False
+    enabled: str = "O"
+
+
 class Trigger(Model, frozen=True, kw_only=True):
     """A row of pg_trigger that no constraint made.
 

@@ -1,4 +1,4 @@
-"""Reads the objects beside relations: schemas, types, functions, sequences, collations, tablespaces, publications.
+"""Reads the objects beside relations: schemas, types, functions, operators, rules, sequences, collations and others.
 
 What of it waits behind locks is held by tests: the CHECKs of a domain and the definition of a function, where they take
 apart the rows of a table or (from 14 on) mention it in a body that is kept as a tree; the position of a sequence, which
@@ -18,7 +18,9 @@ from pgadvisor.model.coverage import Fact, Gap, GapKind, Presence
 from pgadvisor.model.objects import (
     Collation,
     Function,
+    Operator,
     Publication,
+    RewriteRule,
     Schema,
     Tablespace,
     TypeAttribute,
@@ -54,7 +56,7 @@ def read_objects(reader: Reader) -> None:
     misses = Misses()
     try:
         used = _used(reader)
-        _read_plain(reader)
+        _read_plain(reader, used["operator"])
         types = _read_types(reader, used["type"], misses)
         _read_collations(reader, used["collation"], types)
         _read_functions(reader, used["function"], misses)
@@ -72,21 +74,25 @@ def _keep(reader: Reader, **sections: object) -> None:
 
 def _used(reader: Reader) -> dict[str, dict[int, bool]]:
     """What audited relations use, by kind: oids, and whether stored data depends on it."""
-    used: dict[str, dict[int, bool]] = {"type": {}, "function": {}, "collation": {}}
+    used: dict[str, dict[int, bool]] = {"type": {}, "function": {}, "operator": {}, "collation": {}}
     for row in reader.rows(Fact.OBJECTS, "used_objects", "what relations use") or ():
         used[row["kind"]][row["oid"]] = row["stored"]
     return used
 
 
-def _read_plain(reader: Reader) -> None:
+def _read_plain(reader: Reader, operators_used: Iterable[int]) -> None:
     schemas = reader.rows(Fact.OBJECTS, "audited_schemas", "schemas")
     tablespaces = reader.rows(Fact.OBJECTS, "tablespaces", "tablespaces")
     publications = reader.rows(Fact.OBJECTS, "publications", "publications")
+    rules = reader.rows(Fact.OBJECTS, "rules", "rules")
+    operators = reader.rows(Fact.OBJECTS, "operators", "operators", parameters={"oids": list(operators_used)})
     _keep(
         reader,
         schemas=convert(schemas or (), Schema),
         tablespaces=convert(tablespaces or (), Tablespace),
         publications=convert(publications or (), Publication),
+        rules=convert(rules or (), RewriteRule),
+        operators=convert(operators or (), Operator),
     )
 
 

@@ -316,3 +316,45 @@ def test_what_waits_behind_a_lock_is_left_alone(any_database: Database) -> None:
     again = read_database(any_database.dsn)
     assert again.gaps(Fact.OBJECTS) == []
     assert all(function.definition for function in catalog(again).functions)
+
+
+def test_operators_and_rules(any_database: Database) -> None:
+    any_database.execute("""
+        CREATE SCHEMA one; CREATE SCHEMA two;
+        CREATE FUNCTION two.same(int, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1::text = $2';
+        CREATE FUNCTION two.as_same(text, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $2::text = $1';
+        CREATE OPERATOR two.=== (
+          FUNCTION = two.same, LEFTARG = int, RIGHTARG = text, COMMUTATOR = OPERATOR(two.====), RESTRICT = eqsel,
+          JOIN = eqjoinsel, HASHES
+        );
+        CREATE OPERATOR two.==== (
+          FUNCTION = two.as_same, LEFTARG = text, RIGHTARG = int, COMMUTATOR = OPERATOR(two.===),
+          NEGATOR = OPERATOR(two.!====)
+        );
+        CREATE OPERATOR two.##! (FUNCTION = int4um, RIGHTARG = int);
+        CREATE TABLE one.t (id int, a text, CHECK (id OPERATOR(two.===) a));
+        CREATE VIEW one.v AS SELECT * FROM one.t;
+        CREATE TABLE two.u (id int);
+        CREATE RULE "r'" AS ON UPDATE TO one.t DO ALSO DELETE FROM one.t;
+        CREATE RULE r AS ON INSERT TO one.v DO INSTEAD NOTHING;
+        CREATE RULE r AS ON DELETE TO two.u DO INSTEAD NOTHING;
+        ALTER TABLE one.t DISABLE RULE "r'";
+    """)
+    found = catalog(read_database(any_database.dsn, CollectConfig(schemas=("one",))))
+    # What an audited relation uses.
+    (same,) = found.operators
+    assert (same.left_type, same.right_type, same.schema, same.hashes, same.merges) == ("integer", "text", "two", 1, 0)
+    assert (same.restrict_estimator, same.join_estimator, same.negator_oid) == ("eqsel", "eqjoinsel", None)
+    assert same.function_oid in {function.oid for function in found.functions}
+    relations = {relation.oid: relation.name for relation in found.relations}
+    rules = [
+        (relations[each.relation_oid], each.name, each.event, each.is_instead, each.enabled) for each in found.rules
+    ]
+    assert rules == [("t", "r'", "update", False, "D"), ("v", "r", "insert", True, "O")]
+    all_of_it = catalog(read_database(any_database.dsn))
+    operators = {each.name: each for each in all_of_it.operators}
+    # Not the one that is only announced as a negator.
+    assert set(operators) == {"===", "====", "##!"} and operators["===="].negator_oid is not None
+    assert (same.commutator_oid, operators["===="].commutator_oid) == (operators["===="].oid, same.oid)
+    assert (operators["##!"].left_type, operators["##!"].right_type) == (None, "integer")
+    assert (operators["##!"].restrict_estimator, len(all_of_it.rules)) == (None, 3)

@@ -1,5 +1,5 @@
--- Types, functions and collations of users that the audited relations use, in whatever schema, also through operators,
--- operator classes, casts, and types of types. stored: what is stored or checked depends on it (an index, a default, a
+-- Types, functions, operators and collations of users that the audited relations use, in whatever schema, also through
+-- operators, operator classes, casts, and types of types. stored: what is stored or checked depends on it (an index, a default, a
 -- generated column, a constraint, a partition key, statistics), so that nobody can do without its definition.
 WITH RECURSIVE user_relations AS (
 {user_relations}
@@ -99,6 +99,7 @@ SELECT
   CASE r.classid
     WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN 'type'
     WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN 'function'
+    WHEN 'pg_catalog.pg_operator'::pg_catalog.regclass THEN 'operator'
     ELSE 'collation'
   END AS kind,
   r.objid AS oid,
@@ -106,7 +107,7 @@ SELECT
 FROM reached AS r
 WHERE r.classid IN (
   'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass,
-  'pg_catalog.pg_collation'::pg_catalog.regclass
+  'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_collation'::pg_catalog.regclass
 )
 GROUP BY r.classid, r.objid
 ORDER BY kind, r.objid

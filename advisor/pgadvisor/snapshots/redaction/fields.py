@@ -129,6 +129,14 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
         "configuration": SETTINGS,
         "definition": SPECIAL,
     },
+    # An operator's name is of signs alone.
+    objects.Operator: {
+        **_kept("name restrict_estimator join_estimator"),
+        "schema": _SCHEMA,
+        "left_type": TYPE,
+        "right_type": TYPE,
+    },
+    objects.RewriteRule: {**_kept("event enabled"), "name": NAME + "rule"},
     objects.Trigger: {
         **_kept("enabled timing events"),
         "name": NAME + "trigger",
