@@ -39,15 +39,15 @@ UNSEEN = "Only the statements seen speak for this: a job that runs once a month 
 
 def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) -> tuple[Recommendation, ...]:
     """The decisions that stand, in rank order of the findings they serve."""
-    taken = _taken(facts)
+    taken = names_taken_by_schema(facts)
     recommendations: list[Recommendation] = []
     known: Counter[str] = Counter()
     masked = {finding.key for d in decisions if _shown(d.proposal, show_values) != d.proposal for finding in d.findings}
     for rank, decision in enumerate((d for d in decisions if d.reason is None), start=1):
         proposal = _shown(decision.proposal, show_values)
-        partitions = _partitions(decision.proposal, facts)
-        schemas = {table_of(proposal)[0], *_schemas(partitions)}
-        made = recipe(proposal, _AnyOf(taken[schema] for schema in schemas), partitions)
+        partitions = partitions_of(decision.proposal, facts)
+        schemas = {table_of(proposal)[0], *schemas_of(partitions)}
+        made = recipe(proposal, AnyOf(taken[schema] for schema in schemas), partitions)
         for schema in schemas:
             taken[schema].update(made.names)
         key = f"{_verb(proposal)}:{_identity(proposal)}"
@@ -55,12 +55,12 @@ def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) ->
         if known[key] > 1:
             key = f"{key}#{known[key]}"
         if masked.issuperset(finding.key for finding in decision.findings):
-            made = replace(made, steps=tuple(map(_commented, made.steps)))
+            made = replace(made, steps=tuple(map(commented, made.steps)))
         recommendations.append(_recommendation(rank, key, decision, proposal, made, facts))
     return tuple(recommendations)
 
 
-def _taken(facts: Facts) -> defaultdict[str, set[str]]:
+def names_taken_by_schema(facts: Facts) -> defaultdict[str, set[str]]:
     """The names that a new index may not have, by schema: those of relations, which indexes share, and of constraints.
 
     A schema for each tenant has the same names as the others, so that new ones are to be the same as well.
@@ -78,20 +78,22 @@ def _taken(facts: Facts) -> defaultdict[str, set[str]]:
     return taken
 
 
-class _AnyOf:
+class AnyOf:
     """Names that several sets hold; put together anew for each of thousands of proposals they would take minutes."""
 
     def __init__(self, sets: Iterable[Container[str]]) -> None:
         self._sets = tuple(sets)
 
     def __contains__(self, name: object) -> bool:
+        """Whether any of them holds it."""
         return any(name in each for each in self._sets)
 
 
-def _schemas(partitions: Sequence[Partition]) -> Iterator[str]:
+def schemas_of(partitions: Sequence[Partition]) -> Iterator[str]:
+    """The schemas of partitions and of all below them, some several times."""
     for partition in partitions:
         yield partition.schema
-        yield from _schemas(partition.children)
+        yield from schemas_of(partition.children)
 
 
 def reject(decisions: Sequence[Decision], show_values: bool) -> tuple[Rejection, ...]:
@@ -113,7 +115,7 @@ def action_plan(recommendations: Sequence[Recommendation]) -> tuple[str, ...]:
     return tuple(r.key for r in sorted(recommendations, key=lambda r: (order.index(type(r.proposal)), r.rank)))
 
 
-def _commented(step: Step) -> Step:
+def commented(step: Step) -> Step:
     """A step that nobody runs by mistake: its values, or those of the step it follows, are masked."""
 
     def comment(sql: str) -> str:
@@ -155,7 +157,7 @@ def _recommendation(
     )
 
 
-def _partitions(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
+def partitions_of(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
     """The partitions below the proposal's table, with those of their indexes that matter to it."""
     schema, name = table_of(proposal)
     table = facts.relation_named(schema, name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pgadvisor.advise.price import price_of_creation
+from pgadvisor.advise.whatif_next import is_partitioned, next_of_created, next_of_dropped, next_of_setting
 from pgadvisor.indexes.ddl import create_index, index_name
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import Index, IndexDefinition
@@ -15,6 +16,7 @@ from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.whatif_result import ChangedSetting, CreatedIndex, DroppedIndex
 from pgadvisor.planner.index_names import names_taken
 from pgadvisor.planner.protocol import Planner
+from pgadvisor.workload.setting_values import shown_value
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -23,19 +25,21 @@ if TYPE_CHECKING:
 _MAX_NAMED = 3
 
 
-def created_indexes(
-    created: Sequence[GivenIndex], planner: Planner, facts: Facts, show_values: bool
-) -> tuple[CreatedIndex, ...]:
-    """Indexes that are imagined, with their size as the planner takes it, and their price."""
+def created_indexes(created: Sequence[GivenIndex], planner: Planner, facts: Facts) -> tuple[CreatedIndex, ...]:
+    """Indexes that are imagined, with their size as the planner takes it, and their price.
+
+    Constants in them are what the user gave, no secret of the database's, so they are shown.
+    """
     names = names_of(created, facts)
     sizes = {size.definition: size.size_bytes for size in planner.sizes([given.definition for given in created])}
     return tuple(
         CreatedIndex(
             name=name,
             table=f"{given.definition.schema}.{given.definition.table}",
-            sql=create_index(_shown(given.definition, show_values), name),
+            sql=create_index(given.definition, name, concurrently=not is_partitioned(given.definition, facts)),
             size_bytes=sizes.get(given.definition),
             price=tuple(_price(given.definition, facts)),
+            next=next_of_created(given.definition, name, facts),
         )
         for given, (_, name) in zip(created, names, strict=True)
     )
@@ -45,36 +49,56 @@ def names_of(created: Sequence[GivenIndex], facts: Facts) -> tuple[tuple[str, st
     """Of each index the name that it gets of itself, which planners give it, and the one that it is given."""
     found = []
     taken: dict[str, set[str]] = {}
+    # One that names itself must not come by a name that another is given.
+    wished: dict[str, set[str]] = {}
     for given in created:
         schema = given.definition.schema
         if schema not in taken:
             taken[schema] = names_taken(facts, schema)
+            others = {each.name for each in created if each.name and each.definition.schema == schema}
+            wished[schema] = taken[schema] | others
         name = index_name(given.definition, taken[schema])
         taken[schema].add(name)
-        found.append((name, given.name or name))
+        shown = given.name or index_name(given.definition, wished[schema])
+        wished[schema].add(shown)
+        found.append((name, shown))
     return tuple(found)
 
 
 def dropped_indexes(dropped: Sequence[Index], facts: Facts, show_values: bool) -> tuple[DroppedIndex, ...]:
     """Indexes that are imagined gone, with the size that it frees, and why they cannot simply be dropped."""
-    return tuple(
-        DroppedIndex(
-            name=f"{index.schema}.{index.name}",
-            table=f"{index.definition.schema}.{index.definition.table}",
-            definition=create_index(_shown(index.definition, show_values), index.name),
-            size_bytes=facts.size_bytes(index.oid),
-            caveats=tuple(_caveats(index, facts)),
+    found = []
+    for index in dropped:
+        shown = _shown(index.definition, show_values)
+        found.append(
+            DroppedIndex(
+                name=f"{index.schema}.{index.name}",
+                table=f"{index.definition.schema}.{index.definition.table}",
+                definition=create_index(shown, index.name, concurrently=not is_partitioned(shown, facts)),
+                size_bytes=facts.size_bytes(index.oid),
+                caveats=tuple(_caveats(index, facts)),
+                next=next_of_dropped(index, facts, is_masked=shown != index.definition),
+            )
         )
-        for index in dropped
-    )
+    return tuple(found)
 
 
 def changed_settings(settings: Sequence[tuple[str, str]], facts: Facts) -> tuple[ChangedSetting, ...]:
     """Settings that are imagined otherwise, with the server's own values."""
-    known = {setting.name: f"{setting.value} {setting.unit or ''}".strip() for setting in facts.server.settings}
-    return tuple(
-        ChangedSetting(name=name, before=known.get(name), after=value) for name, value in sorted(dict(settings).items())
-    )
+    known = {setting.name: setting for setting in facts.server.settings}
+    found = []
+    for name, value in sorted(dict(settings).items()):
+        setting = known.get(name)
+        after = shown_value(setting, value)
+        found.append(
+            ChangedSetting(
+                name=name,
+                before=None if setting is None else shown_value(setting, setting.value),
+                after=after,
+                ways=next_of_setting(name, after, facts),
+            )
+        )
+    return tuple(found)
 
 
 def _shown(definition: IndexDefinition, show_values: bool) -> IndexDefinition:

@@ -41,17 +41,20 @@ class Recipe:
     names: tuple[str, ...] = ()
 
 
-def recipe(proposal: Proposal, taken: Container[str], partitions: Sequence[Partition] = ()) -> Recipe:
+def recipe(
+    proposal: Proposal, taken: Container[str], partitions: Sequence[Partition] = (), *, name: str = ""
+) -> Recipe:
     """The recipe of a proposal.
 
     taken are names of relations and constraints that a new index may not have. partitions are those directly
-    below the proposal's table (partition_tree), needed where it is partitioned.
+    below the proposal's table (partition_tree), needed where it is partitioned. name is the one that an index to be
+    created is given, "" where it gets one of itself.
     """
     match proposal:
         case CreateIndex(partitioned=True):
-            return _create_partitioned(proposal, taken, partitions)
+            return _create_partitioned(proposal, taken, partitions, name)
         case CreateIndex():
-            return _create(proposal, taken)
+            return _create(proposal, taken, name)
         case DropIndex(partitioned=True):
             return _drop_partitioned(proposal, taken, partitions)
         case DropIndex():
@@ -66,9 +69,9 @@ def recipe(proposal: Proposal, taken: Container[str], partitions: Sequence[Parti
             return _primary_key(proposal, taken, partitions)
 
 
-def _create(proposal: CreateIndex, taken: Container[str]) -> Recipe:
+def _create(proposal: CreateIndex, taken: Container[str], given: str) -> Recipe:
     definition = proposal.definition
-    name = ddl.index_name(definition, taken)
+    name = given or ddl.index_name(definition, taken)
     build = Step(
         sql=ddl.create_index(definition, name),
         undo=ddl.drop_index(definition.schema, name, if_exists=True),
@@ -87,9 +90,11 @@ def _create(proposal: CreateIndex, taken: Container[str]) -> Recipe:
     )
 
 
-def _create_partitioned(proposal: CreateIndex, taken: Container[str], partitions: Sequence[Partition]) -> Recipe:
+def _create_partitioned(
+    proposal: CreateIndex, taken: Container[str], partitions: Sequence[Partition], given: str
+) -> Recipe:
     definition = proposal.definition
-    name = ddl.index_name(definition, taken)
+    name = given or ddl.index_name(definition, taken)
     built = partitioned_steps(definition, name, taken, partitions)
     return Recipe(
         steps=built.steps,

@@ -8,7 +8,7 @@ from pgadvisor.model.base import Model
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Footprint, Gap
 from pgadvisor.model.findings import Evidence
-from pgadvisor.model.report import PlanView, Source, Tool
+from pgadvisor.model.report import PlanView, Source, Step, Tool
 from pgadvisor.model.whatif import PlannerIdentity
 
 WHATIF_FORMAT = 1
@@ -31,17 +31,32 @@ STAYS_WITHIN = 0.01
 
 
 class TimeRange(Model, frozen=True, kw_only=True):
-    """Milliseconds, estimated from a ratio of costs: the truth may well lie between these two."""
+    """Milliseconds, estimated from ratios of costs: the truth may well lie between these two.
+
+    high_ms is None where nothing bounds it: the time depends on the values that come.
+    """
 
     low_ms: float
-    high_ms: float
+    high_ms: float | None
+
+
+class Next(Model, frozen=True, kw_only=True):
+    """What to run for a change that is wanted, as a recommendation has it: in this order, undone from the last.
+
+    checks change nothing, and say in a comment when to run them.
+    """
+
+    steps: tuple[Step, ...]
+    checks: tuple[Step, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 class CreatedIndex(Model, frozen=True, kw_only=True):
     """An index that is imagined.
 
-    sql creates it, constants in it masked unless values are shown. size_bytes is how large the planner takes it to be,
-    None where it has no idea. price is what else it costs.
+    sql creates it by one command, with the constants that its user gave; next is what builds it online. size_bytes is
+    how large the planner takes it to be, None where it has no idea. price is what else it costs. caveats are why it may
+    not be had, or not be of use.
     """
 
     name: str
@@ -49,24 +64,34 @@ class CreatedIndex(Model, frozen=True, kw_only=True):
     sql: str
     size_bytes: int | None = None
     price: tuple[Evidence, ...] = ()
+    caveats: tuple[str, ...] = ()
+    next: Next | None = None
 
 
 class DroppedIndex(Model, frozen=True, kw_only=True):
-    """An index that is imagined gone. name and table are qualified; caveats are why it cannot simply be dropped."""
+    """An index that is imagined gone. name and table are qualified; caveats are why it cannot simply be dropped.
+
+    next is what drops it, None where that cannot be done to it alone.
+    """
 
     name: str
     table: str
     definition: str
     size_bytes: int | None = None
     caveats: tuple[str, ...] = ()
+    next: Next | None = None
 
 
 class ChangedSetting(Model, frozen=True, kw_only=True):
-    """A setting that is imagined otherwise. before is the server's own value, None where it is not known."""
+    """A setting that is imagined otherwise. before is the server's own value, None where it is not known.
+
+    Both are as SHOW gives them, with their units. ways make it so, any one of them, the narrowest first.
+    """
 
     name: str
     before: str | None
     after: str
+    ways: tuple[Step, ...] = ()
 
 
 class Shortcoming(Model, frozen=True, kw_only=True):
@@ -83,25 +108,36 @@ class Shortcoming(Model, frozen=True, kw_only=True):
 
 
 class PlanPair(Model, frozen=True, kw_only=True):
-    """The plans of a statement before and after; changes says in words how the second differs."""
+    """The plans of a statement before and after; changes says in words how the second differs.
+
+    planned_for is which values they are for, as ValuesCost has it, "" for unknown ones.
+    """
 
     before: PlanView | None
     after: PlanView | None
     changes: tuple[str, ...] = ()
+    planned_for: str = ""
 
 
 class ValuesCost(Model, frozen=True, kw_only=True):
-    """Costs of a statement for certain values, None where it could not be planned for them; values are masked."""
+    """Costs of a statement for certain values, None where it could not be planned for them; values are masked.
+
+    effect is what the change does for them. given: the user gave them with the question.
+    """
 
     label: str
     values: tuple[str, ...]
     cost_before: float | None
     cost_after: float | None
+    effect: Effect
+    given: bool = False
 
 
 class WhatIfStatement(Model, frozen=True, kw_only=True):
-    """One statement before and after, for unknown values. Costs are the planner's units for one call.
+    """One statement before and after. Costs are the planner's units for one call.
 
+    They are for the values that planned_for names, which are those given with the question, "" for unknown ones. So is
+    effect; where these stay it is that for values that do not. by_value: it is not the same for all values.
     text is masked unless values are shown, and cut to a length. total_ms is what it took as measured, estimated what
     that would become. factor is cost_after over cost_before. reason says why it could not be planned. marks are the
     numbers of the shortcomings that touch it. asked: it was named by the user. plans are there for those asked about
@@ -122,6 +158,8 @@ class WhatIfStatement(Model, frozen=True, kw_only=True):
     asked: bool = False
     role: str = ""
     plans: PlanPair | None = None
+    planned_for: str = ""
+    by_value: bool = False
     by_values: tuple[ValuesCost, ...] = ()
 
     @property
@@ -136,7 +174,8 @@ class Workload(Model, frozen=True, kw_only=True):
     """The statements that could be planned before and after, all together.
 
     cost_* are planner's costs weighted by calls; total_ms is their measured time, estimated what that would become.
-    share is how much of the time of all statements of the database theirs is.
+    share is how much of the time of all statements of the database theirs is. by_value are statements for which the
+    change does not do the same for all values, unbounded those of them whose time has no upper bound.
     """
 
     statements: int
@@ -149,6 +188,8 @@ class Workload(Model, frozen=True, kw_only=True):
     total_ms: float
     estimated: TimeRange
     share: float
+    by_value: int = 0
+    unbounded: int = 0
 
 
 class Reason(Model, frozen=True, kw_only=True):
