@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.collecting.look import session_on
 from pgadvisor.collecting.one import is_query_id, known_id, put_in_as_well
+from pgadvisor.model.whatif import AS_IS, PlannerChoice
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.planner.recorded import Recorded, Recording
 from pgadvisor.progress import Progress, silent
@@ -37,16 +37,6 @@ _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*")
 _MAX_NAMED = 10
 
 
-class PlannerChoice(enum.StrEnum):
-    """Which planner is asked."""
-
-    AUTO = "auto"
-    TWIN = "twin"
-    HYPOPG = "hypopg"
-    LIVE = "live"
-    RECORDED = "recorded"
-
-
 class WishError(Exception):
     """What is asked for is not to be had of this database; the message says what, and what to do."""
 
@@ -64,7 +54,7 @@ class Wish:
     drop: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
-    planner: PlannerChoice = PlannerChoice.AUTO
+    planner: PlannerChoice = PlannerChoice.TWIN
     twin_server: str = "auto"
     database: str = ""
 
@@ -86,11 +76,16 @@ class _Server:
 
 
 def whatif_live(
-    dsn: str | None, wish: Wish, config: Config, progress: Progress = silent
-) -> tuple[WhatIfResult, Snapshot]:
+    dsn: str | None,
+    wish: Wish,
+    config: Config,
+    progress: Progress = silent,
+    keep: Callable[[Snapshot], None] = lambda _: None,
+) -> WhatIfResult:
     """Collects from the database that the DSN names, and asks a planner.
 
-    What was collected is returned as well, with what the server itself answered where it was asked.
+    keep is given what was collected, with what the server itself answered where it was asked; also where the planner
+    then cannot be had or cannot answer, so that nobody need collect again for that.
 
     Raises ConnectError, WishError, Unable, PlannerError.
     """
@@ -98,7 +93,11 @@ def whatif_live(
     snapshot = collect(dsn, config.collect, progress)
     if snapshot.coverage.interrupted:
         raise KeyboardInterrupt
-    return _asked(snapshot, wish, config, progress, _Server(dsn))
+    try:
+        result, snapshot = _asked(snapshot, wish, config, progress, _Server(dsn))
+    finally:
+        keep(snapshot)
+    return result
 
 
 def whatif_collected(
@@ -144,7 +143,7 @@ def _asked(
         asked.append(found)
     facts, not_understood = read_facts(snapshot, progress)
     change = _change(wish, facts)
-    with _opened(wish, facts, server, config, progress) as planner:
+    with _opened(wish, change, facts, server, config, progress) as planner:
         result = whatif_of(
             facts,
             planner,
@@ -188,7 +187,9 @@ def _setting(text: str, facts: Facts) -> tuple[str, str]:
 
 
 @contextmanager
-def _opened(wish: Wish, facts: Facts, server: _Server | None, config: Config, progress: Progress) -> Iterator[Planner]:
+def _opened(
+    wish: Wish, change: Change, facts: Facts, server: _Server | None, config: Config, progress: Progress
+) -> Iterator[Planner]:
     """The planner that is asked, closed at the end. Raises PlannerError, ConnectError."""
     with ExitStack() as stack:
         match wish.planner:
@@ -196,24 +197,29 @@ def _opened(wish: Wish, facts: Facts, server: _Server | None, config: Config, pr
                 planner: Planner = Recorded(facts.snapshot)
             case PlannerChoice.LIVE | PlannerChoice.HYPOPG:
                 planner = _of_server(wish.planner, facts, server, config, stack)
-            case _:
-                planner = _twin(wish, facts, server, config, progress, stack)
+            case PlannerChoice.TWIN:
+                planner = _twins(wish, change, facts, server, config, progress)
         stack.callback(planner.close)
         yield planner
 
 
-def _twin(
-    wish: Wish, facts: Facts, server: _Server | None, config: Config, progress: Progress, stack: ExitStack
+def _twins(
+    wish: Wish, change: Change, facts: Facts, server: _Server | None, config: Config, progress: Progress
 ) -> Planner:
-    """A twin; where none can be had and nobody insists on one, the server itself if it has HypoPG."""
+    """One twin or two. Where none can be had the audited server is not asked instead: that is for its user to say."""
     from pgadvisor.planner.hypopg import has_hypopg
-    from pgadvisor.planner.twin.twin import Twin
+    from pgadvisor.planner.twin.several import twins
 
+    statements = sum(1 for statement in facts.statements.values() if statement.text is not None)
+    explains = statements * (1 if change.configuration == AS_IS else 2)
     try:
-        return Twin(facts, server=wish.twin_server, session=config.collect.session, progress=progress)
-    except PlannerError:
-        if wish.planner is PlannerChoice.AUTO and server is not None and has_hypopg(facts):
-            return _of_server(PlannerChoice.HYPOPG, facts, server, config, stack)
+        return twins(
+            facts, explains=explains, server=wish.twin_server, session=config.collect.session, progress=progress
+        )
+    except PlannerError as error:
+        if server is not None and has_hypopg(facts):
+            hint = "The audited server has HypoPG, which --planner hypopg asks."
+            raise PlannerError(f"{str(error).removesuffix('.')}. {hint}") from error
         raise
 
 

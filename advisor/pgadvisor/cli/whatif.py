@@ -15,6 +15,7 @@ from pgadvisor.cli._output import STDOUT, coloured, write_bytes
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, read_file, saved
 from pgadvisor.gate import ExitCode
+from pgadvisor.model.whatif import PlannerChoice
 from pgadvisor.registry import load_whatif, load_whatif_terminal
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from pgadvisor.model.whatif_result import WhatIfResult
     from pgadvisor.progress import Progress
     from pgadvisor.whatif import Wish
-
-# As whatif.PlannerChoice has them, whose module is not imported for the sake of a help text.
-_PLANNERS = ("auto", "twin", "hypopg", "live", "recorded")
 
 
 @click.command(
@@ -59,7 +57,12 @@ _PLANNERS = ("auto", "twin", "hypopg", "live", "recorded")
 @click.option(
     "--query", "queries", multiple=True, metavar="ID|SQL", help="Show the plans of this statement (repeatable)."
 )
-@click.option("--planner", type=click.Choice(_PLANNERS), default="auto", help="Which planner is asked.  [auto]")
+@click.option(
+    "--planner",
+    type=click.Choice([each.value for each in PlannerChoice]),
+    default=PlannerChoice.TWIN.value,
+    help="Which planner is asked.  [twin]",
+)
 @click.option(
     "--twin-server", default="auto", metavar="PATH|auto|docker", help="Where the twin's server programs are.  [auto]"
 )
@@ -96,12 +99,10 @@ def whatif(
         path = snapshot_file(target)
         if path is not None and save is not None:
             raise Failure(f"--save keeps what is collected, and {path} is collected already.", ExitCode.USAGE)
-        from pgadvisor.whatif import PlannerChoice, Wish
+        from pgadvisor.whatif import Wish
 
         wish = Wish(create, drop, settings, queries, PlannerChoice(planner), twin_server, database)
-        result, collected = _answered(target, path, wish, config, progress)
-    if save is not None and collected is not None:
-        saved(save, (collected,))
+        result = _answered(target, path, wish, config, progress, save)
     _tell(result, files)
     planned = result.workload.statements - result.workload.not_planned
     if not planned:
@@ -110,19 +111,23 @@ def whatif(
 
 
 def _answered(
-    target: str | None, path: Path | None, wish: Wish, config: Config, progress: Progress
-) -> tuple[WhatIfResult, Snapshot | None]:
-    """What the planner says; with a snapshot where one was collected."""
+    target: str | None, path: Path | None, wish: Wish, config: Config, progress: Progress, save: Path | None
+) -> WhatIfResult:
+    """What the planner says; what is collected for it is saved, also where the planner cannot say."""
     from pgadvisor.advise.whatif import Unable
     from pgadvisor.planner.protocol import PlannerError
     from pgadvisor.postgres.connect import ConnectError
     from pgadvisor.whatif import WishError, whatif_collected, whatif_live
 
+    def keep(collected: Snapshot) -> None:
+        if save is not None:
+            saved(save, (collected,))
+
     try:
         if path is not None:
             progress(f"Reading {path}")
-            return whatif_collected(read_file(path), wish, config, progress), None
-        return whatif_live(target, wish, config, progress)
+            return whatif_collected(read_file(path), wish, config, progress)
+        return whatif_live(target, wish, config, progress, keep)
     except WishError as error:
         raise Failure(str(error), ExitCode.USAGE) from error
     except Unable as error:

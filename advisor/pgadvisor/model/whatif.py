@@ -18,6 +18,15 @@ class PlannerKind(enum.StrEnum):
     RECORDED = "recorded"
 
 
+class PlannerChoice(enum.StrEnum):
+    """Which planner a user wants to be asked."""
+
+    TWIN = "twin"
+    HYPOPG = "hypopg"
+    LIVE = "live"
+    RECORDED = "recorded"
+
+
 class PlannerIdentity(Model, frozen=True, kw_only=True):
     """Which planner gave an answer.
 
@@ -69,14 +78,18 @@ class Shortfall(Model, frozen=True, kw_only=True):
 
     what names it, in a few words without an end ("extension postgis", "collation public.de"); reason is one sentence
     that says why and what stands in for it. relation_oids are the relations (of the snapshot) whose statements it
-    touches; names are words, such as a function's name, whose mention in a text shows that a statement is touched;
-    everywhere: it touches every statement. prevents: a statement that it touches cannot be planned, not only less well.
+    touches, where there are events (insert, update, delete) only those that do one of these to them; names are words or
+    operators, such as a function's name, whose mention in a text shows that a statement is touched; query_ids are
+    statements that showed themselves to be touched when they were asked about; everywhere: it touches every statement.
+    prevents: a statement that it touches cannot be planned, not only less well.
     """
 
     what: str
     reason: str
     relation_oids: tuple[int, ...] = ()
+    events: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    query_ids: tuple[str, ...] = ()
     everywhere: bool = False
     prevents: bool = False
 

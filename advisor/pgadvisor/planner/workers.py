@@ -43,8 +43,11 @@ class Workers:
 
     @property
     def shortfalls(self) -> tuple[Shortfall, ...]:
-        """What of the audited server they have not, or have otherwise."""
-        return self._first.shortfalls
+        """What of the audited server they have not, or have otherwise, each told once.
+
+        Some of it comes to light when a question is asked, and each is asked others.
+        """
+        return tuple(dict.fromkeys(told for planner in self._planners for told in planner.shortfalls))
 
     def unable(self, configuration: Configuration) -> str:
         """Why they cannot say what a configuration would do, in one sentence; "" where they can."""

@@ -13,8 +13,11 @@ from msgspec.structs import replace
 
 from pgadvisor.config import Config
 from pgadvisor.masking import MASK
+from pgadvisor.model.server import Extension
+from pgadvisor.model.whatif import PlannerChoice
+from pgadvisor.planner.protocol import PlannerError
 from pgadvisor.snapshots.file import read_snapshots, write_snapshots
-from pgadvisor.whatif import PlannerChoice, Wish, WishError, whatif_collected
+from pgadvisor.whatif import Wish, WishError, whatif_collected, whatif_live
 from support.audits import Ran, pgadvisor
 from support.databases import Database
 from support.snapshots import snapshot
@@ -147,6 +150,17 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         assert message in " ".join(ran.err.split())
 
 
+def test_where_no_twin_can_be_had_no_server_is_asked_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = snapshot({"tables": {"public.orders": {"columns": ["id int"]}}})
+    hypopg = Extension(name="hypopg", version="1.4.1", schema="public")
+    one = replace(plain, server=replace(plain.server, extensions=(*plain.server.extensions, hypopg)))
+    monkeypatch.setattr("pgadvisor.whatif.collect", lambda *_: one)
+    kept: list[object] = []
+    with pytest.raises(PlannerError, match=r"/nope.*The audited server has HypoPG, which --planner hypopg asks"):
+        whatif_live("host=/nowhere", Wish(twin_server="/nope"), Config(), keep=kept.append)
+    assert kept == [one]
+
+
 def test_on_a_server_by_the_server_itself(shop: Database, tmp_path: Path) -> None:
     kept = tmp_path / "kept.json.gz"
     ran = pgadvisor(
@@ -168,9 +182,14 @@ def test_on_a_server_by_the_server_itself(shop: Database, tmp_path: Path) -> Non
     other = pgadvisor("whatif", kept, "--planner", "recorded", "--set", "work_mem=1GB")
     assert (other.code, other.out) == (3, "")
     assert "holds no answer of this configuration" in " ".join(other.err.split())
-    ran = pgadvisor("whatif", shop.dsn, "--planner", "live", "--create", CREATE)
+    # What was collected is kept also where the planner then cannot say.
+    kept = tmp_path / "unanswered.json.gz"
+    ran = pgadvisor("whatif", shop.dsn, "--planner", "live", "--create", CREATE, "--save", kept, "--execute", "off")
     assert (ran.code, ran.out) == (3, "")
     assert "The planner cannot say: The live server plans with the indexes that it has." in ran.err
+    (unanswered,) = read_snapshots(kept)
+    assert (unanswered.answers, unanswered.coverage.interrupted) == ((), False)
+    assert any("Order's" in relation.name for relation in unanswered.catalog.relations)
 
 
 def test_secrets_in_answers_do_not_reach_the_file(shop: Database, tmp_path: Path) -> None:

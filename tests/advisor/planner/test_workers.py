@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pgadvisor.model.whatif import AS_IS
+from pgadvisor.model.whatif import AS_IS, Shortfall
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.planner.workers import Workers
 from support.fake_planner import FakePlanner
@@ -40,6 +40,9 @@ def test_answers_are_in_the_order_of_the_questions_and_the_work_is_shared() -> N
     assert workers.costs(QUESTIONS) == tuple(float(number) for number in range(7))
     assert [len(each.asked) for each in planners] == [4, 3]
     assert workers.plan(QUESTIONS[3]).cost == 3.0
+    lacks = [Shortfall(what=what, reason="It has it not.") for what in "ab"]
+    planners[0].shortfalls, planners[1].shortfalls = (lacks[0],), tuple(lacks)
+    assert workers.shortfalls == tuple(lacks)
     planners[1].unable_because = "It cannot."
     assert workers.unable(AS_IS) == "It cannot."
     workers.close()
