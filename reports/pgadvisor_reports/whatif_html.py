@@ -30,7 +30,7 @@ def render(result: WhatIfResult) -> bytes:
             gainers=whatif_words.having(result, Effect.GAINS),
             max_statements=MAX_STATEMENTS,
             dearest=max(work.cost_before, work.cost_after),
-            longest=max(work.total_ms, work.estimated.high_ms),
+            longest=max(work.total_ms, work.estimated.low_ms, work.estimated.high_ms or 0.0),
             gap_groups=group_gaps(result.gaps),
             style=Markup(asset("page.css")),  # noqa: S704  our own
             script=Markup(script),  # noqa: S704  our own

@@ -87,6 +87,8 @@ class _Writer:
         if created.price:
             price = "; ".join(f"{one_line(each.label)}: {formatting.evidence(each).text}" for each in created.price)
             self._line(price, "dim", indent=4)
+        for caveat in created.caveats:
+            self._line(f"Mind: {prose(caveat)}.", "yellow", indent=4)
 
     def _dropped(self, dropped: DroppedIndex) -> None:
         size = "size unknown" if dropped.size_bytes is None else f"{formatting.size(dropped.size_bytes).text} freed"
@@ -115,6 +117,8 @@ class _Writer:
         for each, row in zip(found, rows, strict=False):
             self._line(Text(_aligned(row, widths), style=_COLOUR[effect]), hanging=4)
             self._text(each)
+            if by_value := said.by_value(each):
+                self._line(f"{prose(by_value)}.", "yellow", indent=4)
         if len(found) > MAX_STATEMENTS:
             self._line(f"{words.plural(len(found) - MAX_STATEMENTS, 'more statement')} not shown here.", "dim")
 
@@ -157,7 +161,7 @@ class _Writer:
 
     def _beside(self, each: WhatIfStatement) -> None:
         marks = f" {said.marks(each.marks)}" if each.marks else ""
-        self._head(f"Plans of {name(each.query_id)}{marks}: {said.summary_line(each, self.result)}")
+        self._head(f"Plans of {name(each.query_id)}{marks}: {prose(said.summary_line(each, self.result))}")
         for line in visible(clip(each.text, MAX_TEXT)).split("\n"):
             self.console.print(Text(f"  {line}", style="cyan"), soft_wrap=True)
         if heading := said.plan_heading(each):
@@ -165,7 +169,8 @@ class _Writer:
         for value in each.by_values:
             before, after = formatting.cost(value.cost_before).text, formatting.cost(value.cost_after).text
             costs = f"{before} → {after}" if self.result.changes_anything else before
-            self._line(f"For {prose(value.label)} ({prose('; '.join(value.values))}): {costs}", "dim", hanging=2)
+            which = f" ({prose('; '.join(value.values))})" if value.values else ""
+            self._line(f"For {prose(value.label)}{which}: {costs}", "dim", hanging=2)
         if each.plans is None:
             return
         same = each.plans.after is None or not self.result.changes_anything
@@ -194,8 +199,10 @@ class _Writer:
     def _shortcomings(self) -> None:
         if self.result.shortcomings:
             self._head("Otherwise than on the server")
-        for item in self.result.shortcomings:
+        for item in said.touching(self.result):
             self._line(f"{said.marks((item.number,))} {prose(said.shortcoming(item))}", hanging=4)
+        if untouching := said.untouching(self.result):
+            self._line(prose(untouching), "dim")
 
     def _gaps(self) -> None:
         groups = group_gaps(self.result.gaps)

@@ -27,6 +27,8 @@ _PLANNERS = {
 # Factors below say in percent what others say in times.
 _IN_TIMES = 2.0
 _MAX_NAMED = 3
+_MAX_UNTOUCHING = 10
+_MAX_VALUES = 4
 
 
 def title(result: WhatIfResult) -> str:
@@ -84,7 +86,10 @@ def effects(result: WhatIfResult) -> str:
     if work.not_planned:
         counts.append(f"{work.not_planned} could not be planned")
     share = formatting.fraction(work.share).text
-    return f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Those planned took {share} of the time."
+    said = f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Those planned took {share} of the time."
+    if work.by_value:
+        said += f" What becomes of {plural(work.by_value, 'statement')} depends on the value."
+    return said
 
 
 def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
@@ -98,7 +103,7 @@ def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
     change = factor(work.cost_before, work.cost_after)
     return (
         ("Cost, weighted by calls", f"{before} → {after}, {change}"),
-        (f"Time ({window})", f"{time} → {time_range(work.estimated)} estimated"),
+        (f"Time ({window})", f"{time} → {time_after(result)}"),
     )
 
 
@@ -139,11 +144,35 @@ def time_range(estimated: TimeRange | None) -> str:
     """A range of time, with its unit once where it is the same."""
     if estimated is None:
         return ""
+    if estimated.high_ms is None:
+        return f"{formatting.duration(estimated.low_ms).text} or more" if estimated.low_ms else "cannot be told"
+    if not estimated.low_ms and estimated.high_ms:
+        return f"{formatting.duration(estimated.high_ms).text} or less"
     low, high = formatting.duration(estimated.low_ms).text, formatting.duration(estimated.high_ms).text
     if low == high:
         return low
     (number, _, unit), (_, _, other) = low.rpartition(" "), high.rpartition(" ")
     return f"{number} to {high}" if unit == other and not number.startswith("<") else f"{low} to {high}"
+
+
+def time_after(result: WhatIfResult) -> str:
+    """What the measured time would become; of those that gain and those that lose apart where there are both.
+
+    A loss without an upper bound would otherwise hide what is gained.
+    """
+    work = result.workload
+    if not (work.gain and work.lose):
+        return f"{time_range(work.estimated)} estimated"
+    parts = []
+    for effect, word in ((Effect.GAINS, "of what gains"), (Effect.LOSES, "of what loses")):
+        found = having(result, effect)
+        ranges = [each.estimated for each in found if each.estimated is not None]
+        highs = [each.high_ms for each in ranges if each.high_ms is not None]
+        high = sum(highs) if len(highs) == len(ranges) else None
+        total = formatting.duration(sum(each.total_ms for each in found)).text
+        after = time_range(TimeRange(low_ms=sum(each.low_ms for each in ranges), high_ms=high))
+        parts.append(f"{word} {total} → {after}")
+    return f"estimated {', '.join(parts)}"
 
 
 def having(result: WhatIfResult, effect: Effect) -> tuple[WhatIfStatement, ...]:
@@ -162,6 +191,21 @@ def marks(numbers: Sequence[int]) -> str:
     return "".join(f"[{number}]" for number in numbers)
 
 
+def touching(result: WhatIfResult) -> tuple[Shortcoming, ...]:
+    """What is otherwise and touches a statement looked into."""
+    return tuple(each for each in result.shortcomings if each.statements)
+
+
+def untouching(result: WhatIfResult) -> str:
+    """What is otherwise and touches none, in one line; "" where there is none such."""
+    rest = [each for each in result.shortcomings if not each.statements]
+    if not rest:
+        return ""
+    named = "; ".join(f"{marks((each.number,))} {each.what}" for each in rest[:_MAX_UNTOUCHING])
+    more = f"; and {len(rest) - _MAX_UNTOUCHING} more" if len(rest) > _MAX_UNTOUCHING else ""
+    return f"Otherwise too, where no statement looked into is touched: {named}{more}."
+
+
 def shortcoming(item: Shortcoming) -> str:
     """What is otherwise, and how many statements it touches."""
     touched = f"{plural(item.statements, 'statement')} {'cannot be planned' if item.prevents else 'touched'}"
@@ -178,13 +222,29 @@ def plan_heading(statement: WhatIfStatement) -> str:
     pair = statement.plans
     if pair is None or pair.after is None or pair.before is None:
         return ""
-    return f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same."
+    said = f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same."
+    return f"For {pair.planned_for}: {said}" if pair.planned_for else said
+
+
+def by_value(statement: WhatIfStatement) -> str:
+    """What becomes of it for the values that are known, where that is not the same for all; "" where it is."""
+    if not statement.by_value:
+        return ""
+    parts = [
+        f"{each.label} {formatting.cost(each.cost_before).text} → {formatting.cost(each.cost_after).text}"
+        f" ({factor(each.cost_before, each.cost_after)})"
+        for each in statement.by_values[:_MAX_VALUES]
+        if not (each.given and statement.planned_for)
+    ]
+    return f"It depends on the value: {', '.join(parts)}"
 
 
 def summary_line(statement: WhatIfStatement, result: WhatIfResult) -> str:
     """Costs of a statement, one call of it, before and after where anything is imagined."""
     if not result.changes_anything:
-        return f"cost {formatting.cost(statement.cost_before).text}"
+        cost = f"for {statement.planned_for}, cost" if statement.planned_for else "cost"
+        return f"{cost} {formatting.cost(statement.cost_before).text}"
     before, after = formatting.cost(statement.cost_before).text, formatting.cost(statement.cost_after).text
     said = factor(statement.cost_before, statement.cost_after)
-    return f"cost {before} → {after}" + (f", {said}" if said else "")
+    cost = f"for {statement.planned_for}, cost" if statement.planned_for else "cost"
+    return f"{cost} {before} → {after}" + (f", {said}" if said else "")

@@ -143,9 +143,12 @@ def sample_whatif(*, change: bool = True) -> WhatIfResult:
 def hostile_whatif() -> WhatIfResult:
     """The same, hostile in every field that holds text of strangers."""
     data = msgspec.json.decode(msgspec.json.encode(sample_whatif()))
-    effects = [each["effect"] for each in data["statements"]]
+    effects = [(each["effect"], [known["effect"] for known in each["by_values"]]) for each in data["statements"]]
     kind = data["planner"]["kind"]
     data = spoiled(data)
     data["planner"]["kind"] = kind
-    data["statements"] = [each | {"effect": effect} for each, effect in zip(data["statements"], effects, strict=True)]
+    for each, (effect, for_values) in zip(data["statements"], effects, strict=True):
+        each["effect"] = effect
+        for known, value in zip(each["by_values"], for_values, strict=True):
+            known["effect"] = value
     return msgspec.convert(data, WhatIfResult)

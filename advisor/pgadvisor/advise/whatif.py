@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pgadvisor import __version__
 from pgadvisor.advise.compose import source_of
 from pgadvisor.advise.keys import anchor
+from pgadvisor.advise.whatif_caveats import caveats_of, used_names
 from pgadvisor.advise.whatif_fidelity import fidelity_of
+from pgadvisor.advise.whatif_judging import Costs, estimated, greatest, judged
 from pgadvisor.advise.whatif_parts import changed_settings, created_indexes, dropped_indexes, names_of
-from pgadvisor.advise.whatif_plans import Asked, Plans
+from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
+from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.report import Tool
 from pgadvisor.model.shape import NotUnderstood, StatementKind, StatementShape
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.model.whatif_result import (
-    STAYS_WITHIN,
+    CreatedIndex,
     Effect,
     Reason,
     TimeRange,
+    ValuesCost,
     WhatIfResult,
     WhatIfStatement,
     Workload,
@@ -38,12 +44,15 @@ if TYPE_CHECKING:
     from pgadvisor.statement_facts import Statement
     from pgadvisor.workload.index_text import GivenIndex
 
+# A statement with values, None for unknown ones.
+_Key = tuple[str, tuple[str | None, ...] | None]
+
 # Statements that a planner is asked about at a time, between two words on how far it is.
 _AT_A_TIME = 100
 # Plans are shown of so many of the most changed statements.
 MAX_PAIRS = 8
-# A cost below this is one of a constant, of which no ratio says anything.
-_LEAST_COST = 0.01
+_UNKNOWN_VALUES = "unknown values"
+_NO_COSTS = Costs(None, None)
 # What of the collection bears on a workload's costs.
 _BEARING = frozenset((Fact.CONNECTION, Fact.CATALOG, Fact.COLUMN_STATISTICS, Fact.STATEMENTS, Fact.STATEMENT_TEXTS))
 _UTILITY = "It is a utility command, of which a planner makes no plan."
@@ -115,18 +124,20 @@ class _WhatIf:
         self.progress = progress
         self.statements = [statement for statement in facts.statements.values() if statement.text is not None]
         self.questions = _questions(facts, self.statements)
+        self.value_sets = ValueSets(facts, show_values)
         self.reasons: dict[str, str] = {}
         self.shortcomings = Shortcomings((), facts)
 
     def result(self, not_understood: dict[str, str]) -> WhatIfResult:
         """All that is told."""
-        before, after = self._costs()
+        costs = self._costs()
         # What a planner has otherwise may come to light only when it is asked.
         self.shortcomings = Shortcomings(self.planner.shortfalls, self.facts)
-        rows = [self._row(statement, before, after, not_understood) for statement in self.statements]
+        rows = [self._row(statement, costs, not_understood) for statement in self.statements]
         rows.sort(key=_rank)
         names = dict(names_of(self.change.create, self.facts))
         plans = Plans(self.facts, self.planner, self.change.configuration, names, self.show_values)
+        created = self._created(rows)
         fidelity = fidelity_of(self.facts, plans, self.questions, self.shortcomings, self._text, self.progress)
         rows = self._with_plans(rows, plans)
         return WhatIfResult(
@@ -134,7 +145,7 @@ class _WhatIf:
             source=source_of(self.facts),
             planner=self.planner.identity,
             values_masked=not self.show_values,
-            created=created_indexes(self.change.create, self.planner, self.facts, self.show_values),
+            created=created,
             dropped=dropped_indexes(self.change.drop, self.facts, self.show_values),
             settings=changed_settings(self.change.settings, self.facts),
             workload=_workload(rows, self.facts),
@@ -148,32 +159,40 @@ class _WhatIf:
             footprint=self.facts.coverage.footprint,
         )
 
-    def _costs(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Costs by query id before and after, of what could be planned; why the rest could not is noted."""
-        before = self._ask(AS_IS, "Asking for plans as it is")
-        if self.change.configuration == AS_IS:
-            return before, before
-        return before, self._ask(self.change.configuration, "Asking what if")
+    def _costs(self) -> dict[_Key, Costs]:
+        """Costs before and after, of what could be planned; why the rest could not is noted."""
+        change = self.change.configuration
+        questions = [*self.questions.values()]
+        for query_id in self.questions if change != AS_IS else self.asked & self.questions.keys():
+            sets = self.value_sets.of(query_id)
+            questions += [replace(self.questions[query_id], values=each.values) for each in sets]
+        before = self._ask(questions, AS_IS, "Asking for plans as it is")
+        planned = [each for each in questions if (each.query_id, each.values) in before]
+        after = before if change == AS_IS else self._ask(planned, change, "Asking what if")
+        return {key: Costs(before[key], after.get(key)) for key in before}
 
-    def _ask(self, configuration: Configuration, step: str) -> dict[str, float]:
-        questions = [self.questions[each] for each in self.questions if each not in self.reasons]
-        found: dict[str, float] = {}
+    def _ask(self, questions: Sequence[Question], configuration: Configuration, step: str) -> dict[_Key, float]:
+        found: dict[_Key, float] = {}
         for start in range(0, len(questions), _AT_A_TIME):
             self.progress(step, start, len(questions))
             some = questions[start : start + _AT_A_TIME]
             for question, cost in zip(some, self.planner.costs(some, configuration), strict=True):
-                if cost is None:
+                if cost is not None:
+                    found[question.query_id, question.values] = cost
+                elif question.values is None:
                     self.reasons[question.query_id] = self.planner.plan(question, configuration).refusal
-                else:
-                    found[question.query_id] = cost
         return found
 
-    def _row(
-        self, statement: Statement, before: dict[str, float], after: dict[str, float], not_understood: dict[str, str]
-    ) -> WhatIfStatement:
+    def _row(self, statement: Statement, costs: dict[_Key, Costs], not_understood: dict[str, str]) -> WhatIfStatement:
         query_id, shape = statement.query_id, self.facts.shapes.get(statement.query_id)
-        was, becomes = before.get(query_id), after.get(query_id)
-        effect = Effect.NOT_PLANNED if was is None or becomes is None else _effect(was, becomes)
+        unknown = costs.get((query_id, None), _NO_COSTS)
+        known = self._by_values(query_id, costs)
+        given = next((each for each in known if each.given), None) if query_id in self.asked else None
+        first = unknown if given is None else Costs(given.cost_before, given.cost_after)
+        rest = [Costs(each.cost_before, each.cost_after) for each in known if each is not given]
+        effect, by_value = judged(first, rest if given is None else [unknown, *rest], alone=given is not None)
+        if given is not None and unknown.before is not None:
+            known += (_cost_for(_UNKNOWN_VALUES, (), unknown),)
         reason = ""
         if effect is Effect.NOT_PLANNED:
             why = _UTILITY if _is_utility(shape) else not_understood.get(query_id, "")
@@ -186,14 +205,45 @@ class _WhatIf:
             calls=statement.calls,
             total_ms=statement.total_ms,
             effect=effect,
-            cost_before=was,
-            cost_after=becomes,
-            estimated=None if was is None or becomes is None else _estimated(statement.total_ms, was, becomes),
+            cost_before=first.before,
+            cost_after=first.after,
+            estimated=estimated(statement.total_ms, [first, unknown, *rest], dict(self.change.settings)),
             reason=reason,
             marks=self.shortcomings.touching(query_id, statement.text or ""),
             asked=query_id in self.asked,
             role="" if role is None else role.name,
+            planned_for="" if given is None else given.label,
+            by_value=by_value,
+            by_values=known,
         )
+
+    def _by_values(self, query_id: str, costs: dict[_Key, Costs]) -> tuple[ValuesCost, ...]:
+        """Costs for the values that are known, of those that could be planned."""
+        return tuple(
+            _cost_for(each.label, each.shown, costs[query_id, each.values], given=each.given)
+            for each in self.value_sets.of(query_id)
+            if (query_id, each.values) in costs
+        )
+
+    def _created(self, rows: Sequence[WhatIfStatement]) -> tuple[CreatedIndex, ...]:
+        """The indexes imagined, with what is to be minded of them."""
+        found = created_indexes(self.change.create, self.planner, self.facts)
+        used = used_names(self._changed_questions(rows), self.planner, self.change.configuration) if found else None
+        return tuple(
+            msgspec.structs.replace(each, caveats=caveats)
+            for each, caveats in zip(
+                found, caveats_of(self.change.create, self.change.drop, self.facts, used), strict=True
+            )
+        )
+
+    def _changed_questions(self, rows: Sequence[WhatIfStatement]) -> Iterator[Question]:
+        """What is planned at another cost by the change, with the values for which it is."""
+        for row in rows:
+            if row.effect not in (Effect.GAINS, Effect.LOSES) and not row.by_value:
+                continue
+            question = self.questions[row.query_id]
+            yield question
+            yield from (replace(question, values=each.values) for each in self.value_sets.of(row.query_id))
 
     def _text(self, query_id: str) -> str:
         """A statement's text as it is shown."""
@@ -208,10 +258,29 @@ class _WhatIf:
         changed = [row.query_id for row in rows if row.effect in (Effect.GAINS, Effect.LOSES)][:MAX_PAIRS]
         wanted = [row.query_id for row in rows if row.query_id in {*changed, *self.asked} & self.questions.keys()]
         pairs = {}
+        by_id = {row.query_id: row for row in rows}
         for done, query_id in enumerate(wanted):
             self.progress("Asking for plans side by side", done, len(wanted))
-            pairs[query_id] = plans.side_by_side(Asked(self.questions[query_id], query_id in self.asked))
-        return [plans.joined(row, pairs[row.query_id]) if row.query_id in pairs else row for row in rows]
+            values, label = self._shown_for(by_id[query_id])
+            pairs[query_id] = plans.side_by_side(replace(self.questions[query_id], values=values), label)
+        return [
+            msgspec.structs.replace(row, plans=pairs[row.query_id]) if row.query_id in pairs else row for row in rows
+        ]
+
+    def _shown_for(self, row: WhatIfStatement) -> tuple[tuple[str | None, ...] | None, str]:
+        """The values that a statement's plans are shown for, by which it gains or loses, and what they are called."""
+        label = row.planned_for
+        if not label and Costs(row.cost_before, row.cost_after).effect is not row.effect:
+            alike = [each for each in row.by_values if each.effect is row.effect]
+            label = greatest(alike).label if alike else ""
+        values = next((each.values for each in self.value_sets.of(row.query_id) if each.label == label), None)
+        return values, "" if values is None else label
+
+
+def _cost_for(label: str, shown: tuple[str, ...], costs: Costs, *, given: bool = False) -> ValuesCost:
+    return ValuesCost(
+        label=label, values=shown, cost_before=costs.before, cost_after=costs.after, effect=costs.effect, given=given
+    )
 
 
 def _questions(facts: Facts, statements: Sequence[Statement]) -> dict[str, Question]:
@@ -234,31 +303,16 @@ def _is_utility(shape: StatementShape | None) -> bool:
     return shape is not None and shape.kind is StatementKind.UTILITY
 
 
-def _effect(before: float, after: float) -> Effect:
-    if abs(after - before) <= STAYS_WITHIN * before:
-        return Effect.STAYS
-    return Effect.GAINS if after < before else Effect.LOSES
-
-
-def _estimated(total_ms: float, before: float, after: float) -> TimeRange:
-    """What its time would become: it changes as its cost does at most, and as the root of that at least.
-
-    Costs order plans well and measure them badly: a plan that costs a hundredth may take a tenth of the time.
-    """
-    if _effect(before, after) is Effect.STAYS:
-        return TimeRange(low_ms=total_ms, high_ms=total_ms)
-    ratio = max(after, _LEAST_COST) / max(before, _LEAST_COST)
-    low, high = sorted((total_ms * ratio, total_ms * ratio**0.5))
-    return TimeRange(low_ms=low, high_ms=high)
-
-
 def _rank(row: WhatIfStatement) -> tuple[float, float, float, str]:
     """The greatest change of time first, then of cost; of those without any the costliest."""
-    if row.cost_before is None or row.cost_after is None or row.effect is Effect.STAYS:
+    costs = Costs(row.cost_before, row.cost_after)
+    if costs.effect is not row.effect:
+        each = greatest([each for each in row.by_values if each.effect is row.effect])
+        costs = Costs(each.cost_before, each.cost_after)
+    if costs.before is None or costs.after is None or costs.ratio is None or row.effect is Effect.STAYS:
         return (0.0, 0.0, -row.total_ms, row.query_id)
-    ratio = max(row.cost_after, _LEAST_COST) / max(row.cost_before, _LEAST_COST)
-    change = abs(row.cost_after - row.cost_before) * max(row.calls, 1)
-    return (-abs(row.total_ms * (1 - ratio)), -change, -row.total_ms, row.query_id)
+    change = abs(costs.after - costs.before) * max(row.calls, 1)
+    return (-abs(row.total_ms * (1 - costs.ratio)), -change, -row.total_ms, row.query_id)
 
 
 def _workload(rows: Sequence[WhatIfStatement], facts: Facts) -> Workload:
@@ -267,6 +321,7 @@ def _workload(rows: Sequence[WhatIfStatement], facts: Facts) -> Workload:
 
     planned = [row for row in rows if row.effect is not Effect.NOT_PLANNED]
     ranges = [row.estimated for row in planned if row.estimated is not None]
+    unbounded = any(each.high_ms is None for each in ranges)
     return Workload(
         statements=len(rows),
         gain=having(Effect.GAINS),
@@ -276,8 +331,12 @@ def _workload(rows: Sequence[WhatIfStatement], facts: Facts) -> Workload:
         cost_before=sum((row.cost_before or 0.0) * row.calls for row in planned),
         cost_after=sum((row.cost_after or 0.0) * row.calls for row in planned),
         total_ms=sum(row.total_ms for row in planned),
-        estimated=TimeRange(low_ms=sum(each.low_ms for each in ranges), high_ms=sum(each.high_ms for each in ranges)),
+        estimated=TimeRange(
+            low_ms=sum(each.low_ms for each in ranges),
+            high_ms=None if unbounded else sum(each.high_ms or 0.0 for each in ranges),
+        ),
         share=facts.share_of_time(sum(facts.statements[row.query_id].own_ms for row in planned)),
+        by_value=sum(1 for row in planned if row.by_value),
     )
 
 

@@ -33,7 +33,7 @@ STAYS_WITHIN = 0.01
 class TimeRange(Model, frozen=True, kw_only=True):
     """Milliseconds, estimated from ratios of costs: the truth may well lie between these two.
 
-    high_ms is None where nothing bounds it: the time depends on the values that come.
+    low_ms is 0 and high_ms None where nothing bounds it: how much more than its least a gain or a loss is.
     """
 
     low_ms: float
@@ -137,7 +137,8 @@ class WhatIfStatement(Model, frozen=True, kw_only=True):
     """One statement before and after. Costs are the planner's units for one call.
 
     They are for the values that planned_for names, which are those given with the question, "" for unknown ones. So is
-    effect; where these stay it is that for values that do not. by_value: it is not the same for all values.
+    effect; where these stay it is that for values that do not. by_value: it depends on the values, of which
+    some have another effect or part far in how much.
     text is masked unless values are shown, and cut to a length. total_ms is what it took as measured, estimated what
     that would become. factor is cost_after over cost_before. reason says why it could not be planned. marks are the
     numbers of the shortcomings that touch it. asked: it was named by the user. plans are there for those asked about
@@ -174,8 +175,8 @@ class Workload(Model, frozen=True, kw_only=True):
     """The statements that could be planned before and after, all together.
 
     cost_* are planner's costs weighted by calls; total_ms is their measured time, estimated what that would become.
-    share is how much of the time of all statements of the database theirs is. by_value are statements for which the
-    change does not do the same for all values, unbounded those of them whose time has no upper bound.
+    share is how much of the time of all statements of the database theirs is. by_value counts those for
+    which it depends on the values.
     """
 
     statements: int
@@ -189,7 +190,6 @@ class Workload(Model, frozen=True, kw_only=True):
     estimated: TimeRange
     share: float
     by_value: int = 0
-    unbounded: int = 0
 
 
 class Reason(Model, frozen=True, kw_only=True):

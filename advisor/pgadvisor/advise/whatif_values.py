@@ -1,0 +1,73 @@
+"""Values that a statement is planned for beside unknown ones: those of observed plans, and those given with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pgadvisor.advise.explain import label_of
+from pgadvisor.advise.plan_views import plan_view
+from pgadvisor.masking import MASK
+from pgadvisor.model.plans import ValueChoice
+from pgadvisor.model.statements import ParameterSample
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+
+THE_VALUES_GIVEN = "the values given"
+# Sets of values of one statement that are asked about.
+_MAX_SETS = 6
+
+
+@dataclass(frozen=True)
+class ValueSet:
+    """Values of a statement's parameters: what they stand for, themselves, as they are shown, and who chose them.
+
+    given: the user did, with the question.
+    """
+
+    label: str
+    values: tuple[str | None, ...]
+    shown: tuple[str, ...]
+    given: bool = False
+
+
+class ValueSets:
+    """The sets of values that are known of each statement, those given first."""
+
+    def __init__(self, facts: Facts, show_values: bool) -> None:
+        self._facts = facts
+        self._show_values = show_values
+
+    def of(self, query_id: str) -> tuple[ValueSet, ...]:
+        """Those of one statement, each once."""
+        found: dict[tuple[str | None, ...], ValueSet] = {}
+        for each in self._all(query_id):
+            found.setdefault(each.values, each)
+        return tuple(found.values())[:_MAX_SETS]
+
+    def _all(self, query_id: str) -> Iterator[ValueSet]:
+        for sample in self._given.get(query_id, ()):
+            told = ["NULL" if value is None else value if self._show_values else MASK for value in sample.values]
+            shown = tuple(f"${number} = {value}" for number, value in enumerate(told, start=1))
+            yield ValueSet(THE_VALUES_GIVEN, sample.values, shown, given=True)
+        for plan in self._facts.plans(query_id):
+            parameters = sorted(plan.observed.parameters, key=lambda each: each.position)
+            positions = [each.position for each in parameters]
+            if parameters and positions == list(range(1, len(parameters) + 1)):
+                shown = plan_view(plan, self._show_values).parameters
+                values = tuple(each.value for each in parameters)
+                # Whether the server executed it then says nothing of what a planner is asked now.
+                label, _, _ = label_of(plan, has_parameters=True).partition(", executed")
+                yield ValueSet(label, values, shown)
+
+    @cached_property
+    def _given(self) -> dict[str, list[ParameterSample]]:
+        statements = self._facts.snapshot.statements
+        found: dict[str, list[ParameterSample]] = {}
+        for sample in () if statements is None else statements.samples:
+            if sample.source == ValueChoice.GIVEN.value:
+                found.setdefault(sample.query_id, []).append(sample)
+        return found
