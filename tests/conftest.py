@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.databases import Database, fresh_database
+from support.majors import short_run
 from support.servers import SUPPORTED, Server, Servers
 
-ENDS = [
-    major if major in (SUPPORTED[0], SUPPORTED[-1]) else pytest.param(major, marks=pytest.mark.slow)
-    for major in SUPPORTED
-]
+ENDS = short_run(SUPPORTED[0], SUPPORTED[-1])
+NEWEST = short_run(SUPPORTED[-1])
 
 # A shell makes what it starts in the background deaf to Ctrl-C, nohup to a lost terminal, and so all that this starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -64,9 +63,22 @@ def any_database(any_server: Server) -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture(scope="session", params=NEWEST, ids="postgres{}".format)
+def newest_server(request: pytest.FixtureRequest, servers: Servers) -> Server:
+    """The newest supported major; the others in the long run alone."""
+    return servers.of_major(request.param)
+
+
+@pytest.fixture
+def newest_database(newest_server: Server) -> Iterator[Database]:
+    """A fresh database on the newest supported major; on the others in the long run alone."""
+    with fresh_database(newest_server) as database:
+        yield database
+
+
 @pytest.fixture(scope="session", params=ENDS, ids="postgres{}".format)
 def end_server(request: pytest.FixtureRequest, servers: Servers) -> Server:
-    """The oldest and the newest supported major; those between them in the long run alone."""
+    """The oldest and the newest supported major, for promises to do no harm; those between in the long run alone."""
     return servers.of_major(request.param)
 
 

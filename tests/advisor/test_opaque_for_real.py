@@ -46,9 +46,9 @@ def shares(report: Report) -> dict[str, float]:
     return {share.label: share.time_ms / share.of_time_ms for share in report.trust.shares}
 
 
-def test_what_runs_inside_is_opaque_until_it_is_counted(end_database: Database) -> None:
-    end_database.execute(SCHEMA)
-    report = run(end_database)
+def test_what_runs_inside_is_opaque_until_it_is_counted(newest_database: Database) -> None:
+    newest_database.execute(SCHEMA)
+    report = run(newest_database)
     gaps = [gap for gap in report.trust.gaps if gap.fact is Fact.SHAPES and "statements' time" in gap.reason]
     assert sorted(gap.reason.partition(", are ")[2].split(",")[0] for gap in gaps) == [
         "in CALL",
@@ -60,18 +60,18 @@ def test_what_runs_inside_is_opaque_until_it_is_counted(end_database: Database) 
     assert before["opaque"] > 0.9 and before["understood"] < 0.1 and before["looked into"] == 1.0
     assert sum(part.time_ms for part in report.trust.parts) == pytest.approx(report.trust.parts[0].of_time_ms)
     active = report.trust.active
-    if end_database.server.major >= 14:
+    if newest_database.server.major >= 14:
         assert active.reason == "" and 0 < (active.statements_ms or 0) <= (active.active_ms or 0)
     else:
         assert "Before 14" in active.reason
         return
     # Who is not told of levels (before 1.9) does not take nested entries for the callers' own.
-    end_database.execute("ALTER ROLE CURRENT_USER SET pg_stat_statements.track = 'all'")
+    newest_database.execute("ALTER ROLE CURRENT_USER SET pg_stat_statements.track = 'all'")
     try:
-        end_database.disconnect()
-        report = run(end_database)
+        newest_database.disconnect()
+        report = run(newest_database)
     finally:
-        end_database.execute("ALTER ROLE CURRENT_USER RESET pg_stat_statements.track")
+        newest_database.execute("ALTER ROLE CURRENT_USER RESET pg_stat_statements.track")
     after = shares(report)
     assert after["opaque"] < 0.5 < after["understood"]
     assert max(after.values()) <= 1.0

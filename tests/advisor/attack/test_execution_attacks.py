@@ -19,8 +19,9 @@ from pgadvisor.planner.observe import Observation, observe
 from pgadvisor.progress import silent
 from support.attacks import ATTACKS, LIARS, NEWER, NEWER_STRANGERS, STRANGERS, Attack, Stop
 from support.databases import Database, fresh_database
+from support.majors import short_run
 from support.planning import ROOMY, Seen, candidates_of, planning
-from support.servers import SUPPORTED, Server
+from support.servers import Server
 
 pytestmark = pytest.mark.server
 
@@ -34,10 +35,9 @@ LIMITS: dict[str, Any] = {
 }
 # Any of these attempts takes a minute at least if it succeeds.
 PATIENCE_S = 60.0
-MAJORS = [major if major in (13, 18) else pytest.param(major, marks=pytest.mark.slow) for major in SUPPORTED]
 
 
-@pytest.fixture(params=MAJORS, ids="postgres{}".format)
+@pytest.fixture(params=short_run(13, 18), ids="postgres{}".format)
 def attacked(request: pytest.FixtureRequest, old_server: Callable[[int], Server]) -> Iterator[Database]:
     """A database with everything that the attacks use, and the stranger who made his part of it."""
     with fresh_database(old_server(request.param)) as database:

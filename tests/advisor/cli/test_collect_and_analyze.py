@@ -17,6 +17,7 @@ from pgadvisor.model.coverage import Fact, Presence
 from pgadvisor.snapshots.file import read_snapshots
 from support.audits import Ran, pgadvisor
 from support.databases import Database, fresh_database
+from support.majors import short_run
 from support.servers import Server
 
 pytestmark = pytest.mark.server
@@ -105,7 +106,7 @@ def run(program: str, *arguments: str | Path, stdin: bytes = b"", file_bytes: in
 PLAIN = "from pgadvisor.__main__ import main; main()"
 
 
-@pytest.mark.parametrize("major", [18, 13])
+@pytest.mark.parametrize("major", short_run(18, of=(18, 13)))
 def test_audit_is_collect_and_analyze(servers: object, major: int, tmp_path: Path) -> None:
     """Byte for byte, with no driver and no connection; also where only a part was looked at and values are shown."""
     server: Server = servers.of_major(major)  # type: ignore[attr-defined]

@@ -27,9 +27,9 @@ BY_STATUS = f"SELECT note FROM {TABLE} WHERE status = 'rare'"
 
 
 @pytest.fixture
-def shop(end_database: Database) -> Database:
-    end_database.execute(SCHEMA)
-    return end_database
+def shop(newest_database: Database) -> Database:
+    newest_database.execute(SCHEMA)
+    return newest_database
 
 
 def _explanation(ran: Ran) -> dict[str, Any]:

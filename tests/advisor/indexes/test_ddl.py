@@ -99,6 +99,6 @@ def test_the_server_reads_back_every_name_and_text(database: Database) -> None:
 
 
 @pytest.mark.server
-def test_every_keyword_that_is_not_free_is_known(end_database: Database) -> None:
-    found = {row[0] for row in end_database.execute("SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'")}
+def test_every_keyword_that_is_not_free_is_known(newest_database: Database) -> None:
+    found = {row[0] for row in newest_database.execute("SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'")}
     assert found <= RESERVED

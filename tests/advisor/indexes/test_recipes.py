@@ -190,14 +190,14 @@ DEFINITIONS = (
 )
 
 
-def test_every_feature_of_an_index_survives_a_drop_and_its_undo(end_database: Database) -> None:
-    end_database.execute(
+def test_every_feature_of_an_index_survives_a_drop_and_its_undo(newest_database: Database) -> None:
+    newest_database.execute(
         'CREATE EXTENSION pg_trgm; CREATE COLLATION public."of \'strangers\'" FROM "C";'
         "CREATE TABLE t (a int, b int, c text, j jsonb)"
     )
     for definition in DEFINITIONS:
-        (name,) = there_and_back(end_database, CreateIndex(definition=definition)).names
-        there_and_back(end_database, DropIndex(schema="public", name=name, definition=definition))
+        (name,) = there_and_back(newest_database, CreateIndex(definition=definition)).names
+        there_and_back(newest_database, DropIndex(schema="public", name=name, definition=definition))
 
 
 def test_nulls_not_distinct(database: Database) -> None:
@@ -235,16 +235,16 @@ PARTITIONS = (
 )
 
 
-def test_an_index_on_all_partitions_built_without_keeping_writers_waiting(end_database: Database) -> None:
-    end_database.execute(TREE)
-    there_and_back(end_database, CreateIndex(definition=index_on("public", "t", "b"), partitioned=True), PARTITIONS)
-    assert end_database.execute(
+def test_an_index_on_all_partitions_built_without_keeping_writers_waiting(newest_database: Database) -> None:
+    newest_database.execute(TREE)
+    there_and_back(newest_database, CreateIndex(definition=index_on("public", "t", "b"), partitioned=True), PARTITIONS)
+    assert newest_database.execute(
         "SELECT count(*) FROM pg_index WHERE indrelid::regclass::text LIKE 't%' AND indisvalid"
     ) == [(7,)]
 
 
-def test_a_primary_key_on_all_partitions(end_database: Database) -> None:
-    end_database.execute(
+def test_a_primary_key_on_all_partitions(newest_database: Database) -> None:
+    newest_database.execute(
         "CREATE TABLE t (a int, b int) PARTITION BY LIST (a);"
         "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);"
         "CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (b);"
@@ -252,39 +252,39 @@ def test_a_primary_key_on_all_partitions(end_database: Database) -> None:
         "INSERT INTO t VALUES (1, 1), (2, 1)"
     )
     there_and_back(
-        end_database,
+        newest_database,
         AddPrimaryKey(schema="public", table="t", columns=("b", "a"), missing_not_null=("a", "b")),
         (
             PARTITIONS[0],
             Partition(schema="public", name="t2", partitioned=True, children=(Partition(schema="public", name="t2a"),)),
         ),
     )
-    assert end_database.execute(
+    assert newest_database.execute(
         "SELECT count(*) FROM pg_index WHERE indisprimary AND indisvalid AND indrelid::regclass::text LIKE 't%'"
     ) == [(4,)]
 
 
-def test_a_primary_key_on_an_existing_index(end_database: Database) -> None:
-    end_database.execute(
+def test_a_primary_key_on_an_existing_index(newest_database: Database) -> None:
+    newest_database.execute(
         "CREATE TABLE t (a int, b int NOT NULL); CREATE UNIQUE INDEX mine ON t (b, a); INSERT INTO t VALUES (1, 1)"
     )
     there_and_back(
-        end_database,
+        newest_database,
         AddPrimaryKey(schema="public", table="t", columns=("b", "a"), missing_not_null=("a",), using_index="mine"),
     )
 
 
-def test_a_primary_key_on_an_existing_index_gives_it_back_with_all_it_had(end_database: Database) -> None:
-    end_database.execute(
+def test_a_primary_key_on_an_existing_index_gives_it_back_with_all_it_had(newest_database: Database) -> None:
+    newest_database.execute(
         "CREATE TABLE t (a int NOT NULL, b int); CREATE UNIQUE INDEX mine ON t (a) INCLUDE (b) WITH (fillfactor = 70)"
     )
     definition = index_on("public", "t", "a", unique=True, include=("b",), options=("fillfactor=70",))
     key = AddPrimaryKey(schema="public", table="t", columns=("a",), using_index="mine", definition=definition)
-    there_and_back(end_database, key)
+    there_and_back(newest_database, key)
 
 
-def test_an_incomplete_index_of_a_partitioned_table_is_completed(end_database: Database) -> None:
-    end_database.execute(
+def test_an_incomplete_index_of_a_partitioned_table_is_completed(newest_database: Database) -> None:
+    newest_database.execute(
         TREE + "CREATE INDEX half ON ONLY t (b); CREATE INDEX t1_half ON t1 (b);"
         "ALTER INDEX half ATTACH PARTITION t1_half;"
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't1_half'::regclass"
@@ -294,22 +294,22 @@ def test_an_incomplete_index_of_a_partitioned_table_is_completed(end_database: D
         *PARTITIONS[1:],
     )
     rebuild = RebuildIndex(schema="public", name="half", definition=index_on("public", "t", "b"), partitioned=True)
-    run(end_database, recipe(rebuild, {"t1_half"}, partitions))
-    assert end_database.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    run(newest_database, recipe(rebuild, {"t1_half"}, partitions))
+    assert newest_database.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
-def test_an_invalid_index_is_rebuilt_in_place(end_database: Database) -> None:
-    end_database.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)")
+def test_an_invalid_index_is_rebuilt_in_place(newest_database: Database) -> None:
+    newest_database.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)")
     definition = index_on("public", "t", "a", unique=True)
     made = recipe(CreateIndex(definition=definition), set())
     with pytest.raises(psycopg.errors.UniqueViolation):
-        run(end_database, made)
+        run(newest_database, made)
     rebuild = recipe(RebuildIndex(schema="public", name=made.names[0], definition=definition), set())
     with pytest.raises(psycopg.errors.UniqueViolation):
-        run(end_database, rebuild)
-    assert len(end_database.execute(made.checks[1].sql)) == 2, "the first build and the copy of the second"
-    end_database.execute("DELETE FROM t")
-    run(end_database, rebuild)
+        run(newest_database, rebuild)
+    assert len(newest_database.execute(made.checks[1].sql)) == 2, "the first build and the copy of the second"
+    newest_database.execute("DELETE FROM t")
+    run(newest_database, rebuild)
 
 
 def test_the_index_to_be_rebuilt_is_not_taken_for_what_a_try_left(database: Database) -> None:

@@ -77,8 +77,8 @@ BUILT: tuple[tuple[str, str, float | None, float], ...] = (
 
 
 @pytest.mark.server
-def test_sizes_are_close_to_those_of_built_indexes(end_database: Database) -> None:
-    database = end_database
+def test_sizes_are_close_to_those_of_built_indexes(newest_database: Database) -> None:
+    database = newest_database
     database.execute(TABLE)
     database.execute("VACUUM ANALYZE t")
     for number, (method, rest, _, _) in enumerate(BUILT):

@@ -49,8 +49,8 @@ def make_orders(database: Database) -> Database:
 
 
 @pytest.fixture
-def orders(end_database: Database) -> Database:
-    return make_orders(end_database)
+def orders(newest_database: Database) -> Database:
+    return make_orders(newest_database)
 
 
 def changed(**limits: Any) -> CollectConfig:
@@ -232,9 +232,9 @@ def test_a_parameter_without_a_value_is_named(database: Database) -> None:
 
 
 @pytest.mark.server
-def test_nothing_is_executed_while_sessions_wait(end_database: Database) -> None:
-    make_orders(end_database)
-    with planning(end_database.dsn, (COUNT,)) as (session, facts), waiting(end_database):
+def test_nothing_is_executed_while_sessions_wait(newest_database: Database) -> None:
+    make_orders(newest_database)
+    with planning(newest_database.dsn, (COUNT,)) as (session, facts), waiting(newest_database):
         observation = observe(session, candidates_of((COUNT,), facts), facts, ROOMY, silent, Observation())
     assert observation.executed == 0
     assert [gap.fact for gap in observation.gaps] == [Fact.EXECUTED_PLANS]

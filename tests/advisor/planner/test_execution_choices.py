@@ -35,10 +35,10 @@ def changed(**limits: Any) -> CollectConfig:
 
 
 @pytest.mark.server
-def test_runs_are_timed_and_the_last_plan_is_kept(end_database: Database) -> None:
-    fill(end_database)
-    end_database.execute("CHECKPOINT")
-    seen = observe_texts(end_database.dsn, (COUNT, SORTED), changed(execute_warm_up=True, execute_runs=2))
+def test_runs_are_timed_and_the_last_plan_is_kept(newest_database: Database) -> None:
+    fill(newest_database)
+    newest_database.execute("CHECKPOINT")
+    seen = observe_texts(newest_database.dsn, (COUNT, SORTED), changed(execute_warm_up=True, execute_runs=2))
     executed = seen.plan(COUNT, PlanMethod.EXECUTED)
     assert len(executed.run_ms) == 3
     assert executed.run_ms[-1] == executed.plan["Execution Time"]
@@ -48,10 +48,10 @@ def test_runs_are_timed_and_the_last_plan_is_kept(end_database: Database) -> Non
     assert executed.plan["Plan"]["Shared Read Blocks"] == 0
     assert seen.observation.executed == 6
     assert seen.observation.scans_added["public.t"] == 6
-    once = observe_texts(end_database.dsn, (COUNT,)).plan(COUNT, PlanMethod.EXECUTED)
+    once = observe_texts(newest_database.dsn, (COUNT,)).plan(COUNT, PlanMethod.EXECUTED)
     assert len(once.run_ms) == 1
     assert "WAL Records" in once.plan["Plan"]
-    assert ("Serialization" in once.plan) == (end_database.server.major >= 17)
+    assert ("Serialization" in once.plan) == (newest_database.server.major >= 17)
 
 
 @pytest.mark.server

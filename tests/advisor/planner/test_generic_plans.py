@@ -28,8 +28,8 @@ INSERT = "INSERT INTO shop.orders (id, status) VALUES ($1, $2)"
 
 
 @pytest.fixture
-def shop(end_database: Database) -> Database:
-    return make_shop(end_database)
+def shop(newest_database: Database) -> Database:
+    return make_shop(newest_database)
 
 
 def make_shop(database: Database) -> Database:
@@ -160,9 +160,9 @@ def test_the_number_of_explains_is_capped(database: Database) -> None:
     assert "max_explains" in seen.gap(UPDATE).remedy
 
 
-def test_a_plan_that_would_take_too_many_locks_is_not_asked_for(end_database: Database) -> None:
+def test_a_plan_that_would_take_too_many_locks_is_not_asked_for(newest_database: Database) -> None:
     """What others hold at the moment counts: the lock table has a fixed number of slots for all sessions together."""
-    end_database.execute(
+    newest_database.execute(
         """
         CREATE TABLE many (id int PRIMARY KEY) PARTITION BY RANGE (id);
         DO $$ BEGIN FOR i IN 1..20 LOOP
@@ -171,15 +171,15 @@ def test_a_plan_that_would_take_too_many_locks_is_not_asked_for(end_database: Da
         """
     )
     text, plain = "SELECT * FROM many WHERE id > $1", "SELECT 1"
-    ((slots,),) = end_database.execute(
+    ((slots,),) = newest_database.execute(
         "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
     )
     # 20 partitions and their indexes.
     config = msgspec.structs.replace(OFF, lock_share=40 / (slots * 0.8))
-    assert observe_texts(end_database.dsn, (text, plain), config).observation.gaps == []
-    with end_database.connect() as connection:
+    assert observe_texts(newest_database.dsn, (text, plain), config).observation.gaps == []
+    with newest_database.connect() as connection:
         connection.execute("SELECT pg_advisory_lock(4711, i) FROM generate_series(1, %s) AS i", [slots // 2])
-        seen = observe_texts(end_database.dsn, (text, plain), config)
+        seen = observe_texts(newest_database.dsn, (text, plain), config)
     assert not seen.plans(text) and seen.plans(plain)
     gap = seen.gap(text)
     assert gap.kind is GapKind.LIMIT and "lock 40 partitions and indexes (of many)" in gap.reason

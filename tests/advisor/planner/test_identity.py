@@ -78,13 +78,13 @@ def scanned(plan: ObservedPlan) -> dict[str, Any]:
     return found
 
 
-def test_a_superuser_plans_as_the_role_that_runs_a_statement(end_database: Database) -> None:
-    runner = prepare(end_database)
-    snapshot = collect(end_database.dsn, PLANS)
+def test_a_superuser_plans_as_the_role_that_runs_a_statement(newest_database: Database) -> None:
+    runner = prepare(newest_database)
+    snapshot = collect(newest_database.dsn, PLANS)
     assert snapshot.statements is not None
     assert (
         StatementRole(
-            oid=end_database.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [runner.name])[0][0],
+            oid=newest_database.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [runner.name])[0][0],
             name=runner.name,
             may_set=True,
         )
@@ -99,7 +99,7 @@ def test_a_superuser_plans_as_the_role_that_runs_a_statement(end_database: Datab
     settings = plan.plan["Settings"]
     assert (settings["enable_bitmapscan"], settings["search_path"]) == ("off", '"app\'s", public')
 
-    ((plan,), gaps) = seen(collect(end_database.dsn, TENANT), ON_GUARDED)
+    ((plan,), gaps) = seen(collect(newest_database.dsn, TENANT), ON_GUARDED)
     assert (plan.role, gaps) == (runner.name, [])
     assert "current_setting('app.tenant_id'" in scanned(plan)["Filter"]
 
@@ -115,9 +115,9 @@ def test_a_setting_that_the_server_refuses_is_named_without_its_value(database: 
     assert "such as 64MB" in gap.remedy
 
 
-def test_a_role_that_may_not_become_it_says_so_where_policies_differ(end_database: Database) -> None:
-    runner = prepare(end_database)
-    reader = end_database.role("reader", member_of=["pg_monitor"], attributes="BYPASSRLS")
+def test_a_role_that_may_not_become_it_says_so_where_policies_differ(newest_database: Database) -> None:
+    runner = prepare(newest_database)
+    reader = newest_database.role("reader", member_of=["pg_monitor"], attributes="BYPASSRLS")
     snapshot = collect(reader.dsn, TENANT)
     (plan,), (gap,) = seen(snapshot, ON_GUARDED)
     assert (plan.role, plan.role_missed) == ("", runner.name)
@@ -133,7 +133,7 @@ def test_a_role_that_may_not_become_it_says_so_where_policies_differ(end_databas
     assert unseen.remedy.startswith(f"{gap.remedy.rstrip('.')}: then it is planned as that one")
     grant, _, grantee = gap.remedy.rstrip(".").rpartition(" TO ")
     assert grant.startswith("GRANT ") and grantee == sql.Identifier(reader.name).as_string()
-    end_database.execute(gap.remedy.rstrip("."))
+    newest_database.execute(gap.remedy.rstrip("."))
     snapshot = collect(reader.dsn, TENANT)
     for text in (ON_GUARDED, INSERT):
         (plan,), gaps = seen(snapshot, text)
@@ -184,28 +184,28 @@ def test_nor_one_with_rights_on_the_server_that_are_not_inherited(database: Data
     assert plan.role == ""
 
 
-def test_code_that_puts_the_role_off_again_is_not_run(end_database: Database) -> None:
+def test_code_that_puts_the_role_off_again_is_not_run(newest_database: Database) -> None:
     """Planned as a role of no rights, a stranger's function could put that role off and be a superuser again."""
-    runner = prepare(end_database)
+    runner = prepare(newest_database)
     trap = """
         CREATE FUNCTION trap(int) RETURNS int STABLE LANGUAGE plpgsql AS $$
         BEGIN PERFORM set_config('role', 'none', false); PERFORM pg_try_advisory_lock_shared(4711); RETURN $1; END $$
     """
-    end_database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    newest_database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
     with runner.connect() as connection:
         connection.execute("SET search_path = public")
         connection.execute(trap.encode())
     # The attack works where nobody looks.
-    with end_database.connect() as connection:
+    with newest_database.connect() as connection:
         connection.execute("BEGIN READ ONLY")
         connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(runner.name)))
         connection.execute("EXPLAIN SELECT FROM orders WHERE id = public.trap(1)")
         assert connection.execute("SELECT current_user").fetchall() == [(connection.info.user,)]
         assert locks_held(connection) == 1
-    oid = end_database.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [runner.name])[0][0]
+    oid = newest_database.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [runner.name])[0][0]
     role = StatementRole(oid=oid, name=runner.name, may_set=True)
     texts = ("SELECT FROM public.orders WHERE id = public.trap(1)", "SELECT FROM public.orders WHERE id = $1")
-    with planning(end_database.dsn, texts) as (session, facts):
+    with planning(newest_database.dsn, texts) as (session, facts):
         observation = Observation()
         candidates = [msgspec.structs.replace(each, role=role) for each in candidates_of(texts, facts)]
         observe(session, candidates, facts, ROOMY, silent, observation)

@@ -38,8 +38,8 @@ def live(dsn: str, into: Observation, most: int = 100) -> Iterator[tuple[Live, S
             planner.close()
 
 
-def test_says_what_observation_says_and_no_more(end_database: Database) -> None:
-    database = end_database
+def test_says_what_observation_says_and_no_more(newest_database: Database) -> None:
+    database = newest_database
     database.execute(
         """
         CREATE TABLE t (id int PRIMARY KEY, kind int, at timestamptz);

@@ -80,8 +80,8 @@ def test_other_errors_and_very_long_texts_are_left_alone() -> None:
 
 
 @pytest.mark.server
-def test_mended_texts_are_planned_and_not_executed(end_database: Database) -> None:
-    end_database.execute(
+def test_mended_texts_are_planned_and_not_executed(newest_database: Database) -> None:
+    newest_database.execute(
         """CREATE TABLE visits (at timestamptz, what text, n int, amount numeric(10, 2), day date);
            INSERT INTO visits SELECT now() - i * interval '1 h', 'w', i, i, now() FROM generate_series(1, 100) i;
            ANALYZE visits"""
@@ -107,7 +107,7 @@ def test_mended_texts_are_planned_and_not_executed(end_database: Database) -> No
         "SELECT * FROM visits, generate_series($1, $2)",
         "SELECT DISTINCT date_trunc($1, at) FROM visits ORDER BY date_trunc($2, at) DESC",
     )
-    seen = observe_texts(end_database.dsn, texts)
+    seen = observe_texts(newest_database.dsn, texts)
     for text in texts:
         assert seen.plans(text, PlanMethod.GENERIC), (text, [gap.reason for gap in seen.gaps(text)])
         assert any(node.relation == "visits" for node in parse_plan(seen.plan(text).plan).walk())
@@ -116,7 +116,7 @@ def test_mended_texts_are_planned_and_not_executed(end_database: Database) -> No
     assert not seen.plans(texts[3], PlanMethod.EXECUTED)
     between = next(text for text in texts if "BETWEEN" in text)
     assert seen.plan(between).rewritten and "::numeric" not in str(seen.plan(between).plan)
-    reader = end_database.role("reader", grants=["SELECT ON visits"])
+    reader = newest_database.role("reader", grants=["SELECT ON visits"])
     delete = next(text for text in texts if text.startswith("DELETE"))
     assert observe_texts(reader.dsn, (delete,)).plan(delete).equivalent_select
 
@@ -135,14 +135,14 @@ TPC_H = (
 
 
 @pytest.mark.server
-def test_queries_of_tpc_h_are_planned_by_the_types_of_their_columns(end_database: Database) -> None:
-    end_database.execute(
+def test_queries_of_tpc_h_are_planned_by_the_types_of_their_columns(newest_database: Database) -> None:
+    newest_database.execute(
         """CREATE TABLE part (p_partkey int PRIMARY KEY, p_brand char(10), p_container char(10), p_size int);
            CREATE TABLE orders (o_orderkey int PRIMARY KEY, o_orderpriority char(15));
            CREATE TABLE lineitem (l_orderkey int, l_partkey int, l_quantity numeric(15, 2), l_extendedprice numeric,
              l_discount numeric(15, 2), l_shipdate date, l_commitdate date, l_receiptdate date, l_shipmode char(10))"""
     )
-    seen = observe_texts(end_database.dsn, TPC_H, OFF)
+    seen = observe_texts(newest_database.dsn, TPC_H, OFF)
     assert seen.observation.gaps == []
     for text in TPC_H:
         plan = seen.plan(text)

@@ -40,9 +40,9 @@ def by_choice(seen: Seen, text: str) -> dict[ValueChoice | None, Any]:
 
 
 @pytest.mark.server
-def test_common_and_rare_values_get_plans_of_their_own(end_database: Database) -> None:
-    end_database.execute(SETUP)
-    seen = asked(end_database, BY_STATUS, BY_KEY, SINCE, RECENT)
+def test_common_and_rare_values_get_plans_of_their_own(newest_database: Database) -> None:
+    newest_database.execute(SETUP)
+    seen = asked(newest_database, BY_STATUS, BY_KEY, SINCE, RECENT)
     plans = by_choice(seen, BY_STATUS)
     assert list(plans) == [ValueChoice.COMMON, ValueChoice.RARE, ValueChoice.ABSENT]
     common, rare = (plans[choice] for choice in (ValueChoice.COMMON, ValueChoice.RARE))

@@ -64,14 +64,14 @@ def untyped(plan: dict[str, Any]) -> dict[tuple[str, ...], Any]:
     return {("untyped", key): (value, None) for part in parts for key, value in part.items()}
 
 
-def test_plans_of_servers_are_read_whole_from_text_and_json_and_add_up(end_database: Database) -> None:
-    end_database.execute(SCHEMA)
-    major = end_database.server.major
+def test_plans_of_servers_are_read_whole_from_text_and_json_and_add_up(newest_database: Database) -> None:
+    newest_database.execute(SCHEMA)
+    major = newest_database.server.major
     modes = ["VERBOSE, SETTINGS", "COSTS OFF", "ANALYZE, VERBOSE, BUFFERS, WAL"]
     if major >= 17:
         modes[2] += ", SERIALIZE, MEMORY"
     differing = []
-    with end_database.connect() as connection:
+    with newest_database.connect() as connection:
         for planned in STATEMENTS:
             for options in modes if planned.since <= major else ():
                 text = explained(connection, planned, options)

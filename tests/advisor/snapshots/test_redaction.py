@@ -22,6 +22,7 @@ from pgadvisor.snapshots.redaction.names import own_words
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
 from support.databases import Database, fresh_database
+from support.majors import short_run
 from support.servers import SUPPORTED, Server
 
 # Values of rows, and constants in what is defined over them: none may be found again, whole or in part.
@@ -89,14 +90,7 @@ STATEMENTS = (
 )
 
 
-# The oldest and the newest tell most of what differs; those between are left to make test-all.
-VERSIONS = [
-    pytest.param(major, id=f"postgres{major}", marks=() if major in (SUPPORTED[0], SUPPORTED[-1]) else pytest.mark.slow)
-    for major in sorted(SUPPORTED)
-]
-
-
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=short_run(13, 18), ids="postgres{}".format)
 def each_database(request: pytest.FixtureRequest, old_server: Callable[[int], Server]) -> Iterator[Database]:
     """A fresh database on each major in turn."""
     with fresh_database(old_server(request.param)) as database:

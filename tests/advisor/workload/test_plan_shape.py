@@ -209,9 +209,9 @@ def test_plans_fill_in_for_texts() -> None:
     assert [told(each) for each in shapes["1"].predicates] == [("id", "=", "parameter", "", (1,))]
 
 
-def test_what_the_server_shows(end_database: Database) -> None:
+def test_what_the_server_shows(newest_database: Database) -> None:
     """Partitions, a view, an aggregate and subqueries, as every version shows them."""
-    end_database.execute(
+    newest_database.execute(
         "create table customer (id int, region text);"
         " create table sale (id int, customer_id int, day date, note varchar) partition by range (day);"
         " create table sale_1 partition of sale for values from ('2024-01-01') to ('2025-01-01');"
@@ -223,7 +223,7 @@ def test_what_the_server_shows(end_database: Database) -> None:
         " and id not in (select id from customer where region = $4) group by region"
         " having count(*) > $5 order by region desc"
     )
-    with psycopg.connect(end_database.dsn, autocommit=True) as connection:
+    with psycopg.connect(newest_database.dsn, autocommit=True) as connection:
         connection.execute("set plan_cache_mode = force_generic_plan; set enable_hashagg = off")
         schema = whole_schema(connection)
         shape = plan_shape("1", generic_plan(connection, text), schema)

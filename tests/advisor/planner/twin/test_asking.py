@@ -64,13 +64,13 @@ def fill(database: Database) -> str:
 
 
 @pytest.fixture
-def twin_and_role(end_database: Database) -> Iterator[tuple[Twin, str]]:
-    role = fill(end_database)
-    snapshot = snapshot_of(end_database.dsn)
+def twin_and_role(newest_database: Database) -> Iterator[tuple[Twin, str]]:
+    role = fill(newest_database)
+    snapshot = snapshot_of(newest_database.dsn)
     # Overrides are read with the statements' roles; the snapshot of a test has no statements.
     own = SettingOverride(database=None, role=role, name="enable_bitmapscan", value="off")
     snapshot = msgspec.structs.replace(snapshot, server=msgspec.structs.replace(snapshot.server, overrides=(own,)))
-    major = end_database.server.major
+    major = newest_database.server.major
     where = "auto" if major == MAIN else str(packaged_binaries(major).bin_dir)
     with Twin(Facts(snapshot, {}), server=where) as twin:
         yield twin, role
@@ -85,8 +85,8 @@ def cost(database: Database, text: str, first: str = "") -> float:
     return float(plans[0]["Plan"]["Total Cost"])
 
 
-def test_answers_as_the_server_would(end_database: Database, twin_and_role: tuple[Twin, str]) -> None:
-    database, (twin, role) = end_database, twin_and_role
+def test_answers_as_the_server_would(newest_database: Database, twin_and_role: tuple[Twin, str]) -> None:
+    database, (twin, role) = newest_database, twin_and_role
     asked = [BY_KIND, OF_PARTITIONS]
     as_is = tuple(cost(database, each.text) for each in asked)
     without_kind = Configuration(drop=(IndexName(schema="public", name="kind's \" index"),))
@@ -145,12 +145,12 @@ def generic_cost(database: Database, text: str, first: str = "SELECT 1") -> floa
     return cost(database, "EXECUTE s (NULL, NULL)", change)
 
 
-def test_all_partitions_are_in_a_generic_plan(end_database: Database, twin_and_role: tuple[Twin, str]) -> None:
+def test_all_partitions_are_in_a_generic_plan(newest_database: Database, twin_and_role: tuple[Twin, str]) -> None:
     """Before 16 it is had with NULLs, which would prune them all; what comes after it is pruned as ever."""
     twin, _ = twin_and_role
     asked = [question("SELECT * FROM p WHERE id = $1"), question("SELECT * FROM p WHERE id = 5 AND x = $1")]
-    with open_session(end_database.dsn) as session:
-        live = Live(session, Facts(snapshot_of(end_database.dsn), {}), OFF)
+    with open_session(newest_database.dsn) as session:
+        live = Live(session, Facts(snapshot_of(newest_database.dsn), {}), OFF)
         observed = [(live.plan(each).plan or {})["Plan"] for each in asked]
         live.close()
     assert [(twin.plan(each).plan or {})["Plan"] for each in asked] == observed
@@ -161,7 +161,7 @@ def test_all_partitions_are_in_a_generic_plan(end_database: Database, twin_and_r
 
 
 def test_what_is_refused_is_a_sentence_and_holds_nobody_up(
-    end_database: Database, twin_and_role: tuple[Twin, str]
+    newest_database: Database, twin_and_role: tuple[Twin, str]
 ) -> None:
     twin, _ = twin_and_role
     texts = {

@@ -52,8 +52,8 @@ MERGES = Configuration(settings=(("enable_hashjoin", "off"), ("enable_nestloop",
 OF_FREE = f"SELECT * FROM {TABLE} WHERE free > 20700"
 
 
-def test_ranges_beyond_the_histogram_cost_the_same(end_database: Database) -> None:
-    database = end_database
+def test_ranges_beyond_the_histogram_cost_the_same(newest_database: Database) -> None:
+    database = newest_database
     for command in (*SCHEMA.strip().removesuffix(";").split(";\n"), LATER):
         database.execute(command)
     facts = Facts(snapshot_of(database.dsn), {})

@@ -19,13 +19,11 @@ from pgadvisor.planner.protocol import PlannerError
 from pgadvisor.planner.twin import server as twin_server
 from pgadvisor.planner.twin.server import SUPERUSER, start_server
 from support.engine import FakeEngine
+from support.majors import short_run
 from support.server_packages import packaged_binaries
-from support.servers import SUPPORTED
 from support.snapshots import facts
 
 pytestmark = pytest.mark.server
-
-_MAJORS = [major if major in (13, 18) else pytest.param(major, marks=pytest.mark.slow) for major in SUPPORTED]
 
 
 def _facts(major: int = 18) -> Facts:
@@ -84,7 +82,7 @@ def _without(major: int) -> Callable[..., Binaries]:
     return find
 
 
-@pytest.fixture(params=_MAJORS)
+@pytest.fixture(params=short_run(18))
 def where(request: pytest.FixtureRequest) -> str:
     """Programs of each major in turn; to be asked for before `kept`, since the packages are in the same cache."""
     return str((find_binaries(major=18) if request.param == 18 else packaged_binaries(request.param)).bin_dir)

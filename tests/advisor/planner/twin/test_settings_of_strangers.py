@@ -34,8 +34,8 @@ SETTINGS = "SELECT name, setting FROM pg_settings WHERE name !~ '[.]' ORDER BY n
 REFUSED = frozenset({"session_preload_libraries"})
 
 
-def test_settings_of_strangers_do_not_reach_the_superuser(end_database: Database) -> None:
-    database = end_database
+def test_settings_of_strangers_do_not_reach_the_superuser(newest_database: Database) -> None:
+    database = newest_database
     database.execute("CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 10000); ANALYZE t")
     snapshot = snapshot_of(database.dsn)
     server = snapshot.server

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pgadvisor.planner.twin.statistics.load import load_statistics
+from support.majors import TWIN_PAIRS, short_run
 from support.servers import Server
 from support.twin_statistics import hollow_copy, statistics, two_databases
 from support.twins import snapshot_of
@@ -14,8 +15,6 @@ from support.twins import snapshot_of
 pytestmark = pytest.mark.server
 
 # The oldest, the first without the old catalogs of extended statistics, the newest; and from the oldest to the newest.
-PAIRS = [(18, 18), (15, 15), (13, 13), (13, 18)]
-
 TYPES = '''
 CREATE EXTENSION citext;
 CREATE EXTENSION hstore;
@@ -85,7 +84,7 @@ TABLES = '''"s';x"."every ""kind""", parent, child, parted, parted_1, parted_2''
 RANGES = {"r", "rf", "empty"}
 
 
-@pytest.mark.parametrize("majors", PAIRS, ids="{0[0]}-on-{0[1]}".format)
+@pytest.mark.parametrize("majors", short_run((18, 18), (13, 18), of=TWIN_PAIRS), ids="{0[0]}-on-{0[1]}".format)
 def test_statistics_are_the_same(old_server: Callable[[int], Server], majors: tuple[int, int]) -> None:
     has_multiranges = min(majors) >= 14
     with two_databases(old_server, majors, TYPES + (MULTIRANGES if has_multiranges else "")) as (source, copy):

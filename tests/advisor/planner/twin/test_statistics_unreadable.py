@@ -16,6 +16,7 @@ from pgadvisor.model.statistics import PgStats
 from pgadvisor.planner.twin.statistics.hidden import hidden_statistics
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from support.databases import Database
+from support.majors import short_run
 from support.reading import read_database
 from support.servers import Server
 from support.twin_statistics import hollow_copy, statistics, two_databases
@@ -67,7 +68,7 @@ def broken(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, column_statistics=tuple(rows), server=server)
 
 
-@pytest.mark.parametrize("major", [18, 13])
+@pytest.mark.parametrize("major", short_run(18, of=(18, 13)))
 def test_what_cannot_be_read_costs_nothing_else(old_server: Callable[[int], Server], major: int) -> None:
     with two_databases(old_server, (major, major), SCHEMA) as (source, copy):
         source.execute(ROWS)
@@ -129,7 +130,7 @@ def checked_domains(database: Database, trap: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("major", [18, 13])
+@pytest.mark.parametrize("major", short_run(18, of=(18, 13)))
 @pytest.mark.parametrize("has_checks", [False, True])
 def test_no_check_of_a_domain_runs(
     old_server: Callable[[int], Server], tmp_path: Path, major: int, has_checks: bool

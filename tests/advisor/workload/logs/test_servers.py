@@ -13,6 +13,7 @@ import pytest
 from pgadvisor.localserver import LocalServer
 from pgadvisor.workload.logs.read import looks_like_log, read_log
 from pgadvisor.workload.sources.source import SourceStatement, SourceWorkload
+from support.majors import short_run
 from support.servers import Server
 
 pytestmark = pytest.mark.server
@@ -98,7 +99,7 @@ def statement(found: SourceWorkload, beginning: str) -> SourceStatement:
     return one
 
 
-@pytest.mark.parametrize("major", [13, 18])
+@pytest.mark.parametrize("major", short_run(18, of=(13, 18)))
 def test_logs_of_servers(old_server: Callable[[int], Server], major: int) -> None:
     with logging_server(old_server(major)) as local:
         workload(local)

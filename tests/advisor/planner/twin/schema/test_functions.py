@@ -54,8 +54,8 @@ ATOMIC = """
 
 
 @pytest.mark.server
-def test_statements_that_call_functions_plan_alike(end_database: Database) -> None:
-    database = end_database
+def test_statements_that_call_functions_plan_alike(newest_database: Database) -> None:
+    database = newest_database
     database.execute(FUNCTIONS)
     statements = list(STATEMENTS)
     if database.server.major >= 14:
@@ -85,8 +85,8 @@ BASE = Function(
 
 
 @pytest.mark.server
-def test_constructors_come_with_their_ranges(end_database: Database) -> None:
-    database = end_database
+def test_constructors_come_with_their_ranges(newest_database: Database) -> None:
+    database = newest_database
     database.execute(
         """
         CREATE SCHEMA "the 's"; CREATE TYPE amounts AS RANGE (subtype = float8);

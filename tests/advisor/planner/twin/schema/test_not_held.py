@@ -24,8 +24,8 @@ MARKED = {
 }
 
 
-def test_what_a_snapshot_does_not_hold_is_named(end_database: Database) -> None:
-    database = end_database
+def test_what_a_snapshot_does_not_hold_is_named(newest_database: Database) -> None:
+    database = newest_database
     database.execute(
         """
         CREATE TABLE hidden (id int PRIMARY KEY);

@@ -57,8 +57,8 @@ TEXTS = [
 ]
 
 
-def test_whoever_runs_a_statement_has_his_plan(end_database: Database) -> None:
-    database = end_database
+def test_whoever_runs_a_statement_has_his_plan(newest_database: Database) -> None:
+    database = newest_database
     group = database.role('gr"oup')
     owner, member = database.role("ow'ner"), database.role("member", member_of=[group.name])
     bypassing, other = database.role("bypassing", attributes="BYPASSRLS"), database.role("other")

@@ -69,10 +69,13 @@ def _whats(building: Building) -> dict[str, Shortfall]:
     return {shortfall.what: shortfall for shortfall in building.shortfalls}
 
 
-def test_catalogs_are_those_of_the_server(end_database: Database) -> None:
-    _fill(end_database)
-    snapshot = snapshot_of(end_database.dsn)
-    with schema_of(snapshot, server=_programs(end_database.server)) as building, end_database.connect() as connection:
+def test_catalogs_are_those_of_the_server(newest_database: Database) -> None:
+    _fill(newest_database)
+    snapshot = snapshot_of(newest_database.dsn)
+    with (
+        schema_of(snapshot, server=_programs(newest_database.server)) as building,
+        newest_database.connect() as connection,
+    ):
         there, here = catalogs(connection), catalogs(building.admin)
         for what, rows in there.items():
             assert here[what] == rows, what

@@ -103,8 +103,8 @@ def really_built(database: Database) -> tuple[list[IndexDefinition], list[list[d
     return [found[f"real_{number}"] for number in range(len(CASES))], plans
 
 
-def test_plans_are_those_with_real_indexes(end_database: Database) -> None:
-    database = end_database
+def test_plans_are_those_with_real_indexes(newest_database: Database) -> None:
+    database = newest_database
     database.execute(SCHEMA)
     for table in (CLIENTS, "orders", "events_1", "events_21", "root", "child"):
         database.execute(f"VACUUM ANALYZE {table}")

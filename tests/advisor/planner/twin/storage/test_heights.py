@@ -45,8 +45,8 @@ def test_height_in_a_cost(startup_cost: float, operator_cost: float, rows: float
 
 
 @pytest.mark.server
-def test_heights_are_those_of_real_indexes(end_database: Database) -> None:
-    database = end_database
+def test_heights_are_those_of_real_indexes(newest_database: Database) -> None:
+    database = newest_database
     database.execute("CREATE EXTENSION pageinspect")
     database.execute(
         f"""

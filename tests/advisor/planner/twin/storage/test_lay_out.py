@@ -79,23 +79,23 @@ def filled(database: Database) -> Snapshot:
     return snapshot_of(database.dsn)
 
 
-def test_plans_and_costs_are_the_server_s(end_database: Database) -> None:
-    snapshot = filled(end_database)
+def test_plans_and_costs_are_the_server_s(newest_database: Database) -> None:
+    snapshot = filled(newest_database)
     settings = "enable_hashjoin", "enable_bitmapscan", "enable_seqscan"
-    with Twin(Facts(snapshot, {}), server=programs(end_database)) as twin:
+    with Twin(Facts(snapshot, {}), server=programs(newest_database)) as twin:
         assert [each.what for each in twin.shortfalls if "B-tree" in each.what] == []
         for text in QUERIES:
             assert twin.plan(question(text)).plan is not None, text
             found = twin.plan(question(text)).plan
             assert found is not None
-            assert found["Plan"] == plan_of(end_database, text), text
+            assert found["Plan"] == plan_of(newest_database, text), text
         # Without the cheapest way the others show their costs.
         configuration = Configuration(settings=tuple((name, "off") for name in sorted(settings)))
-        end_database.execute("; ".join(f"SET {name} = off" for name in settings))
+        newest_database.execute("; ".join(f"SET {name} = off" for name in settings))
         for text in QUERIES:
             found = twin.plan(question(text), configuration).plan
             assert found is not None
-            assert found["Plan"] == plan_of(end_database, text), text
+            assert found["Plan"] == plan_of(newest_database, text), text
 
 
 def test_terabytes_on_paper(database: Database) -> None:
