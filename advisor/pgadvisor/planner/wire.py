@@ -76,14 +76,14 @@ def _only_plan(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
     return only_plan(documents)
 
 
-def only_plan(documents: Sequence[Any]) -> dict[str, Any]:
+def only_plan(documents: object) -> dict[str, Any]:
     """The one plan of what EXPLAIN (FORMAT JSON) gave, decoded.
 
-    Raises NotDone where it is deeper than can be handled.
+    Raises NotDone where it is deeper than can be handled, or none.
     """
-    (plan,) = documents
-    if not isinstance(plan, dict):
-        raise TypeError("EXPLAIN gave no JSON object")
+    plan = documents[0] if isinstance(documents, list) and len(documents) == 1 else None
+    if not isinstance(plan, dict) or not isinstance(plan.get("Plan"), dict):
+        raise NotDone("What the server answered is no plan")
     level = [plan["Plan"]]
     for _ in range(MAX_PLAN_DEPTH):
         level = [child for node in level for child in node.get("Plans", ())]
@@ -93,11 +93,14 @@ def only_plan(documents: Sequence[Any]) -> dict[str, Any]:
 
 
 def plan_of_json(document: bytes) -> dict[str, Any]:
-    """The one plan in EXPLAIN's JSON as the server sent it. Raises NotDone where it is deeper than can be handled."""
+    """The one plan in EXPLAIN's JSON as the server sent it. Raises NotDone as only_plan does."""
     try:
-        return only_plan(msgspec.json.decode(document))
+        documents = msgspec.json.decode(document)
     except RecursionError:
         raise _too_deep() from None
+    except msgspec.DecodeError:
+        documents = None
+    return only_plan(documents)
 
 
 def _too_deep() -> NotDone:

@@ -1,15 +1,16 @@
 """Asks the twin's planner: configurations, values, roles, settings.
 
 Each question is asked in a transaction that is rolled back, as a role without rights: planning runs a stranger's
-functions. A text is sent for execution only after the server has read it as one command (planner/wire.py).
+functions. A text is sent by the extended protocol, which refuses several commands; what only the simple one can plan is
+sent after the server has read it as one command (planner/wire.py), and read under the same settings.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -40,6 +41,14 @@ _TOTAL_COST = re.compile(rb'"Total Cost": ([0-9.eE+-]+|Infinity|NaN)')
 _PRUNED = re.compile(rb'"Subplans Removed": [1-9]')
 # So many texts, each under its role and settings, are remembered, and on a server before 16 prepared.
 _REMEMBERED = 5_000
+# Of a statement's id in an error.
+_ID_CHARACTERS = 40
+
+# What decides where a string ends, and so how many commands a text is. The server reports both before it reads on
+# (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-ASYNC); code that it plans with can change them.
+_READING = {b"standard_conforming_strings": b"on", b"client_encoding": b"UTF8"}
+# A lock of a session's outlives what it was taken in: a stranger's code could take all that the server has room for.
+_END = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()"
 
 _Key = tuple[str, Assumed, tuple[tuple[str, str], ...]]
 
@@ -59,6 +68,8 @@ class Asker:
         self._readable: OrderedDict[_Key, Readable | NotDone] = OrderedDict()
         self._settings_tried: dict[tuple[str, str], str] = {}
         self._prepared = 0
+        self._asked = ""
+        self._why_gone = ""
         self._discards = building.admin.info.server_version < GENERIC_PLAN_SINCE
         self._connection, self.shortfalls = self._connect()
 
@@ -75,7 +86,7 @@ class Asker:
                 try:
                     self._settings_tried[name, value] = refused_setting(self._connection, name, value)
                 except psycopg.Error as error:
-                    raise _gone() from error
+                    raise self.gone() from error
             reason = reason or self._settings_tried[name, value]
         return reason
 
@@ -86,7 +97,9 @@ class Asker:
         """
         asking = _Asking(self, configuration, created)
         try:
-            return Answer(plan_of_json(asking.explain(question, _WHOLE)))
+            with self._deadline() as begin_anew:
+                begin_anew(question)
+                return Answer(plan_of_json(asking.explain(question, _WHOLE)))
         except NotDone as refusal:
             return Answer(None, f"{refusal.reason}.")
         finally:
@@ -105,10 +118,9 @@ class Asker:
         roles = [self.assumed(question) for question in questions]
         order = sorted(range(len(questions)), key=lambda place: (roles[place].role, roles[place].settings))
         try:
-            # A stranger's function may put off the timeout of the statements that follow its own in a transaction.
-            with deadline(self._connection, _TIMEOUT_MS / 1000 + 1) as begin_anew:
+            with self._deadline() as begin_anew:
                 for place in order:
-                    begin_anew()
+                    begin_anew(questions[place])
                     with suppress(NotDone):
                         match = _TOTAL_COST.search(asking.explain(questions[place], _COST))
                         found[place] = float(match[1]) if match else None
@@ -142,9 +154,24 @@ class Asker:
         if self._connection.closed or self._connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             return
         try:
-            self.run("ROLLBACK")
+            self.run(_END)
         except psycopg.Error as error:
-            raise _gone() from error
+            raise self.gone() from error
+
+    def reads_as_known(self) -> bool:
+        """Whether the server would read a text now as it did when it was asked first."""
+        return all(self._connection.pgconn.parameter_status(name) == value for name, value in _READING.items())
+
+    def ended(self, error: psycopg.Error) -> bool:
+        """Whether the connection, or the server, ended with an error."""
+        lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+        return lost or self._connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+
+    def gone(self) -> PlannerError:
+        """That there is no twin any more, and why."""
+        return PlannerError(
+            self._why_gone or "The twin's server is gone: it was stopped, or something it was asked to plan crashed it."
+        )
 
     def remembered(self, key: _Key) -> Readable | NotDone | None:
         """What a text turned out to be, if it was asked before."""
@@ -164,13 +191,14 @@ class Asker:
         Raises psycopg.Error where it refuses it.
         """
         connection = self._connection
+        self._require_reading()
         checked(connection, connection.pgconn.prepare(b"", encoded(connection, readable.text)))
         described = checked(connection, connection.pgconn.describe_prepared(b""))
         if not described.nparams or not self._discards:
             return replace(readable, parameters=described.nparams)
         self._prepared += 1
         name = f"pgadvisor_{self._prepared}"
-        self.run(f"PREPARE {name} AS {readable.text}\n")
+        self._run_one(f"PREPARE {name} AS {readable.text}\n")
         return replace(readable, parameters=described.nparams, prepared=name)
 
     def changed(self, readable: Readable, error: psycopg.Error, question: Question) -> Readable | None:
@@ -181,22 +209,67 @@ class Asker:
         """EXPLAIN's JSON. Raises psycopg.Error where the server refuses, NotDone where values lack."""
         if question.values is not None:
             values = readable.values(question.values)
-            return self._explain_with(f"EXPLAIN ({options}) {readable.text}\n", values)
+            return self._run_one(f"EXPLAIN ({options}) {readable.text}\n", values)
         if readable.prepared:
             return self._explain_prepared(readable, options)
         if readable.parameters:
-            options = f"GENERIC_PLAN, {options}"
-        return self.run(f"EXPLAIN ({options}) {readable.text}\n")
+            # The extended protocol would have values for them.
+            return self._run_one(f"EXPLAIN (GENERIC_PLAN, {options}) {readable.text}\n")
+        return self._run_one(f"EXPLAIN ({options}) {readable.text}\n", ())
 
     def run(self, command: str) -> bytes:
-        """Runs commands by the simple protocol; the first value of the last. Raises psycopg.Error."""
+        """Runs commands of ours by the simple protocol; the first value of the last. Raises psycopg.Error."""
         self._connection.pgconn.send_query(encoded(self._connection, command))
-        return self._result()
+        return self._value(self._results())
 
-    def _explain_with(self, command: str, values: Sequence[str | None]) -> bytes:
-        sent = [None if value is None else encoded(self._connection, value) for value in values]
-        self._connection.pgconn.send_query_params(encoded(self._connection, command), sent)
-        return self._result()
+    def _run_one(self, command: str, values: Sequence[str | None] | None = None) -> bytes:
+        """Runs what has a stranger's text in it, with values by the extended protocol; the first value of its result.
+
+        Raises psycopg.Error, NotDone where it might be read otherwise than before, PlannerError where it was more than
+        one command after all: the twin is ended then.
+        """
+        connection = self._connection
+        self._require_reading()
+        if values is None:
+            connection.pgconn.send_query(encoded(connection, command))
+        else:
+            sent = [None if value is None else encoded(connection, value) for value in values]
+            connection.pgconn.send_query_params(encoded(connection, command), sent)
+        results = self._results()
+        if len(results) > 1 or connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            self._give_up(f"statement {self._asked!r} ran commands beside its EXPLAIN, so that nothing it says counts.")
+            raise self.gone()
+        return self._value(results)
+
+    def _require_reading(self) -> None:
+        if not self.reads_as_known():
+            raise NotDone("Planning it changes how the server reads strings, so that it is not sent")
+
+    def _give_up(self, why: str) -> None:
+        """Ends the server; the twin answers no more."""
+        self._why_gone = self._why_gone or f"The twin was given up: {why}"
+        self._building.server.quit()
+
+    @contextmanager
+    def _deadline(self) -> Iterator[Callable[[Question], None]]:
+        """An end to each question asked within, which a stranger's function cannot put off.
+
+        Gives the function that says which one is asked from now on.
+        """
+
+        def give_up() -> None:
+            self._give_up(
+                f"planning statement {self._asked!r} took longer than {_TIMEOUT_MS // 1000} s and could not be "
+                "cancelled. The others can be planned without it."
+            )
+
+        with deadline(self._connection, _TIMEOUT_MS / 1000 + 1, give_up) as begin_anew:
+
+            def ask(question: Question) -> None:
+                self._asked = question.query_id[:_ID_CHARACTERS]
+                begin_anew()
+
+            yield ask
 
     def _explain_prepared(self, readable: Readable, options: str) -> bytes:
         nulls = ", ".join(["NULL"] * readable.parameters)
@@ -210,12 +283,14 @@ class Asker:
         self.run("SELECT pg_catalog.set_config('enable_partition_pruning', 'on', true); DISCARD PLANS")
         return document
 
-    def _result(self) -> bytes:
-        """The first value of the last result. Ctrl-C cancels, and is heard."""
-        connection = self._connection
-        results = connection.wait(generators.execute(connection.pgconn))
+    def _results(self) -> list[pq.abc.PGresult]:
+        """One for each command that was run. Ctrl-C cancels, and is heard."""
+        return self._connection.wait(generators.execute(self._connection.pgconn))
+
+    def _value(self, results: Sequence[pq.abc.PGresult]) -> bytes:
+        """The first value of the last of several results. Raises psycopg.Error where one is of an error."""
         for result in results:
-            checked(connection, result)
+            checked(self._connection, result)
         last = results[-1]
         value = last.get_value(0, 0) if last.ntuples and last.nfields else None
         return value or b""
@@ -224,7 +299,7 @@ class Asker:
         # A generic plan before 16 is one of a prepared statement.
         options = f"-c statement_timeout={_TIMEOUT_MS} -c plan_cache_mode=force_generic_plan"
         place = self._building.server.dsn(self._building.database, PLANNER)
-        connection = psycopg.connect(place, options=options, prepare_threshold=None)
+        connection = psycopg.connect(place, options=options, client_encoding="UTF8", prepare_threshold=None)
         shortfalls = self._environment.settle(connection)
         connection.autocommit = True
         self._readable.clear()
@@ -282,7 +357,8 @@ class _Asking:
 
     def _become(self, assumed: Assumed) -> None:
         """Opens a transaction for a role, where it is not open already. Raises psycopg.Error."""
-        if self._open == assumed:
+        # What a stranger's code set, a transaction of its own does not know.
+        if self._open == assumed and self._asker.reads_as_known():
             return
         self._asker.rollback()
         self._open = None
@@ -291,14 +367,10 @@ class _Asking:
 
     def _refusal(self, error: psycopg.Error) -> NotDone:
         """What an error means for the reader; the transaction is over. Raises PlannerError where the twin is gone."""
-        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-            raise _gone() from error
+        if self._asker.ended(error):
+            raise self._asker.gone() from error
         self._asker.rollback()
         self._open = None
         if isinstance(error, psycopg.errors.QueryCanceled):
             return NotDone(f"Planning it took longer than {_TIMEOUT_MS // 1000} s", kind=GapKind.TIMED_OUT)
         return not_accepted(error)
-
-
-def _gone() -> PlannerError:
-    return PlannerError("The twin's server is gone: it was stopped, or something it was asked to plan crashed it.")
