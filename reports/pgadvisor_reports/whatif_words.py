@@ -100,10 +100,10 @@ def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
     window = formatting.window_length(result.statements_window)
     if not result.changes_anything:
         return (("Cost, weighted by calls", before), (f"Time ({window})", time))
-    change = factor(work.cost_before, work.cost_after)
+    change, after = factor(work.cost_before, work.cost_after), time_after(result)
     return (
         ("Cost, weighted by calls", f"{before} → {after}, {change}"),
-        (f"Time ({window})", f"{time} → {time_after(result)}"),
+        (f"Time ({window})", f"{time}; estimated: {after}" if "→" in after else f"{time} → {after} estimated"),
     )
 
 
@@ -162,9 +162,9 @@ def time_after(result: WhatIfResult) -> str:
     """
     work = result.workload
     if not (work.gain and work.lose):
-        return f"{time_range(work.estimated)} estimated"
+        return time_range(work.estimated)
     parts = []
-    for effect, word in ((Effect.GAINS, "of what gains"), (Effect.LOSES, "of what loses")):
+    for effect, word in ((Effect.GAINS, "what gains"), (Effect.LOSES, "what loses")):
         found = having(result, effect)
         ranges = [each.estimated for each in found if each.estimated is not None]
         highs = [each.high_ms for each in ranges if each.high_ms is not None]
@@ -172,7 +172,7 @@ def time_after(result: WhatIfResult) -> str:
         total = formatting.duration(sum(each.total_ms for each in found)).text
         after = time_range(TimeRange(low_ms=sum(each.low_ms for each in ranges), high_ms=high))
         parts.append(f"{word} {total} → {after}")
-    return f"estimated {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def having(result: WhatIfResult, effect: Effect) -> tuple[WhatIfStatement, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.rates import of_statements, of_writes
+from pgadvisor.collecting.watch import in_words
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimated_size_bytes
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
 from pgadvisor.indexes.sizes.catalog import column_statistics
 from pgadvisor.model.catalog import IndexDefinition, Relation
+from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Rate, RateUnit
@@ -25,7 +27,9 @@ def gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
     if not times:
         return ()
     # Findings of one cause look at the same time, so the largest counts, not the sum.
-    return (_rated("time now spent, of which it saves a part", of_statements(max(times), facts), Unit.MILLISECONDS),)
+    spent = of_statements(max(times), facts)
+    window = facts.snapshot.calls_window
+    return (_rated("time now spent, of which it saves a part", spent, Unit.MILLISECONDS, window),)
 
 
 def price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
@@ -35,7 +39,7 @@ def price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
     if isinstance(decision.proposal, DropIndex):
         size = _index_bytes(decision.proposal, facts)
         if size is not None:
-            return (Evidence(label="time to build it again, at least", value=_build_seconds(size), unit=Unit.SECONDS),)
+            return (Evidence(label="time to build it again, about", value=_build_seconds(size), unit=Unit.SECONDS),)
     return ()
 
 
@@ -44,17 +48,28 @@ def _gain_of_drop(proposal: DropIndex, facts: Facts) -> tuple[Evidence, ...]:
     saved = [] if size is None else [Evidence(label="disk freed", value=size, unit=Unit.BYTES)]
     writes = _entries_written(proposal.definition, facts)
     if writes is not None:
-        saved.append(_rated("index entries no longer written", of_writes(writes, facts), Unit.COUNT))
+        saved.append(
+            _rated(
+                "index entries no longer written", of_writes(writes, facts), Unit.COUNT, facts.snapshot.writes_window
+            )
+        )
     return tuple(saved)
 
 
-def price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Evidence, ...]:
-    """What an index costs in disk, time to build and writes, as far as it is known."""
+def price_of_creation(
+    definition: IndexDefinition, facts: Facts, share: float | None = None, size_bytes: int | None = None
+) -> tuple[Evidence, ...]:
+    """What an index costs in disk, time to build and writes, as far as it is known.
+
+    share is how much of the rows its predicate admits, None where there is none or that is not known; size_bytes is
+    its size where somebody knows better.
+    """
     table = facts.relation_named(definition.schema, definition.table)
     if table is None:
         return ()
     costs = []
-    size = estimated_size_bytes(
+    window = facts.snapshot.writes_window
+    size = size_bytes or estimated_size_bytes(
         definition,
         facts.row_count(table.oid),
         _column_statistics(definition, table, facts),
@@ -63,13 +78,17 @@ def price_of_creation(definition: IndexDefinition, facts: Facts) -> tuple[Eviden
     )
     if size is not None:
         costs.append(Evidence(label="disk, estimated", value=size, unit=Unit.BYTES))
-        costs.append(Evidence(label="time to build, at least", value=_build_seconds(size), unit=Unit.SECONDS))
+        costs.append(Evidence(label="time to build, about", value=_build_seconds(size), unit=Unit.SECONDS))
     writes = _entries_written(definition, facts)
     if writes is not None:
-        costs.append(_rated("index entries written", of_writes(writes, facts), Unit.COUNT))
+        label = "index entries written"
+        if definition.predicate is not None:
+            label = f"{label}, {'at most' if share is None else 'about'}"
+            writes = round(writes * (1.0 if share is None else share))
+        costs.append(_rated(label, of_writes(writes, facts), Unit.COUNT, window))
     hot = _hot_updates_at_risk(definition, table, facts)
     if hot:
-        costs.append(_rated("HOT updates that stop being HOT, at most", of_writes(hot, facts), Unit.COUNT))
+        costs.append(_rated("HOT updates that stop being HOT, at most", of_writes(hot, facts), Unit.COUNT, window))
     return tuple(costs)
 
 
@@ -107,9 +126,13 @@ def _index_bytes(proposal: DropIndex, facts: Facts) -> int | None:
 
 
 def _build_seconds(size_bytes: int) -> float:
-    return max(round(size_bytes / BUILD_BYTES_PER_SECOND), 1)
+    seconds = size_bytes / BUILD_BYTES_PER_SECOND
+    return max(round(seconds, 1), 0.1) if seconds < 1 else round(seconds)
 
 
-def _rated(label: str, figure: Rate, unit: Unit) -> Evidence:
-    suffix = "over the window seen" if figure.per is RateUnit.TOTAL else figure.per.value
+def _rated(label: str, figure: Rate, unit: Unit, window: Window | None) -> Evidence:
+    """A figure with what it is over: counts of statements and of writes each have a window of their own."""
+    seconds = None if window is None else window.seconds
+    over = "over the window seen" if seconds is None else f"over {in_words(seconds)}"
+    suffix = over if figure.per is RateUnit.TOTAL else figure.per.value
     return Evidence(label=f"{label}, {suffix}", value=round(figure.value, 1), unit=unit)

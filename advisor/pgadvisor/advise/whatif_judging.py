@@ -11,6 +11,8 @@ from pgadvisor.model.whatif_result import STAYS_WITHIN, Effect, TimeRange, Value
 LEAST_COST = 0.01
 # Where what costs change by differs by more times than this between values, it matters which ones come.
 PARTED = 3.0
+# Less than this share of what it costs for unknown values is next to nothing.
+_NOTHING = 0.01
 # Settings that say what a cost is: the same plan has another one under another value of theirs.
 _UNITS = """
     seq_page_cost random_page_cost cpu_tuple_cost cpu_index_tuple_cost cpu_operator_cost parallel_tuple_cost
@@ -34,6 +36,11 @@ class Costs:
         if abs(self.after - self.before) <= STAYS_WITHIN * self.before:
             return Effect.STAYS
         return Effect.GAINS if self.after < self.before else Effect.LOSES
+
+    @property
+    def most(self) -> float:
+        """The greater of the two, 0 where neither is known."""
+        return max(self.before or 0.0, self.after or 0.0)
 
     @property
     def ratio(self) -> float | None:
@@ -79,7 +86,9 @@ def estimated(total_ms: float, costs: Sequence[Costs], settings: Collection[str]
     the planner expects too many of, and functions that it takes to be cheap, make gains a hundred times greater. Losses
     are gains the other way round. Settings that are units of cost make costs before and after incomparable.
     """
-    ratios = [each.ratio for each in costs if each.ratio is not None]
+    dearest = max((each.most for each in costs[:1]), default=0.0)
+    # Values that cost next to nothing before and after, such as some that are not there, were not what took the time.
+    ratios = [each.ratio for each in costs if each.ratio is not None and each.most >= _NOTHING * dearest]
     if not ratios:
         return None
     least, most = min(ratios), max(ratios)

@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from pgadvisor.advise.price import price_of_creation
 from pgadvisor.advise.whatif_next import is_partitioned, next_of_created, next_of_dropped, next_of_setting
 from pgadvisor.indexes.ddl import create_index, index_name
+from pgadvisor.indexes.quoting import qualified
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.findings import Evidence, Unit
+from pgadvisor.model.whatif import PlannerKind
 from pgadvisor.model.whatif_result import ChangedSetting, CreatedIndex, DroppedIndex
 from pgadvisor.planner.index_names import names_taken
-from pgadvisor.planner.protocol import Planner
+from pgadvisor.planner.protocol import Answer, Planner, Question
 from pgadvisor.workload.setting_values import shown_value
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def created_indexes(created: Sequence[GivenIndex], planner: Planner, facts: Fact
             table=f"{given.definition.schema}.{given.definition.table}",
             sql=create_index(given.definition, name, concurrently=not is_partitioned(given.definition, facts)),
             size_bytes=sizes.get(given.definition),
-            price=tuple(_price(given.definition, facts)),
+            price=tuple(_price(given.definition, facts, planner, sizes.get(given.definition))),
             next=next_of_created(given.definition, name, facts),
         )
         for given, (_, name) in zip(created, names, strict=True)
@@ -113,9 +115,27 @@ def _shown(definition: IndexDefinition, show_values: bool) -> IndexDefinition:
     return replace(definition, keys=keys, predicate=predicate)
 
 
-def _price(definition: IndexDefinition, facts: Facts) -> Iterator[Evidence]:
+def _price(definition: IndexDefinition, facts: Facts, planner: Planner, size_bytes: int | None) -> Iterator[Evidence]:
     """What it costs but for its size, which the planner says itself."""
-    yield from (item for item in price_of_creation(definition, facts) if item.unit is not Unit.BYTES)
+    priced = price_of_creation(definition, facts, _share(definition, planner), size_bytes)
+    yield from (item for item in priced if item.unit is not Unit.BYTES)
+
+
+def _share(definition: IndexDefinition, planner: Planner) -> float | None:
+    """The share of a table's rows that a predicate admits, as a twin's planner takes it; None where nobody can say.
+
+    A server's own planner is not asked: what it answers is kept, and this is no statement of the workload.
+    """
+    if definition.predicate is None or planner.identity.kind is not PlannerKind.TWIN:
+        return None
+    every = f"SELECT 1 FROM {qualified(definition.schema, definition.table)}"  # noqa: S608 - on a twin, never run
+    some = f"{every} WHERE {definition.predicate}"
+    rows = [_rows(planner.plan(Question(query_id=text, text=text))) for text in (every, some)]
+    return None if rows[0] is None or rows[1] is None else min(rows[1] / max(rows[0], 1.0), 1.0)
+
+
+def _rows(answer: Answer) -> float | None:
+    return None if answer.plan is None else float(answer.plan["Plan"]["Plan Rows"])
 
 
 def _caveats(index: Index, facts: Facts) -> Iterator[str]:
