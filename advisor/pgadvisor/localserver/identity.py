@@ -74,6 +74,22 @@ class Identity:
         if self.switched:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
+    def own_open(self, handle: int) -> None:
+        """Gives an open file or folder to this user."""
+        if self.switched:
+            os.fchown(handle, self.uid, self.gid)
+
+    def check_named(self) -> None:
+        """Raises LocalServerError where this user has no name, without which initdb does nothing."""
+        try:
+            pwd.getpwuid(self.uid)
+        except KeyError:
+            raise LocalServerError(
+                f"PostgreSQL makes no cluster for a user without a name, and the user id {self.uid} has no entry in "
+                "/etc/passwd, as in a container run with --user; start pgadvisor as a user who has one, or add one, "
+                f"such as pgadvisor:x:{self.uid}:{self.gid}::/tmp:/bin/sh"
+            ) from None
+
     def _arguments(self) -> dict[str, Any]:
         # A session of its own keeps the terminal's Ctrl-C from the server, which is to be stopped in order.
         environment = dict(os.environ) if self.inherits else _ENVIRONMENT

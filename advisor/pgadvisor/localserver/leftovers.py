@@ -14,12 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from pgadvisor.localserver.inside import read_inside
+
 _PROGRAMS = frozenset({"postgres", "initdb", "pg_basebackup"})
 _PROC = Path("/proc")
 _IPC_RMID = 0
 # At once, yet freeing what is shared; then by force.
 _SIGNALS = (signal.SIGQUIT, signal.SIGKILL)
 _END_TIMEOUT_S = 10
+# A server's; it has eight short lines.
+LOCK_FILE = "postmaster.pid"
+MOST_LOCK_BYTES = 2**16
 _ENGINE_TIMEOUT_S = 30
 
 
@@ -117,7 +122,7 @@ def _members(leader: int, uid: int) -> set[int]:
 def _named_in_lock_file(folder: Path) -> Iterator[Segment]:
     """The segment of a server that was killed; an orderly end removes the file."""
     with contextlib.suppress(OSError, IndexError, ValueError):
-        lines = (folder / "data" / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_inside(folder / "data", LOCK_FILE, MOST_LOCK_BYTES).decode(errors="replace").splitlines()
         yield Segment(creator=int(lines[0]), id=int(lines[6].split()[1]))
 
 

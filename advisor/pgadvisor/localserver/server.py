@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,14 +17,18 @@ from urllib.parse import quote
 
 from pgadvisor.localserver import cleanup
 from pgadvisor.localserver.binaries import Binaries, find_binaries
+from pgadvisor.localserver.environment import of_our_own
 from pgadvisor.localserver.errors import LocalServerError
 from pgadvisor.localserver.folder import RunFolder, sweep
 from pgadvisor.localserver.identity import Identity, client_identity, server_identity
+from pgadvisor.localserver.inside import read_inside
+from pgadvisor.localserver.leftovers import LOCK_FILE, MOST_LOCK_BYTES
 
 SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 30
 _LOG_TAIL_LINES = 15
+_MOST_VERSION_BYTES = 100
 _SOCKET_PORT = 5432
 _PORT_ATTEMPTS = 5
 # In files of the data folder: a container's /dev/shm may be tiny, and nothing stays behind there.
@@ -44,8 +48,9 @@ class LocalServer:
 
     settings go into its configuration file, where ALTER SYSTEM can override them. data_dir is made where it is missing
     and kept; without it the data is gone after stop(). tcp: it also listens on 127.0.0.1, at a port of the system's
-    choice, for passwords; the superuser has `password`. superuser is its name, database one that is always there. Its
-    data is not safe from a crash of the machine (fsync is off).
+    choice, for passwords; the superuser has `password`. superuser is its name, database one that is always there.
+    memory_bytes is what each of its processes may have of its own, outside of a container. Its data is not safe from a
+    crash of the machine (fsync is off).
 
     As root its processes run as the user nobody. Whatever ends this process, the server is stopped and its folder
     removed: by the context manager, at exit, on SIGTERM and SIGHUP; after SIGKILL by the next start of any server.
@@ -60,11 +65,13 @@ class LocalServer:
         tcp: bool = False,
         superuser: str = SUPERUSER,
         database: str = "postgres",
+        memory_bytes: int | None = None,
     ) -> None:
         self._found = binaries
         self._settings = dict(settings or {})
         self._kept = data_dir
         self._tcp = tcp
+        self._memory_bytes = memory_bytes
         self.superuser = superuser
         self.database = database
         self._owner = os.getpid()
@@ -159,6 +166,13 @@ class LocalServer:
             self._end(signal.SIGINT)
         self._launch()
 
+    def quit(self) -> None:
+        """Ends the server at once, without waiting for it, from any thread; what it leaves, stop() removes."""
+        process = self._process
+        if process is not None:
+            # Its children end in a signal handler, whatever they are at; after five seconds it kills them.
+            process.send_signal(signal.SIGQUIT)
+
     def dsn(self, dbname: str = "", user: str = "") -> str:
         """A key=value connection string over the socket, where every role is let in without a password.
 
@@ -205,6 +219,7 @@ class LocalServer:
         command: list[str | Path] = ["-D", data, "-U", self.superuser, "-E", "UTF8", "-A", "trust", "--no-sync"]
         if self.binaries.major >= _SETTINGS_IN_INITDB:
             command += ["-c", f"dynamic_shared_memory_type={_SHARED_MEMORY}"]
+        self.check_named()
         for locale in _LOCALES:
             try:
                 self.run("initdb", *command, f"--locale={locale}")
@@ -213,6 +228,11 @@ class LocalServer:
                     raise
             else:
                 return
+
+    def check_named(self) -> None:
+        """Raises LocalServerError where initdb would refuse its user, who has no name; in a container every one has."""
+        if not self.binaries.contained:
+            self.identity.check_named()
 
     def _make_data(self) -> None:
         if self._kept is None:
@@ -235,7 +255,7 @@ class LocalServer:
             fresh = self.folder.new_data_beside(kept)
             self.initialise(self.folder.data)
             fresh.rename(kept)
-        version = (kept / "PG_VERSION").read_text(encoding="ascii").strip()
+        version = read_inside(kept, "PG_VERSION", _MOST_VERSION_BYTES).decode(errors="replace").strip()
         if version != str(self.binaries.major):
             raise LocalServerError(f"{kept} is of PostgreSQL {version}, the programs are of {self.binaries.major}")
 
@@ -268,20 +288,28 @@ class LocalServer:
         command = self.binaries.command("postgres", "-D", self.folder.data, "-c", f"config_file={configuration}")
         try:
             with (self.folder.path / "log").open("ab") as log, cleanup.uninterrupted():
-                self._process = self._runner.start(command, log)
+                self._process = self._runner.start(self._bounded(command), log)
         except OSError as error:
             raise LocalServerError(f"cannot start {command[0]}: {error.strerror}") from error
         self._wait_until_ready(self._process)
+
+    def _bounded(self, command: Sequence[str | Path]) -> Sequence[str | Path]:
+        """A command whose processes may have so much memory and no more; they are refused what is beyond it."""
+        if self._memory_bytes is None or self.binaries.contained:
+            return command
+        # As the user of the server: another one's limits take a right that root may lack in a container.
+        limited = f'ulimit -d {self._memory_bytes // 1024} 2>/dev/null; exec "$@"'
+        return ["/bin/sh", "-c", limited, "sh", *command]
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         """Waits for the line that the server adds to its lock file once it lets clients in."""
         deadline = time.monotonic() + _START_TIMEOUT_S
         while process.poll() is None:
             with contextlib.suppress(OSError):
-                lines = (self.folder.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+                lines = read_inside(self.folder.data, LOCK_FILE, MOST_LOCK_BYTES).decode(errors="replace").splitlines()
                 # In a container it has another process id, and we know our client's.
                 ours = self.binaries.contained or lines[:1] == [str(process.pid)]
-                if ours and lines[-1].strip() == "ready":
+                if ours and lines and lines[-1].strip() == "ready":
                     return
             if time.monotonic() > deadline:
                 raise LocalServerError(f"PostgreSQL did not get ready within {_START_TIMEOUT_S} s: {self._log_tail()}")
@@ -303,7 +331,7 @@ class LocalServer:
         import psycopg  # heavy, and only a server with passwords needs it
         from psycopg import sql
 
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+        with psycopg.connect(of_our_own(self.dsn()), autocommit=True) as connection:
             change = sql.SQL("ALTER ROLE {} PASSWORD {}")
             connection.execute(change.format(sql.Identifier(self.superuser), sql.Literal(self.password)))
 

@@ -7,24 +7,30 @@ write to, above all not the server's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
 import stat
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from pgadvisor.localserver.errors import LocalServerError
 from pgadvisor.localserver.folder import reusable_folder
 from pgadvisor.localserver.identity import Identity
+from pgadvisor.localserver.inside import open_folder, opened_folder, read_file
 
 _FOLDER = "clusters"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 # Of programs that were replaced, or of a test's.
 _UNUSED_S = 30 * 24 * 3600
 _NEW = ".new"
+# Of a file; those of a new cluster have some megabytes.
+_MOST_BYTES = 2**28
 
 
 class Template:
@@ -41,24 +47,30 @@ class Template:
         files = self._read()
         if files is None:
             return False
-        for name, content in files.items():
-            path = data / name
-            if content is None:
-                path.mkdir(mode=0o700)
-            else:
-                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(content)
-            identity.own(path)
+        with ExitStack() as stack:
+            top = stack.enter_context(opened_folder(data))
+            folders = {PurePosixPath(): top}
+            for path, content in ((PurePosixPath(name), content) for name, content in files.items()):
+                parent = folders[path.parent]
+                if content is None:
+                    folders[path] = _make_folder(parent, path.name)
+                    stack.callback(os.close, folders[path])
+                else:
+                    with os.fdopen(_make_file(parent, path.name), "wb") as file:
+                        file.write(content)
+                        identity.own_open(file.fileno())
+            # Until here nobody else could put anything into them.
+            for folder in folders.values():
+                identity.own_open(folder)
         return True
 
     def keep(self, data: Path) -> None:
-        """Keeps a stopped cluster for the next time, if there is a place for it."""
-        files = {
-            str(path.relative_to(data)): None if path.is_dir() else path.read_bytes()
-            for path in sorted(data.rglob("*"))
-        }
-        content = msgspec.msgpack.encode(files)
-        with contextlib.suppress(OSError, LocalServerError):
+        """Keeps a stopped cluster for the next time, if there is a place for it and it is what it should be."""
+        # A name that is no text is none of a cluster, either.
+        with contextlib.suppress(OSError, UnicodeEncodeError, LocalServerError):
+            with opened_folder(data) as top:
+                files = dict(_contents(top, PurePosixPath()))
+            content = msgspec.msgpack.encode(files)
             folder = reusable_folder(_FOLDER)
             _remove_unused(folder)
             _write_whole(folder / self._name, hashlib.sha256(content).digest() + content)
@@ -76,6 +88,37 @@ class Template:
         with contextlib.suppress(OSError):
             os.utime(path)
         return msgspec.msgpack.decode(content, type=dict[str, bytes | None])
+
+
+def _contents(folder: int, path: PurePosixPath) -> Iterator[tuple[str, bytes | None]]:
+    """Files of a folder with what is in them, folders with None before what they hold.
+
+    Raises OSError where a link or anything else is among them, which no cluster has.
+    """
+    for name in sorted(os.listdir(folder)):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            yield str(path / name), None
+            below = open_folder(folder, name)
+            try:
+                yield from _contents(below, path / name)
+            finally:
+                os.close(below)
+        else:
+            yield str(path / name), read_file(folder, name, _MOST_BYTES)
+
+
+def _make_folder(parent: int, name: str) -> int:
+    """A new folder that is ours until it is given away. Raises OSError where somebody put another in its place."""
+    os.mkdir(name, 0o700, dir_fd=parent)
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    if os.fstat(folder).st_uid != os.geteuid():
+        os.close(folder)
+        raise PermissionError(errno.EPERM, "somebody put a folder of theirs in its place", name)
+    return folder
+
+
+def _make_file(parent: int, name: str) -> int:
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -33,6 +33,15 @@ def test_a_folder_whose_owner_is_gone_is_swept(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+def test_a_lock_file_that_is_a_pipe_keeps_nobody_waiting(temporary: Path) -> None:
+    left = RunFolder(_OURSELVES)
+    left.make_data()
+    os.mkfifo(left.data / "postmaster.pid")
+    os.close(left._lock)
+    sweep(_OURSELVES)
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_folder_whose_owner_lives_stays(temporary: Path) -> None:
     living = RunFolder(_OURSELVES)
     sweep(_OURSELVES)
@@ -147,6 +156,12 @@ def test_root_without_the_user_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(identity, "UNPRIVILEGED_USER", "no such user")
     with pytest.raises(LocalServerError, match="as an ordinary user"):
         server_identity()
+
+
+def test_a_user_without_a_name_is_told_at_once() -> None:
+    with pytest.raises(LocalServerError, match=r"user id 1234567 has no entry in /etc/passwd.*:1234567:0::/tmp"):
+        Identity(1234567, 0, switched=False).check_named()
+    _OURSELVES.check_named()
 
 
 def test_root_that_may_not_change_its_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,55 @@ def test_a_link_in_its_name_is_not_followed(kept: Path, cluster: Path, tmp_path:
     assert stranger.read_bytes() == before
 
 
+def test_what_is_no_cluster_of_its_own_is_not_kept(kept: Path, cluster: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"ours alone")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "more").write_bytes(b"ours alone")
+    planted = cluster / "base" / "planted"
+    for plant in (
+        lambda: planted.symlink_to(secret),
+        lambda: planted.hardlink_to(secret),
+        lambda: planted.symlink_to(tmp_path / "folder"),
+        lambda: os.mkfifo(planted),
+        lambda: Path(os.fsdecode(bytes(planted) + b"\xff")).touch(),
+    ):
+        plant()
+        Template("x").keep(cluster)
+        assert not kept.exists()
+        for path in (cluster / "base").glob("planted*"):
+            path.unlink()
+    Template("x").keep(cluster)
+    assert len(list(kept.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers are another user's")
+def test_what_the_servers_user_plants_leads_nowhere(kept: Path, cluster: Path, tmp_path: Path) -> None:
+    """While it is written out, what root makes in the folder of another user is out of that one's reach."""
+    Template("x").keep(cluster)
+    copy, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
+    copy.mkdir()
+    elsewhere.mkdir()
+    (copy / "base").symlink_to(elsewhere)
+    os.chown(copy, 65534, 65534)
+    with pytest.raises(FileExistsError):
+        Template("x").restore(copy, Identity(65534, 65534, switched=True))
+    assert list(elsewhere.iterdir()) == []
+    (copy / "base").unlink()
+    (copy / "PG_VERSION").unlink(missing_ok=True)
+    seen: list[tuple[str, int]] = []
+
+    class Watched(Identity):
+        def own_open(self, handle: int) -> None:
+            seen.append((Path(f"/proc/self/fd/{handle}").readlink().name, os.fstat(handle).st_uid))
+            super().own_open(handle)
+
+    assert Template("x").restore(copy, Watched(65534, 65534, switched=True))
+    assert {path.stat().st_uid for path in copy.rglob("*")} == {65534}
+    # Folders are given away when all is in them.
+    assert {name for name, _ in seen[-4:]} == {"copy", "base", "1", "empty"}
+
+
 def test_where_folders_cannot_be_spread_over_the_disk_they_are_made_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

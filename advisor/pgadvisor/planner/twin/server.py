@@ -7,7 +7,10 @@ name that CREATE ROLE refuses to everybody, so that no role of a snapshot can be
 from __future__ import annotations
 
 import math
+import os
+import stat
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +24,8 @@ from pgadvisor.localserver import (
     find_binaries,
     newest_binaries,
 )
+from pgadvisor.localserver.environment import of_our_own
+from pgadvisor.localserver.inside import opened_folder, read_inside
 from pgadvisor.planner.protocol import PlannerError
 
 # Names that begin with pg_ are the system's own: CREATE ROLE, and ALTER ROLE ... RENAME, refuse them.
@@ -35,6 +40,10 @@ _MAX_CONNECTIONS = 16
 # Beside two for each relation and index of the snapshot: one plan may need all of them, and a transaction that builds
 # as well. These are for catalogs and for indexes to come.
 _SPARE_LOCKS = 20_000
+# What one process may have of its own: its caches hold what it met of each relation, and what planning puts together
+# from a stranger's constants has a bound.
+_MEMORY_BYTES = 2**30
+_MEMORY_BYTES_OF_EACH = 2**15
 _SETTINGS = {
     # It would truncate the hollow tables and put other statistics in place.
     "autovacuum": "off",
@@ -75,7 +84,11 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "statement_timeout": "10min",
 }
-_NEWER_SETTINGS = ((18, {"io_method": "sync"}),)
+_NEWER_SETTINGS = (
+    (18, {"io_method": "sync"}),
+    # What goes on for a client that was killed ends soon after it, where the system can tell.
+    (14, {"client_connection_check_interval": "2s"} if sys.platform == "linux" else {}),
+)
 _CHECKSUMS_BY_DEFAULT = 18
 _INITIAL_SUPERUSER = "initial"
 # What is done to a new cluster. The first superuser has oid 10 (src/include/catalog/pg_authid.dat).
@@ -86,6 +99,7 @@ _SETTING_UP = (
 _LOG_SEGMENT_BYTES = 2**20
 # The place of the last checkpoint in the log, and its timeline (ControlFileData, src/include/catalog/pg_control.h).
 _CONTROL = struct.Struct("=40xQI")
+_MOST_CONTROL_BYTES = 2**16
 
 
 class TwinServer(LocalServer):
@@ -99,7 +113,17 @@ class TwinServer(LocalServer):
         catalog = facts.snapshot.catalog
         locks = 2 * (len(catalog.relations) + len(catalog.indexes)) + _SPARE_LOCKS
         settings["max_locks_per_transaction"] = str(math.ceil(locks / _MAX_CONNECTIONS))
-        super().__init__(binaries, settings=settings, superuser=SUPERUSER, database=MAINTENANCE_DATABASE)
+        super().__init__(
+            binaries,
+            settings=settings,
+            superuser=SUPERUSER,
+            database=MAINTENANCE_DATABASE,
+            memory_bytes=_MEMORY_BYTES + _MEMORY_BYTES_OF_EACH * (len(catalog.relations) + len(catalog.indexes)),
+        )
+
+    def dsn(self, dbname: str = "", user: str = "") -> str:
+        """As that of any server of our own, whatever the environment says of connections."""
+        return of_our_own(super().dsn(dbname, user))
 
     def initialise(self, data: Path) -> None:
         """Fills an empty folder with a new cluster. Raises LocalServerError where that fails."""
@@ -123,6 +147,7 @@ class TwinServer(LocalServer):
                 return
         except OSError as error:
             raise LocalServerError(f"cannot write a new server's data to {data}: {error.strerror}") from error
+        self.check_named()
         self.run("initdb", "-D", data, *arguments)
         small = ("-c", "shared_buffers=1MB", "-c", "fsync=off", "-c", "exit_on_error=on")
         self.run("postgres", "--single", "-D", data, *small, MAINTENANCE_DATABASE, entered=_SETTING_UP)
@@ -132,13 +157,14 @@ class TwinServer(LocalServer):
     def _remove_old_log(self, data: Path) -> None:
         """Leaves of the write-ahead log the one file that the next start reads."""
         # A program would tell it, but not every installation has that.
-        place, timeline = _CONTROL.unpack_from((data / "global" / "pg_control").read_bytes())
+        place, timeline = _CONTROL.unpack_from(read_inside(data, "global/pg_control", _MOST_CONTROL_BYTES))
         high, low = divmod(place // _LOG_SEGMENT_BYTES, 2**32 // _LOG_SEGMENT_BYTES)
-        last = data / "pg_wal" / f"{timeline:08X}{high:08X}{low:08X}"
-        if last.exists():
-            for path in last.parent.iterdir():
-                if path.is_file() and path != last:
-                    path.unlink()
+        last = f"{timeline:08X}{high:08X}{low:08X}"
+        with opened_folder(data, "pg_wal") as folder:
+            names = os.listdir(folder)  # noqa: PTH208 - an open folder, not a path
+            for name in names if last in names else ():
+                if name != last and stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                    os.unlink(name, dir_fd=folder)
 
 
 def start_server(facts: Facts, where: str = AUTO) -> LocalServer:

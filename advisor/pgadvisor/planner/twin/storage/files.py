@@ -10,7 +10,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from pgadvisor.localserver.inside import make_file, open_file, opened_folder
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class HollowFiles:
     """Files below a data folder, by the paths that pg_relation_filepath gives.
 
     Whoever changes them sees to it that the server has none of their pages in its buffers. Methods raise OSError, as
-    where the file system is full or allows no file of that length.
+    where the file system is full or allows no file of that length, or where something else is in a file's place: the
+    server's user can put a link there, and root follows none.
     """
 
     data: Path
@@ -28,33 +31,36 @@ class HollowFiles:
     @contextmanager
     def opened(self, path: str) -> Iterator[HollowFile]:
         """The file of a relation that exists."""
-        name = f"{self.data}/{path}"
-        handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            yield HollowFile(name, handle, self.block_size_bytes, self.segment_pages)
-        finally:
-            os.close(handle)
+        place = PurePosixPath(path)
+        with opened_folder(self.data, place.parent) as folder:
+            handle = open_file(folder, place.name, os.O_RDWR)
+            try:
+                yield HollowFile(place.name, folder, handle, self.block_size_bytes, self.segment_pages)
+            finally:
+                os.close(handle)
 
     def empty(self, path: str) -> int:
         """Makes a relation seem empty, for `refill`; how many bytes its first segment had.
 
         Where the first segment is not full, nobody who opens the relation anew looks for another.
         """
-        first = self.data / path
-        size_bytes = first.stat().st_size
-        os.truncate(first, 0)
+        with self.opened(path) as file:
+            size_bytes = os.fstat(file.handle).st_size
+            os.ftruncate(file.handle, 0)
         return size_bytes
 
     def refill(self, path: str, size_bytes: int) -> None:
         """Gives a relation back the length that it had before `empty`."""
-        os.truncate(self.data / path, size_bytes)
+        with self.opened(path) as file:
+            os.ftruncate(file.handle, size_bytes)
 
 
 @dataclass(frozen=True)
 class HollowFile:
-    """The first segment of a relation, open, which the others follow. Methods raise OSError."""
+    """The first segment of a relation, open, as is its folder, where the others follow. Methods raise OSError."""
 
     name: str
+    folder: int
     handle: int
     block_size_bytes: int
     segment_pages: int
@@ -74,13 +80,12 @@ class HollowFile:
         os.pwrite(self.handle, content, offset)
 
     def _make(self, segment: int, pages: int) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(f"{self.name}.{segment}", flags, 0o600)
+        name = f"{self.name}.{segment}"
+        try:
+            handle = make_file(self.folder, name)
+        except FileExistsError:
+            handle = open_file(self.folder, name, os.O_WRONLY)
         try:
             os.ftruncate(handle, pages * self.block_size_bytes)
-            if os.geteuid() == 0:
-                # The server's user, who may be another.
-                first = os.fstat(self.handle)
-                os.fchown(handle, first.st_uid, first.st_gid)
         finally:
             os.close(handle)
