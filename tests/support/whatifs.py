@@ -127,6 +127,7 @@ def sample_whatif(*, change: bool = True) -> WhatIfResult:
                 names=("st_area",),
                 prevents=True,
             ),
+            Shortfall(what="function private.tally", reason="Its body is not on the twin.", names=("tally",)),
         ),
     )
     text = "CREATE INDEX ON orders (customer_id) INCLUDE (note) WHERE status = 'open'"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.whatif_reach import Reach, Reached
 from pgadvisor.model.whatif import Shortfall
 from pgadvisor.model.whatif_result import Shortcoming
-from pgadvisor.workload.index_names import name_at
-from pgadvisor.workload.lexer import lex
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -17,37 +16,34 @@ if TYPE_CHECKING:
 class Shortcomings:
     """A planner's shortfalls by the statements that they touch.
 
-    A statement is touched by what is said of its relations (of any partition of them), and by words in its text.
+    A statement is touched by what is said of the relations that it reaches (of any partition of them), also through
+    views, policies and functions, and by words in its text and in theirs.
     """
 
     def __init__(self, shortfalls: Sequence[Shortfall], facts: Facts) -> None:
         self._facts = facts
+        self._reach = Reach(facts)
         self._shortfalls = tuple(dict.fromkeys(shortfalls))
         self._by_relation: dict[int, set[int]] = {}
+        self._by_write: dict[tuple[int, str], set[int]] = {}
         self._by_name: dict[str, set[int]] = {}
+        self._by_query: dict[str, set[int]] = {}
         self._everywhere: set[int] = set()
         for number, shortfall in enumerate(self._shortfalls, start=1):
-            if shortfall.everywhere:
-                self._everywhere.add(number)
-            for oid in shortfall.relation_oids:
-                root = facts.root(oid)
-                for each in {oid, oid if root is None else root.oid}:
-                    self._by_relation.setdefault(each, set()).add(number)
-            for name in shortfall.names:
-                self._by_name.setdefault(name, set()).add(number)
+            self._note(number, shortfall)
 
     def touching(self, query_id: str, text: str) -> tuple[int, ...]:
         """The numbers, from 1, of those that touch a statement."""
-        found = set(self._everywhere)
-        shape = self._facts.shapes.get(query_id)
-        for relation in () if shape is None else shape.relations:
-            found |= self._by_relation.get(relation.relation_oid, set())
-        if self._by_name:
-            found.update(*(self._by_name[name] for name in _names(text) if name in self._by_name))
+        reached = self._reach.of(self._facts.shapes.get(query_id), text)
+        found = self._everywhere | self._by_query.get(query_id, set())
+        for oid in reached.relation_oids:
+            found |= self._by_relation.get(oid, set())
+        found.update(*self._written(reached))
+        found.update(*(self._by_name[name] for name in reached.words if name in self._by_name))
         return tuple(sorted(found))
 
     def told(self, marks: Iterable[Sequence[int]]) -> tuple[Shortcoming, ...]:
-        """Those that touch any of the statements with these marks, with how many they touch."""
+        """All of them, each with how many of the statements with these marks it touches."""
         counts: dict[int, int] = {}
         for numbers in marks:
             for number in numbers:
@@ -57,15 +53,30 @@ class Shortcomings:
                 number=number,
                 what=shortfall.what,
                 reason=shortfall.reason,
-                statements=counts[number],
+                statements=counts.get(number, 0),
                 prevents=shortfall.prevents,
             )
             for number, shortfall in enumerate(self._shortfalls, start=1)
-            if number in counts
         )
 
+    def _note(self, number: int, shortfall: Shortfall) -> None:
+        if shortfall.everywhere:
+            self._everywhere.add(number)
+        for oid in shortfall.relation_oids:
+            root = self._facts.root(oid)
+            for each in {oid, oid if root is None else root.oid}:
+                if not shortfall.events:
+                    self._by_relation.setdefault(each, set()).add(number)
+                for event in shortfall.events:
+                    self._by_write.setdefault((each, event), set()).add(number)
+        for name in shortfall.names:
+            self._by_name.setdefault(name, set()).add(number)
+        for query_id in shortfall.query_ids:
+            self._by_query.setdefault(query_id, set()).add(number)
 
-def _names(text: str) -> set[str]:
-    lexed = lex(text)
-    names = (name_at(lexed, place) for place in range(len(lexed.tokens)))
-    return {name for name in names if name is not None}
+    def _written(self, reached: Reached) -> Iterable[set[int]]:
+        return (
+            numbers
+            for (oid, event), numbers in self._by_write.items()
+            if oid in reached.written and event in reached.own_words
+        )

@@ -119,6 +119,11 @@ class RewriteRule(Model, frozen=True, kw_only=True):
     is_instead: bool = False
     enabled: str = "O"
 
+    @property
+    def fires(self) -> bool:
+        """Whether it holds for a session that is no replica's."""
+        return self.enabled in ("O", "A")
+
 
 class Trigger(Model, frozen=True, kw_only=True):
     """A row of pg_trigger that no constraint made.

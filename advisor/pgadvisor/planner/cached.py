@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 from pgadvisor.facts import Facts
-from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.catalog import IndexDefinition, RelationKind
 from pgadvisor.model.shape import ReadBy, StatementShape
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, IndexSize, PlannerIdentity, Shortfall
 from pgadvisor.planner.protocol import Answer, Planner, Question
@@ -126,6 +126,12 @@ class _Families:
             for parent in relation.parents or filter(None, (relation.parent_oid,)):
                 self._first[self._of(relation.oid)] = self._of(parent)
         self._functions = {function.name for function in facts.snapshot.catalog.functions}
+        self._ruled = {rule.relation_oid for rule in facts.snapshot.catalog.rules if rule.fires}
+        self._ruled_views = {
+            f"{relation.schema}.{relation.name}"
+            for relation in facts.relations.values()
+            if relation.kind is RelationKind.VIEW and relation.oid in self._ruled
+        }
         self._known: dict[tuple[str, str], frozenset[int] | None] = {}
 
     def of_created(self, definition: IndexDefinition) -> int | None:
@@ -151,6 +157,11 @@ class _Families:
         # What the server's plan shows lacks what was pruned or removed. A function in FROM may be inlined.
         called = {name.rpartition(".")[2].strip('"') for name in shape.functions}
         if shape.unresolved or shape.read_by is not ReadBy.PARSER or called & self._functions:
+            return None
+        # What a rule reads is not known.
+        if any(used.written and used.relation_oid in self._ruled for used in shape.relations):
+            return None
+        if not self._ruled_views.isdisjoint(shape.views):
             return None
         relations = [self._facts.relations.get(used.relation_oid) for used in shape.relations]
         # Policies may read other tables.

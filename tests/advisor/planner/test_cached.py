@@ -7,7 +7,7 @@ import pytest
 
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
-from pgadvisor.model.objects import Function
+from pgadvisor.model.objects import Function, RewriteRule
 from pgadvisor.model.statements import StatementRole
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.planner import cached
@@ -130,3 +130,17 @@ def test_memory_is_bounded(seen: Facts, monkeypatch: pytest.MonkeyPatch) -> None
     assert planner.asked == 5
     planner.costs(texts[:1])
     assert planner.asked == 6
+
+
+def test_what_a_rule_reads_is_not_known(seen: Facts) -> None:
+    write = question("insert into orders values (1)", seen.snapshot)
+    other = with_indexes("customers")
+    assert asks(Cached(fake(), seen), write, AS_IS, other) == 1
+    oid = next(oid for oid, relation in seen.relations.items() if relation.name == "orders")
+    for enabled, asked in (("O", 2), ("D", 1)):
+        rules = (RewriteRule(oid=1, relation_oid=oid, name="r", event="insert", enabled=enabled),)
+        catalog = msgspec.structs.replace(seen.snapshot.catalog, rules=rules)
+        ruled = Facts(msgspec.structs.replace(seen.snapshot, catalog=catalog), seen.shapes)
+        assert asks(Cached(fake(), ruled), write, AS_IS, other) == asked
+        # It is read as it ever was.
+        assert asks(Cached(fake(), ruled), question(ORDERS, seen.snapshot), AS_IS, other) == 1
