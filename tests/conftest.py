@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.databases import Database, fresh_database
-from support.majors import short_run
+from support.runs import short_run
 from support.servers import SUPPORTED, Server, Servers
 
 ENDS = short_run(SUPPORTED[0], SUPPORTED[-1])

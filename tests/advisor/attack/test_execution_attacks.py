@@ -19,8 +19,8 @@ from pgadvisor.planner.observe import Observation, observe
 from pgadvisor.progress import silent
 from support.attacks import ATTACKS, LIARS, NEWER, NEWER_STRANGERS, STRANGERS, Attack, Stop
 from support.databases import Database, fresh_database
-from support.majors import short_run
 from support.planning import ROOMY, Seen, candidates_of, planning
+from support.runs import short_run
 from support.servers import Server
 
 pytestmark = pytest.mark.server

@@ -17,7 +17,7 @@ from pgadvisor.model.coverage import Fact, Presence
 from pgadvisor.snapshots.file import read_snapshots
 from support.audits import Ran, pgadvisor
 from support.databases import Database, fresh_database
-from support.majors import short_run
+from support.runs import short_run
 from support.servers import Server
 
 pytestmark = pytest.mark.server

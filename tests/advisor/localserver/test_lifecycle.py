@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.leavings import alive, assert_nothing_left, processes_below, segments, wait_until
+from support.runs import short_run
 
 pytestmark = pytest.mark.server
 
@@ -86,7 +87,7 @@ def test_nothing_left_where_nobody_stops_it(temporary: Path, start: Start) -> No
     assert_nothing_left(temporary, pid)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", short_run(signal.SIGTERM, of=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))
 def test_nothing_left_after_signal(temporary: Path, start: Start, number: signal.Signals) -> None:
     owner = start(inside="time.sleep(60)")
     pid = _pid(owner)
@@ -96,7 +97,7 @@ def test_nothing_left_after_signal(temporary: Path, start: Start, number: signal
     assert_nothing_left(temporary, pid)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", short_run(signal.SIGINT, of=(signal.SIGINT, signal.SIGTERM)))
 def test_nothing_left_after_signal_while_it_starts(temporary: Path, start: Start, number: signal.Signals) -> None:
     owner = start(inside="time.sleep(60)")
     wait_until(lambda: any(map(segments, processes_below(temporary))))

@@ -22,7 +22,7 @@ from pgadvisor.snapshots.redaction.names import own_words
 from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
 from support.databases import Database, fresh_database
-from support.majors import short_run
+from support.runs import short_run
 from support.servers import SUPPORTED, Server
 
 # Values of rows, and constants in what is defined over them: none may be found again, whole or in part.

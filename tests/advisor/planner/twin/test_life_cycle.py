@@ -19,9 +19,12 @@ import pytest
 
 from pgadvisor.model.snapshot import Snapshot
 from support.leavings import processes_below, segments, wait_until
+from support.runs import short_run
 from support.snapshots import snapshot
 
 pytestmark = pytest.mark.server
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 _WAIT_S = 120
 _OWNER = """
@@ -99,7 +102,7 @@ def test_nothing_left_after_an_exception(temporary: Path, start: Start) -> None:
     assert not any(processes_below(temporary))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", short_run(signal.SIGTERM, signal.SIGKILL, of=SIGNALS))
 def test_nothing_left_after_a_signal_during_questions(temporary: Path, start: Start, number: signal.Signals) -> None:
     owner = start(inside=_FOR_EVER)
     assert owner.stdout
@@ -108,7 +111,7 @@ def test_nothing_left_after_a_signal_during_questions(temporary: Path, start: St
     _end(owner, number, temporary, start)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", short_run(signal.SIGINT, of=SIGNALS))
 def test_nothing_left_after_a_signal_while_it_is_built(temporary: Path, start: Start, number: signal.Signals) -> None:
     owner = start(tables=400)
     # In a database of the second twin's own, beside the two that every server has.

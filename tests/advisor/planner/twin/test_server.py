@@ -19,7 +19,7 @@ from pgadvisor.planner.protocol import PlannerError
 from pgadvisor.planner.twin import server as twin_server
 from pgadvisor.planner.twin.server import SUPERUSER, start_server
 from support.engine import FakeEngine
-from support.majors import short_run
+from support.runs import short_run
 from support.server_packages import packaged_binaries
 from support.snapshots import facts
 
@@ -156,6 +156,7 @@ def test_what_code_of_a_snapshot_does_has_bounds() -> None:
             assert len(server.log()) == before
 
 
+@pytest.mark.slow
 def test_a_damaged_cluster_is_made_anew(kept: Path, initdbs: list[str]) -> None:
     start_server(_facts()).stop()
     (template,) = kept.iterdir()
@@ -182,7 +183,7 @@ def test_only_its_owner_can_write_to_a_kept_cluster_and_old_ones_go(kept: Path) 
     assert template.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("unusable", ["closed", "a file"])
+@pytest.mark.parametrize("unusable", short_run("a file", of=("closed", "a file")))
 def test_without_a_place_for_clusters_it_starts_all_the_same(kept: Path, initdbs: list[str], unusable: str) -> None:
     kept.parent.mkdir(parents=True)
     if unusable == "closed":
@@ -233,6 +234,7 @@ def test_the_image_of_the_major_is_second_choice_and_the_newest_programs_the_thi
         assert not server.binaries.contained, "it is of 18, whatever the image is called"
 
 
+@pytest.mark.slow
 def test_a_container_has_our_files_and_leaves_nothing(engine: FakeEngine, kept: Path) -> None:
     for _ in range(2):
         with _started(_facts(), "docker") as server:

@@ -9,7 +9,7 @@ import pytest
 
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from support.databases import Database
-from support.majors import TWIN_PAIRS, short_run
+from support.runs import TWIN_PAIRS, short_run
 from support.servers import Server
 from support.twin_statistics import hollow_copy, two_databases
 from support.twins import snapshot_of

@@ -16,8 +16,8 @@ from pgadvisor.model.statistics import PgStats
 from pgadvisor.planner.twin.statistics.hidden import hidden_statistics
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from support.databases import Database
-from support.majors import short_run
 from support.reading import read_database
+from support.runs import short_run
 from support.servers import Server
 from support.twin_statistics import hollow_copy, statistics, two_databases
 from support.twins import snapshot_of

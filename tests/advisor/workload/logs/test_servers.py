@@ -13,7 +13,7 @@ import pytest
 from pgadvisor.localserver import LocalServer
 from pgadvisor.workload.logs.read import looks_like_log, read_log
 from pgadvisor.workload.sources.source import SourceStatement, SourceWorkload
-from support.majors import short_run
+from support.runs import short_run
 from support.servers import Server
 
 pytestmark = pytest.mark.server

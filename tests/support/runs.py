@@ -1,4 +1,4 @@
-"""Which majors a test runs on in `make test`, and which in `make test-all` alone."""
+"""What a test is run with in `make test`, and which in `make test-all` alone."""
 
 from __future__ import annotations
 
