@@ -100,10 +100,10 @@ def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
     window = formatting.window_length(result.statements_window)
     if not result.changes_anything:
         return (("Cost, weighted by calls", before), (f"Time ({window})", time))
-    change, after = factor(work.cost_before, work.cost_after), time_after(result)
+    change, then = factor(work.cost_before, work.cost_after), time_after(result)
     return (
         ("Cost, weighted by calls", f"{before} → {after}, {change}"),
-        (f"Time ({window})", f"{time}; estimated: {after}" if "→" in after else f"{time} → {after} estimated"),
+        (f"Time ({window})", f"{time}; estimated: {then}" if "→" in then else f"{time} → {then} estimated"),
     )
 
 
