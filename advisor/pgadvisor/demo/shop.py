@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from pgadvisor.demo.size import Size
+from pgadvisor.localserver.environment import of_our_own
 
 if TYPE_CHECKING:
     from pgadvisor.localserver import LocalServer
@@ -63,7 +64,7 @@ def load(server: LocalServer, size: Size, say: Say) -> None:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(_LOADING), sql.Identifier(OWNER))
         )
-    with psycopg.connect(server.dsn(_LOADING, OWNER), autocommit=True) as connection:
+    with psycopg.connect(of_our_own(server.dsn(_LOADING, OWNER)), autocommit=True) as connection:
         connection.execute("SELECT set_config('demo.scale', %s, false)", [str(size.scale)])
         with connection.transaction():
             connection.execute(_script("schema.sql"))
@@ -104,7 +105,7 @@ def open_shop(server: LocalServer) -> None:
 
 def release(server: LocalServer, say: Say) -> None:
     """The release in the middle of the day. Raises psycopg.Error where it fails in another way than it must."""
-    with psycopg.connect(server.dsn(DATABASE, OWNER), autocommit=True) as connection:
+    with psycopg.connect(of_our_own(server.dsn(DATABASE, OWNER)), autocommit=True) as connection:
         for name, commands in _steps("release.sql"):
             say(f"The shop goes on: {name}")
             try:
@@ -123,7 +124,7 @@ def close_shop(server: LocalServer) -> None:
 
 
 def _superuser(server: LocalServer, database: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(server.dsn(database), autocommit=True)
+    return psycopg.connect(of_our_own(server.dsn(database)), autocommit=True)
 
 
 def _exists(connection: psycopg.Connection[Any], database: str) -> bool:

@@ -22,6 +22,7 @@ from pgadvisor.demo import shop, workload
 from pgadvisor.demo.size import Size
 from pgadvisor.gate import ExitCode
 from pgadvisor.localserver import Binaries, LocalServer, LocalServerError, find_binaries, reusable_folder
+from pgadvisor.localserver.environment import of_our_own
 
 _NOON = 0.5
 _SUCCESS = (ExitCode.CLEAN, ExitCode.FINDINGS)
@@ -81,7 +82,7 @@ def work(server: LocalServer, size: Size, teller: Teller) -> None:
             shop.release(server, teller.say)
         calls = workload.schedule(size, first, last)
         teller.say(f"The shop works, in the {title}: {len(calls):,} calls over 3 connections")
-        workload.run(lambda role: server.dsn(shop.DATABASE, role), calls, teller.share)
+        workload.run(lambda role: of_our_own(server.dsn(shop.DATABASE, role)), calls, teller.share)
 
 
 def audit_command(server: LocalServer, html: Path, json: Path) -> list[str]:

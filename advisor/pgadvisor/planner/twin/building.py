@@ -9,6 +9,7 @@ which refuses a text of several.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -112,21 +113,30 @@ class Building:
         Raises psycopg.OperationalError where the server is gone.
         """
         try:
-            with deadline(self.builder, self._patience_s), self.builder.transaction(force_rollback=True):
+            with (
+                self._deadline(),
+                self.builder.transaction(force_rollback=True),
+            ):
                 run_one(self.builder, text)
         except psycopg.Error as error:
             self._heed(error)
             return error
         return None
 
+    def _deadline(self) -> AbstractContextManager[object]:
+        return deadline(self.builder, self._patience_s, self.server.quit)
+
     def _become(self, owner: str) -> None:
-        role = sql.SQL("SET ROLE {}").format(sql.Identifier(owner)) if owner else sql.SQL("RESET ROLE")
-        self.builder.execute(role)
+        if owner:
+            self.builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+        else:
+            # A stranger's code may have taken locks of the session, for which the server has room for so many only.
+            self.builder.execute("RESET ROLE; SELECT pg_catalog.pg_advisory_unlock_all()")
 
     def _all_at_once(self, batch: Sequence[Command]) -> bool:
         """Whether all of a batch could be done, in one transaction, which is much faster than one for each."""
         try:
-            with deadline(self.builder, self._patience_s), self.builder.transaction():
+            with self._deadline(), self.builder.transaction():
                 for command in batch:
                     run_one(self.builder, command.text)
         except psycopg.Error as error:
@@ -136,7 +146,7 @@ class Building:
 
     def _one(self, command: Command) -> bool:
         try:
-            with deadline(self.builder, self._patience_s):
+            with self._deadline():
                 run_one(self.builder, command.text)
         except psycopg.Error as error:
             self._heed(error)

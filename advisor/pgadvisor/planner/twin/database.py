@@ -23,8 +23,15 @@ PLANNER = "pgadvisor_planner"
 MAX_NAME_BYTES = 63
 # Where the name of the snapshot's cannot be had.
 _NAME = "twin"
-# Of a stranger's code they would end the connections of the twin.
-_ENDING = ("pg_cancel_backend(int4)", "pg_terminate_backend(int4)", "pg_terminate_backend(int4,int8)")
+# Of a stranger's code they would end the connections of the twin, or write what stays when all is rolled back.
+_HARMFUL = """
+SELECT pg_catalog.string_agg(oid::regprocedure::text, ', ')
+FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace
+  AND proname IN (
+    'pg_cancel_backend', 'pg_terminate_backend', 'lo_from_bytea', 'lo_put', 'lowrite', 'pg_logical_emit_message'
+  )
+"""
 
 
 def create_database(server: LocalServer, facts: Facts, progress: Progress) -> Building:
@@ -110,10 +117,8 @@ def _open_up(building: Building) -> None:
     building.admin.execute("GRANT ALL ON SCHEMA public TO PUBLIC")
     # No code in it is to come from a snapshot: see functions.py, which lets the builder have it for the stubs.
     building.admin.execute("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
-    for function in _ENDING:
-        row = building.admin.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function]).fetchone()
-        if row == (True,):
-            building.admin.execute(f"REVOKE EXECUTE ON FUNCTION pg_catalog.{function} FROM PUBLIC".encode())
+    ((functions,),) = building.admin.execute(_HARMFUL).fetchall()
+    building.admin.execute(f"REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC".encode())
 
 
 def _note_name(building: Building, name: str) -> None:

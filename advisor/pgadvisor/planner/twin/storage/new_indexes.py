@@ -76,7 +76,7 @@ class IndexMaker:
         ((owner,),) = admin.execute(_OWNER, (table_oid,)).fetchall()
         try:
             builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
-            with deadline(builder, _PATIENCE_S):
+            with deadline(builder, _PATIENCE_S, self._building.server.quit):
                 run_one(builder, create_index(definition, name, concurrently=False))
         except (psycopg.Error, ValueError) as error:
             if builder.closed:
