@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pgadvisor.advise.whatif import Change, whatif_of
+from pgadvisor.advise.whatif import Change, Unable, whatif_of
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.collecting.look import session_on
 from pgadvisor.collecting.one import is_query_id, known_id, put_in_as_well
-from pgadvisor.model.whatif import AS_IS, PlannerChoice
+from pgadvisor.indexes.quoting import qualified
+from pgadvisor.model.shape import StatementKind
+from pgadvisor.model.whatif import AS_IS, Configuration, PlannerChoice, PlannerKind
+from pgadvisor.planner.index_names import names_taken
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.planner.recorded import Recorded, Recording
 from pgadvisor.progress import Progress, silent
@@ -24,7 +27,8 @@ from pgadvisor.snapshots.combine import CombineError, combine
 from pgadvisor.snapshots.contents import contents_of
 from pgadvisor.snapshots.sealing import sealed
 from pgadvisor.workload.index_names import IndexTextError, find_index
-from pgadvisor.workload.index_text import read_index
+from pgadvisor.workload.index_text import GivenIndex, read_index
+from pgadvisor.workload.lexer import lex
 from pgadvisor.workload.role_settings import bears_on_plans
 
 if TYPE_CHECKING:
@@ -80,23 +84,25 @@ def whatif_live(
     wish: Wish,
     config: Config,
     progress: Progress = silent,
-    keep: Callable[[Snapshot], None] = lambda _: None,
+    keep: Callable[[Snapshot], None] | None = None,
 ) -> WhatIfResult:
     """Collects from the database that the DSN names, and asks a planner.
 
-    keep is given what was collected, with what the server itself answered where it was asked; also where the planner
-    then cannot be had or cannot answer, so that nobody need collect again for that.
+    keep is given what was collected, with what the planner answered; also where it then cannot be had or cannot answer,
+    so that nobody need collect again for that.
 
     Raises ConnectError, WishError, Unable, PlannerError.
     """
     wish.check()
+    _check_planner(dsn, wish, config)
     snapshot = collect(dsn, config.collect, progress)
     if snapshot.coverage.interrupted:
         raise KeyboardInterrupt
     try:
-        result, snapshot = _asked(snapshot, wish, config, progress, _Server(dsn))
+        result, snapshot = _asked(snapshot, wish, config, progress, _Server(dsn), record=keep is not None)
     finally:
-        keep(snapshot)
+        if keep is not None:
+            keep(snapshot)
     return result
 
 
@@ -125,13 +131,55 @@ def _of_one_database(snapshots: Sequence[Snapshot], database: str) -> Snapshot:
 
 
 def _asked(
-    collected: Snapshot, wish: Wish, config: Config, progress: Progress, server: _Server | None = None
+    collected: Snapshot,
+    wish: Wish,
+    config: Config,
+    progress: Progress,
+    server: _Server | None = None,
+    *,
+    record: bool = False,
 ) -> tuple[WhatIfResult, Snapshot]:
-    """What a planner says, and the snapshot with what the audited server itself answered.
+    """What a planner says, and the snapshot with what is kept of its answers.
 
-    server is the one that the snapshot was collected from, where it can be asked more.
+    server is the one that the snapshot was collected from, where it can be asked more. record: a twin's answers are
+    kept, too.
     """
-    snapshot = collected
+    snapshot, asked = _with_queries(collected, wish)
+    facts, not_understood = read_facts(snapshot, progress)
+    _refuse_commands(facts, asked)
+    change = _change(wish, facts)
+    with _opened(wish, change, facts, server, config, progress) as opened:
+        planner = Recording(opened) if record and not isinstance(opened, Recording) else opened
+        try:
+            result = whatif_of(
+                facts,
+                planner,
+                change,
+                not_understood,
+                asked=asked,
+                show_values=config.report.show_values,
+                max_text_bytes=config.report.max_text_bytes,
+                progress=progress,
+            )
+        except Unable as error:
+            if _is_given_wrongly(change.configuration, planner):
+                raise WishError(str(error)) from error
+            raise
+    if isinstance(planner, Recording):
+        # Sealed beside the texts of what was asked as well, by which it is told what of its plans is secret.
+        answered = sealed(replace(snapshot, answers=planner.answers, index_sizes=planner.index_sizes))
+        collected = replace(
+            collected,
+            answers=answered.answers,
+            index_sizes=answered.index_sizes,
+            shortfalls=planner.shortfalls if answered.answers else (),
+        )
+        collected = replace(collected, contents=contents_of(collected))
+    return result, collected
+
+
+def _with_queries(snapshot: Snapshot, wish: Wish) -> tuple[Snapshot, list[str]]:
+    """The snapshot with the statements that are asked about among its own, and their ids. Raises WishError."""
     asked = []
     for query in wish.queries:
         if is_query_id(query):
@@ -139,40 +187,87 @@ def _asked(
             if found is None:
                 raise WishError(f"There is no text of a statement of the id {query.strip()}.")
         else:
+            commands = lex(query).commands
+            if commands != 1:
+                raise WishError(f"--query holds {commands or 'no'} commands: one statement is wanted, or its id.")
             snapshot, found = put_in_as_well(snapshot, query)
         asked.append(found)
-    facts, not_understood = read_facts(snapshot, progress)
-    change = _change(wish, facts)
-    with _opened(wish, change, facts, server, config, progress) as planner:
-        result = whatif_of(
-            facts,
-            planner,
-            change,
-            not_understood,
-            asked=asked,
-            show_values=config.report.show_values,
-            max_text_bytes=config.report.max_text_bytes,
-            progress=progress,
-        )
-    if isinstance(planner, Recording):
-        # Sealed beside the texts of what was asked as well, by which it is told what of its plans is secret.
-        answered = sealed(replace(snapshot, answers=planner.answers, index_sizes=planner.index_sizes))
-        collected = replace(collected, answers=answered.answers, index_sizes=answered.index_sizes)
-        collected = replace(collected, contents=contents_of(collected))
-    return result, collected
+    return snapshot, asked
+
+
+def _refuse_commands(facts: Facts, asked: Sequence[str]) -> None:
+    """Raises WishError where what is asked about is a command that has no plan."""
+    for query_id in asked:
+        shape = facts.shapes.get(query_id)
+        if shape is not None and shape.kind is StatementKind.UTILITY:
+            # Its text may hold a password.
+            word = lex(facts.statements[query_id].text or "").first_keyword.upper()
+            raise WishError(f"--query: {word} is a utility command, of which a planner makes no plan.")
+
+
+def _check_planner(dsn: str | None, wish: Wish, config: Config) -> None:
+    """Finds before anything is collected that the planner asked for cannot answer.
+
+    Raises WishError, Unable, PlannerError, ConnectError.
+    """
+    match wish.planner:
+        case PlannerChoice.RECORDED:
+            raise WishError("--planner recorded repeats what a snapshot keeps: give its file in place of a DSN.")
+        case PlannerChoice.LIVE if wish.create or wish.drop:
+            raise Unable("The live server plans with the indexes that it has.")
+        case PlannerChoice.HYPOPG:
+            from pgadvisor.planner.hypopg import NOT_INSTALLED
+            from pgadvisor.planner.questions import ask
+
+            with session_on(dsn, config.collect) as session, session.transaction() as transaction:
+                if not ask(transaction, "hypopg"):
+                    raise PlannerError(NOT_INSTALLED)
+        case _:
+            pass
+
+
+def _is_given_wrongly(configuration: Configuration, planner: Planner) -> bool:
+    """Whether a twin refuses what no server would take, rather than for want of something."""
+    if planner.identity.kind is not PlannerKind.TWIN:
+        return False
+    if planner.unable(Configuration(settings=configuration.settings)):
+        return True
+    reason = planner.unable(Configuration(create=configuration.create))
+    # An operator class or a function may be one of an extension that the twin's programs lack.
+    lacks = any(each.what.startswith("extension ") for each in planner.shortfalls) and "does not exist" in reason
+    return bool(reason) and not lacks and "the twin has no" not in reason.lower()
 
 
 def _change(wish: Wish, facts: Facts) -> Change:
     """What is imagined, held against the catalog. Raises WishError."""
     path = facts.server.search_path
     try:
+        create = tuple(read_index(text, facts.snapshot.catalog, path) for text in wish.create)
+        _refuse_names(create, facts)
         return Change(
-            create=tuple(read_index(text, facts.snapshot.catalog, path) for text in wish.create),
+            create=create,
             drop=tuple(find_index(name, facts.indexes.values(), path) for name in wish.drop),
             settings=tuple(_setting(text, facts) for text in wish.settings),
         )
     except IndexTextError as error:
         raise WishError(str(error)) from error
+
+
+def _refuse_names(created: Sequence[GivenIndex], facts: Facts) -> None:
+    """Raises WishError where an index is given a name that is taken, so that it could not be created."""
+    taken: dict[str, set[str]] = {}
+    for given in created:
+        schema = given.definition.schema
+        if schema not in taken:
+            sequences = {each.name for each in facts.snapshot.catalog.sequences if each.schema == schema}
+            taken[schema] = names_taken(facts, schema) | sequences
+        if given.name in taken[schema]:
+            raise WishError(
+                f"--create: the name {qualified(schema, given.name)} is taken already. Give the index another, or none "
+                "at all."
+            )
+        if given.name:
+            taken[schema].add(given.name)
 
 
 def _setting(text: str, facts: Facts) -> tuple[str, str]:
@@ -183,6 +278,8 @@ def _setting(text: str, facts: Facts) -> tuple[str, str]:
         near = get_close_matches(name, sorted(known), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise WishError(f"--set {name}: plans hang on no setting of this name.{hint}")
+    if not bears_on_plans(name):
+        raise WishError(f"--set {name}: it is no setting that a session may make and that plans hang on.")
     return name, value.strip()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pgadvisor.cli._connection import not_connected, snapshot_file
-from pgadvisor.cli._errors import Failure, explained
+from pgadvisor.cli._errors import Failure, explained, plain
 from pgadvisor.cli._options import FILE, configuration, of_every_run, of_explanation, of_reports
 from pgadvisor.cli._output import STDOUT, coloured, write_bytes
 from pgadvisor.cli._progress import shown
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     \b
     Exit codes:
       0  answered
-      2  bad usage or configuration, or a file, index, setting or statement that cannot be used
-      3  no planner could be had, it cannot answer for the change, or no statement could be planned
+      2  bad usage or configuration, or a file, index, setting or statement that cannot be used, also where the
+         planner says so: a setting's value, an index that no server makes, a --query that cannot be planned
+      3  no planner could be had, it lacks what the change needs, or no statement could be planned
       4  cannot connect
       5  a file cannot be written
       130  interrupted
@@ -104,10 +105,22 @@ def whatif(
         wish = Wish(create, drop, settings, queries, PlannerChoice(planner), twin_server, database)
         result = _answered(target, path, wish, config, progress, save)
     _tell(result, files)
-    planned = result.workload.statements - result.workload.not_planned
-    if not planned:
-        click.echo("Exit code 3: no statement could be planned.", err=True)
-    raise SystemExit(ExitCode.CLEAN if planned else ExitCode.INCOMPLETE)
+    raise SystemExit(_exit_code(result))
+
+
+def _exit_code(result: WhatIfResult) -> ExitCode:
+    """Says why it is what it is, where it is not 0."""
+    from pgadvisor.model.whatif_result import Effect
+
+    lacking = {item.number for item in result.shortcomings if item.prevents}
+    for each in result.statements:
+        if each.asked and each.effect is Effect.NOT_PLANNED and not lacking & set(each.marks):
+            click.echo(plain(f"Exit code 2: the statement of --query cannot be planned. {each.reason}"), err=True)
+            return ExitCode.USAGE
+    if result.workload.statements > result.workload.not_planned:
+        return ExitCode.CLEAN
+    click.echo("Exit code 3: no statement could be planned.", err=True)
+    return ExitCode.INCOMPLETE
 
 
 def _answered(
@@ -127,7 +140,7 @@ def _answered(
         if path is not None:
             progress(f"Reading {path}")
             return whatif_collected(read_file(path), wish, config, progress)
-        return whatif_live(target, wish, config, progress, keep)
+        return whatif_live(target, wish, config, progress, None if save is None else keep)
     except WishError as error:
         raise Failure(str(error), ExitCode.USAGE) from error
     except Unable as error:

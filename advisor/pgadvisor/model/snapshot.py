@@ -13,7 +13,7 @@ from pgadvisor.model.plans import ObservedPlan
 from pgadvisor.model.server import Server
 from pgadvisor.model.statements import Statements
 from pgadvisor.model.statistics import PgStats
-from pgadvisor.model.whatif import IndexSize, WhatIfAnswer
+from pgadvisor.model.whatif import IndexSize, Shortfall, WhatIfAnswer
 
 SNAPSHOT_FORMAT = 1
 
@@ -80,7 +80,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
     hosts are the servers whose counters it adds up, if there are several, the primary first; change is set where its
     counters are those of an interval. answers and index_sizes are what a planner said during the collection of what
-    would be if, so that it can be said again.
+    would be if, so that it can be said again; shortfalls are what that planner has not, or has otherwise.
     """
 
     tool_version: str
@@ -98,6 +98,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     limits: Limits = Limits()
     answers: tuple[WhatIfAnswer, ...] = ()
     index_sizes: tuple[IndexSize, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
 
     @property
     def standbys_not_seen(self) -> int | None:

@@ -38,6 +38,7 @@ _METHODS = {"btree": (1, 0), "brin": (1, 0), "bloom": (1, 1), "hash": (1, 3)}
 _NEEDED = {"hypopg_create_index", "hypopg_reset", "hypopg_relation_size"}
 _HIDES = {"hypopg_hide_index", "hypopg_unhide_all_indexes"}
 _NAME = "hypothetical"
+NOT_INSTALLED = "The audited database does not have the extension hypopg, and nothing installs it."
 
 
 def has_hypopg(facts: Facts) -> bool:
@@ -56,7 +57,7 @@ class HypoPG(Live):
     def __init__(self, session: Session, facts: Facts, config: Limits, into: Observation | None = None) -> None:
         version = _version(facts)
         if version is None:
-            raise PlannerError("The audited database does not have the extension hypopg, and nothing installs it.")
+            raise PlannerError(NOT_INSTALLED)
         super().__init__(session, facts, config, into)
         self._version = version
         with self._unless_lost(), session.transaction() as transaction:

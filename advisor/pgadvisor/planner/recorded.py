@@ -107,6 +107,7 @@ class Recorded:
         }
         self._configurations = {each.configuration.contents for each in snapshot.answers}
         self._sizes = {size.definition: size for size in snapshot.index_sizes}
+        self._shortfalls = snapshot.shortfalls
 
     @property
     def identity(self) -> PlannerIdentity:
@@ -117,8 +118,8 @@ class Recorded:
 
     @property
     def shortfalls(self) -> tuple[Shortfall, ...]:
-        """Nothing: what is kept was asked of the audited server itself."""
-        return ()
+        """What the planner that answered had not, or had otherwise."""
+        return self._shortfalls
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""

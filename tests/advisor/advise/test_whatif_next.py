@@ -119,17 +119,17 @@ def test_every_command_runs_and_is_undone(database: Database) -> None:
         )
 
     before = indexes()
-    for imagined in (*result.created, *result.dropped):
-        assert imagined.next is not None
-        checks = imagined.next.checks
-        for step in (*(each for each in checks if "-- Before" in each.sql), *imagined.next.steps):
+    for to_run in (*(each.next for each in result.created), *(each.next for each in result.dropped)):
+        assert to_run is not None
+        checks = to_run.checks
+        for step in (*(each for each in checks if "-- Before" in each.sql), *to_run.steps):
             database.execute(step.sql)
         assert indexes() != before
         assert all(valid for _, valid in indexes())
         for check in checks:
             if "-- Before" not in check.sql:
                 database.execute(check.sql)
-        for step in reversed(imagined.next.steps):
+        for step in reversed(to_run.steps):
             for command in step.undo.split(";\n"):
                 database.execute(command)
         assert indexes() == before

@@ -16,6 +16,7 @@ from pgadvisor.masking import MASK
 from pgadvisor.model.server import Extension
 from pgadvisor.model.whatif import PlannerChoice
 from pgadvisor.planner.protocol import PlannerError
+from pgadvisor.planner.twin.settings import refused_setting
 from pgadvisor.snapshots.file import read_snapshots, write_snapshots
 from pgadvisor.whatif import Wish, WishError, whatif_collected, whatif_live
 from support.audits import Ran, pgadvisor
@@ -182,11 +183,10 @@ def test_on_a_server_by_the_server_itself(shop: Database, tmp_path: Path) -> Non
     other = pgadvisor("whatif", kept, "--planner", "recorded", "--set", "work_mem=1GB")
     assert (other.code, other.out) == (3, "")
     assert "holds no answer of this configuration" in " ".join(other.err.split())
-    # What was collected is kept also where the planner then cannot say.
+    # What was collected is kept also where there is no planner then.
     kept = tmp_path / "unanswered.json.gz"
-    ran = pgadvisor("whatif", shop.dsn, "--planner", "live", "--create", CREATE, "--save", kept, "--execute", "off")
+    ran = pgadvisor("whatif", shop.dsn, "--twin-server", tmp_path, "--save", kept, "--execute", "off")
     assert (ran.code, ran.out) == (3, "")
-    assert "The planner cannot say: The live server plans with the indexes that it has." in ran.err
     (unanswered,) = read_snapshots(kept)
     assert (unanswered.answers, unanswered.coverage.interrupted) == ((), False)
     assert any("Order's" in relation.name for relation in unanswered.catalog.relations)
@@ -205,3 +205,56 @@ def test_secrets_in_answers_do_not_reach_the_file(shop: Database, tmp_path: Path
     assert len(answers) == 2
     assert {each.values for each in answers} == {None, (MASK,)}
     assert "hunter2" not in gzip.decompress(kept.read_bytes()).decode()
+
+
+def test_what_a_twin_answered_is_kept_and_said_again_without_one(shop: Database, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json.gz"
+    wish = ("--create", CREATE, "--query", BY_CUSTOMER, "--json", "-")
+    first = _result(pgadvisor("whatif", shop.dsn, *wish, "--save", kept, "--execute", "off"))
+    again = _result(pgadvisor("whatif", kept, *wish, "--planner", "recorded"))
+    assert (first["planner"]["kind"], again["planner"]["kind"]) == ("twin", "recorded")
+    for told in ("created", "statements", "workload", "fidelity", "shortcomings"):
+        plain = [json.dumps(each[told]).replace(f"by {kind},", "by") for each, kind in ((first, "twin"), (again, ""))]
+        assert plain[0].replace("twin, ", "") == plain[1].replace("recorded, ", "")
+
+
+def test_what_cannot_answer_is_refused_before_anything_is_collected(shop: Database, tmp_path: Path) -> None:
+    shop.execute("SELECT pg_stat_statements_reset()")
+    kept = tmp_path / "kept.json.gz"
+    for planner, code, message in (
+        ("live", 3, "The live server plans with the indexes that it has."),
+        ("recorded", 2, "give its file in place of a DSN"),
+        ("hypopg", 3, "does not have the extension hypopg"),
+    ):
+        ran = pgadvisor("whatif", shop.dsn, "--planner", planner, "--create", CREATE, "--save", kept)
+        assert (ran.code, ran.out, kept.exists()) == (code, "", False)
+        assert message in " ".join(ran.err.split())
+    ((asked,),) = shop.execute("SELECT count(*) FROM pg_stat_statements WHERE query ~ 'pg_class|pg_stats'")
+    assert asked == 0
+
+
+def test_what_was_typed_wrong_is_exit_2(file: Path) -> None:
+    """Whether the snapshot tells, or the planner."""
+    for option, given, message in (
+        ("--set", "shared_buffers=1GB", "it is no setting that a session may make"),
+        ("--create", f"CREATE INDEX status_idx ON {TABLE} (id)", 'name "Odd".status_idx is taken already'),
+        ("--query", "DROP TABLE orders", "DROP is a utility command"),
+        ("--query", "SELECT 1; SELECT 2", "--query holds 2 commands"),
+        ("--set", "work_mem=lots", "It takes a whole number from 64 to 2147483647, in kB unless"),
+        ("--create", f"CREATE INDEX ON {TABLE} USING gin (id)", "no default operator class"),
+        ("--query", "SELECT 1 FRM nowhere", "cannot be planned. The server does not accept it"),
+    ):
+        ran = pgadvisor("whatif", file, option, given)
+        assert ran.code == 2, (ran.out, ran.err)
+        assert message in " ".join(ran.err.split())
+
+
+def test_a_refused_setting_is_told_with_what_it_takes(database: Database) -> None:
+    with database.connect() as connection:
+        for name, value, message in (
+            ("work_mem", "lots", "It takes a whole number from 64 to 2147483647, in kB unless"),
+            ("random_page_cost", "-1", "It takes a number from 0 to "),
+            ("enable_sort", "perhaps", "It takes on or off."),
+            ("constraint_exclusion", "perhaps", "It takes one of partition, on, off."),
+        ):
+            assert message in refused_setting(connection, name, value)

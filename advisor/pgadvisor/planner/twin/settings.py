@@ -174,8 +174,29 @@ def refused_setting(connection: psycopg.Connection[Any], name: str, value: str) 
         if connection.closed:
             raise
         why, remedy = WHY_REFUSED.get(error.sqlstate or "", ("", "Correct it or leave it out."))
-        return f"The planner refused the setting {name}: {why}SQLSTATE {error.sqlstate}. {remedy}"
+        takes = _what_it_takes(connection, name) or remedy
+        return f"The planner refused the setting {name}: {why}SQLSTATE {error.sqlstate}. {takes}"
     return ""
+
+
+def _what_it_takes(connection: psycopg.Connection[Any], name: str) -> str:
+    """Which values a setting can have, as a sentence; "" where that is not known."""
+    asked = "SELECT vartype, unit, min_val, max_val, enumvals FROM pg_catalog.pg_settings WHERE name = %s"
+    row = connection.execute(asked, (name,)).fetchone()
+    if row is None:
+        return ""
+    kind, unit, least, greatest, words = row
+    match kind:
+        case "bool":
+            return "It takes on or off."
+        case "enum":
+            return f"It takes one of {', '.join(words)}."
+        case "integer" | "real":
+            number = "a whole number" if kind == "integer" else "a number"
+            of_unit = f", in {unit} unless it is given with a unit, such as 64MB" if unit and "B" in unit else ""
+            return f"It takes {number} from {least} to {greatest}{of_unit}."
+        case _:
+            return ""
 
 
 def quoted_path(schemas: Iterable[str]) -> str:

@@ -200,6 +200,7 @@ TREATMENTS: Mapping[type[Model], Mapping[str, str]] = {
     whatif.IndexName: {"schema": _SCHEMA, "name": NAME + "index"},
     whatif.Configuration: {"settings": SPECIAL},
     whatif.WhatIfAnswer: {**_kept("query_id"), "role": _ROLE, "values": SPECIAL, "plan": SPECIAL, "refusal": SPECIAL},
+    whatif.Shortfall: {**_kept("events query_ids"), "what": PROSE, "reason": PROSE, "names": NAME + "function"},
     coverage.Gap: {"scope": PROSE, "reason": SPECIAL, "remedy": PROSE},
     coverage.Footprint: {"scans_added": SPECIAL},
 }
