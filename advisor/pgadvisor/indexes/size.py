@@ -71,15 +71,12 @@ def estimate(
     share = _share(definition, columns, selectivity)
     if share is None or known is None:
         return None
-    not_null = _never_null(definition)
-    left = min([1.0 - columns[name].null_fraction for name in not_null if name in columns], default=1.0)
     index = _Index(
         definition=definition,
         names=tuple(_name(key.column, key.expression) for key in definition.keys),
         keys=known[: len(definition.keys)],
         included=known[len(definition.keys) :],
-        # NULLs that the predicate leaves out are out of the question; what it leaves is a part of the rest.
-        rows=Rows(rows * left, min(max(share / left, 0.0), 1.0) if left > 0 else 0.0),
+        rows=_rows(definition, columns, rows, share),
         table_rows=rows,
         distinct_counts=distinct_counts or {},
         block_size_bytes=block_size_bytes,
@@ -94,6 +91,16 @@ def estimate(
         case "gist" | "spgist":
             return _spatial(index, major)
     return None
+
+
+def _rows(definition: IndexDefinition, columns: Mapping[str, KeyStatistics], rows: float, share: float) -> Rows:
+    """The table's rows of which a share is in the index, without NULLs that the predicate leaves out.
+
+    Those are out of the question; what it leaves is a part of the rest.
+    """
+    not_null = _never_null(definition)
+    left = min([1.0 - columns[name].null_fraction for name in not_null if name in columns], default=1.0)
+    return Rows(rows * left, min(max(share / left, 0.0), 1.0) if left > 0 else 0.0)
 
 
 def estimated_size_bytes(
@@ -115,12 +122,6 @@ def estimated_size_bytes(
         block_size_bytes=block_size_bytes,
     )
     return None if found is None else found.pages * block_size_bytes
-
-
-def btree_height(pages: int, keys: Mapping[str, KeyStatistics], *, block_size_bytes: int = 8192) -> int:
-    """Levels above the leaves of a B-tree of so many pages that stands already, as btm_level counts."""
-    tree = _tree(tuple(keys.values()), (), block_size_bytes)
-    return tree.height(max(pages - 1, 1))
 
 
 def _btree(index: _Index) -> IndexEstimate:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pgadvisor.indexes.size import btree_height, estimate, estimated_size_bytes
+from pgadvisor.indexes.size import estimate, estimated_size_bytes
 from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_column, of_type
 from pgadvisor.indexes.sizes.catalog import column_statistics, distinct_counts
 from pgadvisor.indexes.sizes.elements import document_keys, document_paths, trigrams
@@ -130,14 +130,12 @@ def test_a_tree_of_wide_entries_has_an_end(width: int) -> None:
     size = estimated_size_bytes(_index("a"), 1e6, columns)
     assert size is not None
     assert 2e9 < size < 9e9
-    assert btree_height(10**6, columns) > 5
+    assert _found(_index("a"), columns=columns, row_count=1e6).height > 5
 
 
-def test_the_height_of_a_tree_follows_from_its_pages() -> None:
-    assert [btree_height(pages, {"a": _key()}) for pages in (1, 2, 4, 286, 290, 10**5)] == [0, 0, 1, 1, 2, 3]
-    for rows in (300, 1e4, 1e5, 1e6, 1e8):
-        found = _found(_index("a"), row_count=rows)
-        assert btree_height(found.pages, {"a": _key()}) == found.height
+def test_the_height_of_a_tree_follows_from_its_rows() -> None:
+    heights = [_found(_index("a"), row_count=rows).height for rows in (0, 300, 500, 1e4, 1e5, 1e6, 1e8)]
+    assert heights == [0, 0, 1, 1, 1, 2, 3]
 
 
 def test_distinct_combinations_are_what_is_known_of_them_else_as_by_chance() -> None:

@@ -41,13 +41,6 @@ class BTree:
         leaves = sum(self._leaves(group) for group in (groups if self.shares_entries else self._unshared(groups)))
         return self._above(max(math.ceil(leaves - 1e-6), 1))
 
-    def height(self, pages: int) -> int:
-        """Levels above the leaves of a tree of so many pages, the metapage aside."""
-        leaves = pages
-        while leaves > 1 and sum(levels := self._above(leaves)) > pages:
-            leaves -= max((sum(levels) - pages) // 2, 1)
-        return len(self._above(leaves)) - 1
-
     def _above(self, leaves: int) -> list[int]:
         levels = [leaves]
         # The first entry of an inner page has no key. A page takes one entry more than the fill factor allows before it

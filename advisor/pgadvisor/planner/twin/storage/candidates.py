@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
 from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.model.catalog import IndexDefinition
-from pgadvisor.model.whatif import IndexName
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.storage.buffers import forget_pages
 from pgadvisor.planner.twin.storage.catalogs import (
@@ -103,15 +102,6 @@ class Candidates:
                 tables[definition] = self._building.oids[table.oid]
         if tables:
             self._add(tables)
-
-    def oids_of(self, name: IndexName) -> tuple[int, ...]:
-        """The twin's oids of an index of the snapshot and of those of partitions below it; none where it has none."""
-        facts = self._building.facts
-        index = facts.index_named(name.schema, name.name)
-        found = [] if index is None else [index.oid]
-        for oid in found:
-            found += [child.oid for child in facts.indexes.values() if child.parent_oid == oid]
-        return tuple(self._building.oids[oid] for oid in found if oid in self._building.oids)
 
     def _add(self, tables: Mapping[IndexDefinition, int]) -> None:
         """Adds indexes to tables of the twin's, all at once."""
