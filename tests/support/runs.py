@@ -13,6 +13,6 @@ from support.servers import SUPPORTED
 TWIN_PAIRS = ((18, 18), (15, 15), (13, 13), (13, 18))
 
 
-def short_run(*short: Any, of: Sequence[Any] = SUPPORTED) -> list[Any]:  # noqa: ANN401  parameters of any kind
+def short_run(*short: Any, of: Sequence[Any] = SUPPORTED) -> list[Any]:
     """Parameters of a test or fixture, by default all supported majors: those that are not named are slow."""
     return [each if each in short else pytest.param(each, marks=pytest.mark.slow) for each in of]
