@@ -89,8 +89,10 @@ class Twin:
 
     @property
     def shortfalls(self) -> tuple[Shortfall, ...]:
-        """What of the audited server it has not, or has otherwise."""
-        return () if self._building is None else tuple(self._building.shortfalls)
+        """What of the audited server it has not, or has otherwise, also of the indexes that it was asked about."""
+        made = () if self._candidates is None else self._candidates.made.values()
+        found = () if self._building is None else tuple(self._building.shortfalls)
+        return (*found, *(shortfall for each in made if not each.refusal for shortfall in each.shortfalls))
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can.

@@ -1,9 +1,8 @@
 """Indexes that do not exist, added to a twin that runs.
 
 An index is made on tables that seem empty for that moment, marked as not valid, which the planner passes by, and given
-the size that it would have. A configuration then only says of it that it is valid. No statistics come with it: an index
-on an expression plans as it does right after CREATE INDEX, before the next ANALYZE, unless statistics of the same
-expression are there already; what ANALYZE would find in it nobody knows.
+the size that it would have, and the statistics of its expressions as far as they can be told (storage/statistics.py). A
+configuration then only says of it that it is valid.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
 from pgadvisor.indexes.sizes.result import IndexEstimate
 from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.whatif import Shortfall
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.storage.buffers import forget_pages
 from pgadvisor.planner.twin.storage.catalogs import (
@@ -30,6 +30,7 @@ from pgadvisor.planner.twin.storage.metapages import fewest_pages, write_brin, w
 from pgadvisor.planner.twin.storage.new_indexes import IndexMaker, IndexRefusedError, Part
 from pgadvisor.planner.twin.storage.prediction import Predictions
 from pgadvisor.planner.twin.storage.questions import TableQuestions
+from pgadvisor.planner.twin.storage.statistics import ExpressionStatistics
 
 # Access methods that leave the pages which the planner reads in the server's buffers when they have built an index.
 _BUFFERED = frozenset({"gin", "brin"})
@@ -40,13 +41,14 @@ class Made:
     """What became of a definition.
 
     oids are the twin's, of the index and of those of partitions that came with it, which are to be set valid together.
-    name is the index's in plans. size_bytes is None where nobody can say how large it would be. refusal says in one
-    sentence why there is none; "" where there is one.
+    name is the index's in plans. size_bytes is None where nobody can say how large it would be. shortfalls are what
+    ANALYZE would know of it otherwise. refusal says in one sentence why there is none; "" where there is one.
     """
 
     oids: tuple[int, ...] = ()
     name: str = ""
     size_bytes: int | None = None
+    shortfalls: tuple[Shortfall, ...] = ()
     refusal: str = ""
 
 
@@ -83,6 +85,7 @@ class Candidates:
         self._lengths = Lengths(building.facts)
         self._predictions = Predictions(building.facts)
         self._maker = IndexMaker(building)
+        self._statistics = ExpressionStatistics(building)
         self._snapshot_oids = {twin: oid for oid, twin in building.oids.items()}
 
     def ensure(self, definitions: Sequence[IndexDefinition]) -> None:
@@ -120,13 +123,18 @@ class Candidates:
         # CREATE INDEX has counted the rows of empty tables.
         standings |= {each.part.oid: Standing(each.estimate.pages, each.estimate.entries) for each in sized}
         set_standings(admin, standings)
+        told = self._statistics.add(parts)
         self._fill(sized)
         for definition in parts:
             own = [each for each in sized if each.definition == definition]
             pages = sum(each.estimate.pages for each in own)
             size_bytes = pages * self._building.facts.server.block_size_bytes
             is_known = all(each.is_known for each in own)
-            self.made[definition] = replace(self.made[definition], size_bytes=size_bytes if is_known else None)
+            self.made[definition] = replace(
+                self.made[definition],
+                size_bytes=size_bytes if is_known else None,
+                shortfalls=told.get(definition, ()),
+            )
 
     def _contents(
         self, tables: Mapping[IndexDefinition, int], leaves: Mapping[int, Sequence[int]]
