@@ -23,11 +23,13 @@ from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
 from pgadvisor.planner.generic import GENERIC_PLAN_SINCE
 from pgadvisor.planner.protocol import Answer, PlannerError, Question
 from pgadvisor.planner.readable import Readable, as_asked, changed, original_numbers
-from pgadvisor.planner.refusals import NotDone, not_accepted
+from pgadvisor.planner.refusals import NotDone
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
 from pgadvisor.planner.twin.deadline import deadline
+from pgadvisor.planner.twin.refusing import NotOnTwin, refused_by_twin
+from pgadvisor.planner.twin.schema.extensions import missing_extensions
 from pgadvisor.planner.twin.schema.roles import role_of_twin
 from pgadvisor.planner.twin.settings import Assumed, Environment, refused_setting, set_local
 from pgadvisor.planner.wire import checked, encoded, plan_of_json
@@ -57,7 +59,8 @@ class Asker:
     """One connection of the planning role.
 
     session: settings of the configuration under which every statement is planned. shortfalls are settings of the
-    audited server that the twin cannot have. Raises psycopg.OperationalError where the server is gone.
+    audited server that the twin cannot have; refused are query ids of what names something that the twin lacks,
+    perhaps of the extensions in lacking. Raises psycopg.OperationalError where the server is gone.
     """
 
     def __init__(self, building: Building, session: Mapping[str, str] | None = None) -> None:
@@ -68,6 +71,9 @@ class Asker:
         self._readable: OrderedDict[_Key, Readable | NotDone] = OrderedDict()
         self._settings_tried: dict[tuple[str, str], str] = {}
         self._prepared = 0
+        self.lacking = missing_extensions(building)
+        self.has_rules = bool(building.facts.snapshot.catalog.rules)
+        self.refused: set[str] = set()
         self._asked = ""
         self._why_gone = ""
         self._discards = building.admin.info.server_version < GENERIC_PLAN_SINCE
@@ -322,6 +328,9 @@ class _Asking:
             readable = self._read(question, assumed)
             self._become(assumed)
             return self._asker.explain(readable, question, options)
+        except NotOnTwin:
+            self._asker.refused.add(question.query_id)
+            raise
         except psycopg.Error as error:
             raise self._refusal(error) from error
 
@@ -373,4 +382,4 @@ class _Asking:
         self._open = None
         if isinstance(error, psycopg.errors.QueryCanceled):
             return NotDone(f"Planning it took longer than {_TIMEOUT_MS // 1000} s", kind=GapKind.TIMED_OUT)
-        return not_accepted(error)
+        return refused_by_twin(error, self._asker.lacking, has_rules=self._asker.has_rules)

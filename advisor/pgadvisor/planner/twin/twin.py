@@ -18,6 +18,7 @@ from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
 from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
+from pgadvisor.planner.twin.schema.extensions import touching
 from pgadvisor.planner.twin.schema.not_held import note_not_held
 from pgadvisor.planner.twin.server import start_server
 from pgadvisor.planner.twin.statistics.ends import stretch_histograms
@@ -92,7 +93,11 @@ class Twin:
         """What of the audited server it has not, or has otherwise, also of the indexes that it was asked about."""
         made = () if self._candidates is None else self._candidates.made.values()
         found = () if self._building is None else tuple(self._building.shortfalls)
-        return (*found, *(shortfall for each in made if not each.refusal for shortfall in each.shortfalls))
+        refused = () if self._asker is None else self._asker.refused
+        return (
+            *touching(found, refused),
+            *(shortfall for each in made if not each.refusal for shortfall in each.shortfalls),
+        )
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can.

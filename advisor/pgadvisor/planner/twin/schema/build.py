@@ -13,9 +13,11 @@ from pgadvisor.planner.twin.schema.extensions import create_extensions
 from pgadvisor.planner.twin.schema.functions import create_functions, create_functions_on_relations
 from pgadvisor.planner.twin.schema.indexes import create_indexes
 from pgadvisor.planner.twin.schema.making import Way, Wish, make_all
+from pgadvisor.planner.twin.schema.operators import Operators
 from pgadvisor.planner.twin.schema.partitions import attach_partitions
 from pgadvisor.planner.twin.schema.policies import create_policies
 from pgadvisor.planner.twin.schema.roles import create_roles
+from pgadvisor.planner.twin.schema.rules import note_rules
 from pgadvisor.planner.twin.schema.sequences import create_sequences
 from pgadvisor.planner.twin.schema.tables import Tables
 from pgadvisor.planner.twin.schema.tablespaces import create_tablespaces
@@ -38,19 +40,24 @@ def build_schema(building: Building) -> None:
     create_types(building)
     create_sequences(building)
     create_functions(building)
+    operators = Operators(building)
+    operators.create()
     tablespaces = create_tablespaces(building)
     tables = Tables(building, tablespaces)
     with no_toast_tables(building.admin):
         tables.create()
     attach_partitions(building)
     create_functions_on_relations(building)
+    operators.create()
     tables.finish()
     create_indexes(building, tablespaces)
     create_constraints(building)
     create_extended_statistics(building)
     create_views(building)
+    operators.finish()
     create_policies(building)
     note_oids(building)
+    note_rules(building)
     write_catalogs(building)
 
 
@@ -92,6 +99,7 @@ def create_schemas(building: Building) -> None:
     names = {each.name for each in catalog.schemas}
     names |= {relation.schema for relation in catalog.relations} | {each.schema for each in catalog.types}
     names |= {function.schema for function in catalog.functions} | {each.schema for each in catalog.sequences}
+    names |= {operator.schema for operator in catalog.operators}
     names |= {statistics.schema for statistics in catalog.extended_statistics}
     make_all(building, (_schema(name) for name in sorted(names)))
 
