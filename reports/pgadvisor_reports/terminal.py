@@ -55,12 +55,19 @@ def plain_console(output: io.StringIO, width: int, colour: bool) -> Console:
     )
 
 
+# Stands for the blank within a number while lines are broken.
+_JOINT = "\ue000"
+
+
 def paragraph(console: Console, text: str | Text, style: str = "", *, indent: int = 0, hanging: int = 0) -> None:
     """A paragraph, wrapped to the width; hanging indents all lines but the first."""
-    line = text if isinstance(text, Text) else Text(text, style=style)
+    line = text.copy() if isinstance(text, Text) else Text(text, style=style)
+    # A number is one word, though blanks part its digits.
+    line.plain = line.plain.replace(formatting.GROUP, _JOINT)
     room = max(console.width - indent - hanging, 1)
     for number, wrapped in enumerate(line.wrap(console, room, overflow="fold")):
         wrapped.rstrip()
+        wrapped.plain = wrapped.plain.replace(_JOINT, formatting.GROUP)
         blanks = " " * (indent + (hanging if number else 0))
         console.print(Text.assemble(blanks, wrapped), no_wrap=True, overflow="ignore", crop=False)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pgadvisor.model.report import PlanView
-from pgadvisor.model.whatif_result import CreatedIndex, DroppedIndex, Effect, WhatIfResult, WhatIfStatement
+from pgadvisor.model.whatif_result import CreatedIndex, DroppedIndex, Effect, Next, WhatIfResult, WhatIfStatement
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports import whatif_words as said
 from pgadvisor_reports.page import group_gaps
@@ -79,20 +79,50 @@ class _Writer:
         for setting in result.settings:
             before = "" if setting.before is None else f" (it is {prose(setting.before)})"
             self._line(f"~ {name(setting.name)} = {prose(setting.after)}{before}", hanging=2)
+            for number, way in enumerate(setting.ways):
+                if number:
+                    self._line("or", "dim", indent=4)
+                self._sql(way.sql)
+        to_run = [*(each.next for each in result.created), *(each.next for each in result.dropped)]
+        if any(each is not None for each in to_run):
+            self._line("Before you run it: its locks, checks and caveats stand in the HTML and JSON reports.", "dim")
+
+    def _called(self, query_id: str) -> str:
+        return name(said.called(query_id, self.result))
 
     def _created(self, created: CreatedIndex) -> None:
         size = "unknown" if created.size_bytes is None else f"{formatting.size(created.size_bytes).text} predicted"
         self._line(f"+ {name(created.name)} on {name(created.table)}, size {size}", hanging=2)
-        self.console.print(Text(f"    {visible(clip(one_line(created.sql), MAX_TEXT))}", style="cyan"), soft_wrap=True)
+        self._next(created.next, created.sql)
         if created.price:
             price = "; ".join(f"{one_line(each.label)}: {formatting.evidence(each).text}" for each in created.price)
             self._line(price, "dim", indent=4)
         for caveat in created.caveats:
             self._line(f"Mind: {prose(caveat)}.", "yellow", indent=4)
 
+    def _next(self, after: Next | None, sql: str = "") -> None:
+        """What to run, and what undoes it, where that is short; else how many steps it takes."""
+        if after is None:
+            return
+        steps = said.commands(after.steps)
+        if len(steps) > 1:
+            self._sql(sql)
+            self._line(f"online by {len(steps)} steps, which are in the HTML and JSON reports", "dim", indent=4)
+            return
+        for step in steps:
+            self._sql(step.sql)
+            if step.undo and "\n" not in step.undo:
+                self._line("undo:", "dim", indent=4)
+                self._sql(step.undo)
+
+    def _sql(self, sql: str) -> None:
+        if sql:
+            self.console.print(Text(f"    {visible(clip(one_line(sql), MAX_TEXT))}", style="cyan"), soft_wrap=True)
+
     def _dropped(self, dropped: DroppedIndex) -> None:
         size = "size unknown" if dropped.size_bytes is None else f"{formatting.size(dropped.size_bytes).text} freed"
         self._line(f"- {name(dropped.name)} on {name(dropped.table)}, {size}", hanging=2)
+        self._next(dropped.next)
         for caveat in dropped.caveats:
             self._line(f"Mind: {prose(caveat)}.", "yellow", indent=4)
 
@@ -135,7 +165,7 @@ class _Writer:
     def _text(self, each: WhatIfStatement) -> None:
         """Id and marks of a statement, and as much of its text as fits on the line."""
         marks = f" {said.marks(each.marks)}" if each.marks else ""
-        line = Text.assemble((f"{name(each.query_id)}{marks}: ", "dim"), one_line(each.text[:MAX_TEXT]))
+        line = Text.assemble((f"{self._called(each.query_id)}{marks}: ", "dim"), one_line(each.text[:MAX_TEXT]))
         line.truncate(self.console.width - 4, overflow="ellipsis")
         self._line(line, indent=4)
 
@@ -145,7 +175,7 @@ class _Writer:
             return
         self._head("Not planned")
         for reason in reasons[:MAX_REASONS]:
-            self._line(f"{prose(said.reason(reason))}", hanging=2)
+            self._line(f"{prose(said.reason(reason, self.result))}", hanging=2)
         if len(reasons) > MAX_REASONS:
             self._line(f"and {words.plural(len(reasons) - MAX_REASONS, 'more reason')}")
 
@@ -161,7 +191,7 @@ class _Writer:
 
     def _beside(self, each: WhatIfStatement) -> None:
         marks = f" {said.marks(each.marks)}" if each.marks else ""
-        self._head(f"Plans of {name(each.query_id)}{marks}: {prose(said.summary_line(each, self.result))}")
+        self._head(f"Plans of {self._called(each.query_id)}{marks}: {prose(said.summary_line(each, self.result))}")
         for line in visible(clip(each.text, MAX_TEXT)).split("\n"):
             self.console.print(Text(f"  {line}", style="cyan"), soft_wrap=True)
         if heading := said.plan_heading(each):
@@ -192,7 +222,10 @@ class _Writer:
             marks = f" {said.marks(each.marks)}" if each.marks else ""
             observed, given = formatting.cost(each.cost_observed).text, formatting.cost(each.cost_given).text
             changes = prose(said.difference(each))
-            self._line(f"{name(each.query_id)}{marks}: cost {observed} observed, {given} given: {changes}", hanging=2)
+            self._line(
+                f"{self._called(each.query_id)}{marks}: cost {observed} observed, {given} given: {changes}",
+                hanging=2,
+            )
         if len(found) > MAX_DIFFERENCES:
             self._line(f"and {words.plural(len(found) - MAX_DIFFERENCES, 'more statement')}", "dim")
 

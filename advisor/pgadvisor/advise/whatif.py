@@ -211,6 +211,7 @@ class _WhatIf:
             reason=reason,
             marks=self.shortcomings.touching(query_id, statement.text or ""),
             asked=query_id in self.asked,
+            own=self._is_own(query_id),
             role="" if role is None else role.name,
             planned_for="" if given is None else given.label,
             by_value=by_value,
@@ -245,10 +246,18 @@ class _WhatIf:
             yield question
             yield from (replace(question, values=each.values) for each in self.value_sets.of(row.query_id))
 
+    def _is_own(self, query_id: str) -> bool:
+        """Whether a statement is none of those collected, but was given as a text with the question."""
+        statement = self.facts.statements[query_id]
+        return query_id in self.asked and query_id.startswith("f") and not statement.calls
+
     def _text(self, query_id: str) -> str:
         """A statement's text as it is shown."""
         text = (self.facts.statements[query_id].text or "").encode(errors="replace")
         shown = text[: self.max_text_bytes].decode(errors="ignore")
+        if self._is_own(query_id):
+            # Without its values and passwords it is what its user wrote, also where nobody understands it.
+            return shown
         # A command that is not understood may hold a password, which is shown to nobody.
         plannable = query_id in self.facts.shapes and not _is_utility(self.facts.shapes[query_id])
         return shown if self.show_values and plannable else mask_literals(shown)

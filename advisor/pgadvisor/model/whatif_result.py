@@ -141,8 +141,9 @@ class WhatIfStatement(Model, frozen=True, kw_only=True):
     some have another effect or part far in how much.
     text is masked unless values are shown, and cut to a length. total_ms is what it took as measured, estimated what
     that would become. factor is cost_after over cost_before. reason says why it could not be planned. marks are the
-    numbers of the shortcomings that touch it. asked: it was named by the user. plans are there for those asked about
-    and for the most changed, by_values where values are known.
+    numbers of the shortcomings that touch it. asked: it was named by the user; own: by a text that is none of those
+    collected, so that nobody knows its id. plans are there for those asked about and for the most changed, by_values
+    where values are known.
     """
 
     query_id: str
@@ -157,6 +158,7 @@ class WhatIfStatement(Model, frozen=True, kw_only=True):
     reason: str = ""
     marks: tuple[int, ...] = ()
     asked: bool = False
+    own: bool = False
     role: str = ""
     plans: PlanPair | None = None
     planned_for: str = ""
