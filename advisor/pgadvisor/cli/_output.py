@@ -10,11 +10,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from pgadvisor.cli._errors import Failure
 from pgadvisor.gate import ExitCode
 from pgadvisor.registry import load_renderer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
     from pgadvisor.model.report import Report
 
 STDOUT = Path("-")
@@ -22,7 +27,36 @@ STDOUT = Path("-")
 
 def coloured() -> bool:
     """Whether standard output is a terminal that takes colours and whose user does (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    # None where it was closed before we came.
+    return (
+        sys.stdout is not None
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
+
+
+def tell(text: str) -> None:
+    """Says something on standard output, as it is. Raises Failure where that is closed or its file has no room."""
+    with _to_stdout():
+        click.echo(text, nl=False)
+
+
+@contextlib.contextmanager
+def _to_stdout() -> Iterator[TextIO]:
+    """Standard output, all of which is where it belongs afterwards. A pipe that nobody reads is not our failure."""
+    if sys.stdout is None:
+        raise Failure("Cannot write to standard output: it is closed..", ExitCode.CANNOT_WRITE)
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try once more to write it when it closes it.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Failure(f"Cannot write to standard output: {error.strerror}.", ExitCode.CANNOT_WRITE) from error
 
 
 def check_writable(path: Path) -> None:
@@ -51,7 +85,8 @@ def write(report: Report, renderer: str, path: Path) -> None:
 def write_bytes(content: bytes, path: Path) -> None:
     """Writes a file; one that was there is replaced only by a complete one, but a pipe or a device is written to."""
     if path == STDOUT:
-        sys.stdout.buffer.write(content)
+        with _to_stdout() as stdout:
+            stdout.buffer.write(content)
         return
     target = Path(os.path.realpath(path))
     temporary = target.parent / f".{target.name}.{os.getpid()}"

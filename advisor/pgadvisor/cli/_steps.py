@@ -11,7 +11,7 @@ import click
 
 from pgadvisor.cli._connection import not_connected, refuse_file
 from pgadvisor.cli._errors import Failure, plain
-from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, coloured, write
+from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, coloured, tell, write
 from pgadvisor.gate import ExitCode, gate, unseen
 from pgadvisor.registry import load_rules, load_terminal
 
@@ -164,7 +164,7 @@ def judged(
 def told(report: Report, config: Config, files: Files) -> ExitCode:
     """Shows the report, writes it where it was asked for, and says why the exit code is what it is."""
     if not files.quiet and files.leaves_stdout:
-        click.echo(load_terminal()(report, _width(), coloured()), nl=False)
+        tell(load_terminal()(report, _width(), coloured()))
     for renderer, path in (("html", files.html), ("json", files.json)):
         if path is not None:
             write(report, renderer, path)

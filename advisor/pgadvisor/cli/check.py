@@ -10,7 +10,7 @@ import click
 from pgadvisor.cli._connection import not_connected, refuse_file
 from pgadvisor.cli._errors import explained
 from pgadvisor.cli._options import configuration, of_survey
-from pgadvisor.cli._output import coloured
+from pgadvisor.cli._output import coloured, tell
 from pgadvisor.cli._progress import shown
 from pgadvisor.gate import ExitCode
 
@@ -55,7 +55,7 @@ def check(dsn: str | None, quiet: bool, **options: Any) -> None:  # noqa: ANN401
             except ConnectError as error:
                 raise not_connected(error) from error
         width = min(shutil.get_terminal_size((80, 24)).columns, 120)
-        click.echo(load_coverage()(snapshot, hints(snapshot), width, coloured()), nl=False)
+        tell(load_coverage()(snapshot, hints(snapshot), width, coloured()))
     unseen = [fact for fact in config.gate.essential if snapshot.coverage.presence(fact) is not Presence.PRESENT]
     if unseen:
         click.echo(f"Exit code 3: an audit would not see all of {', '.join(unseen)}.", err=True)

@@ -12,7 +12,7 @@ import click
 from pgadvisor.cli._connection import not_connected, snapshot_file
 from pgadvisor.cli._errors import Failure, explained
 from pgadvisor.cli._options import configuration, of_every_run, of_explanation, of_reports
-from pgadvisor.cli._output import STDOUT, coloured, write_bytes
+from pgadvisor.cli._output import STDOUT, coloured, tell, write_bytes
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, read_file, rules_of
 from pgadvisor.gate import ExitCode
@@ -139,7 +139,7 @@ def _explained(
 def _tell(explanation: Explanation, files: Files) -> None:
     if not files.quiet and files.leaves_stdout:
         width = min(shutil.get_terminal_size((80, 24)).columns, 120)
-        click.echo(load_explanation_terminal()(explanation, width, coloured()), nl=False)
+        tell(load_explanation_terminal()(explanation, width, coloured()))
     for renderer, path in (("html", files.html), ("json", files.json)):
         if path is not None:
             write_bytes(load_explanation(renderer)(explanation), path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pgadvisor.cli._errors import Failure, explained
+from pgadvisor.cli._output import tell
 from pgadvisor.gate import ExitCode
 from pgadvisor.registry import load_rules
 
@@ -31,8 +32,7 @@ def list_() -> None:
     with explained():
         found = load_rules()
     width = max(len(rule.name) for rule in found)
-    for rule in found:
-        click.echo(f"{rule.id}  {rule.name:<{width}}  {rule.severity.value:<8}  {rule.title}")
+    tell("".join(f"{rule.id}  {rule.name:<{width}}  {rule.severity.value:<8}  {rule.title}\n" for rule in found))
 
 
 @rules.command()
@@ -43,7 +43,7 @@ def explain(name: str) -> None:
         found = load_rules()
     for rule in found:
         if name in (rule.name, rule.id):
-            click.echo(_explained(rule))
+            tell(f"{_explained(rule)}\n")
             return
     raise Failure(f"There is no rule {name!r}; see: pgadvisor rules list", ExitCode.USAGE)
 

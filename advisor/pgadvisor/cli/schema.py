@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from pgadvisor.cli._output import tell
+
 
 @click.command(short_help="Print the JSON Schema of the JSON report.")
 def schema() -> None:
@@ -12,4 +14,4 @@ def schema() -> None:
 
     from pgadvisor.model.report import Report
 
-    click.echo(msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Report)), indent=2).decode())
+    tell(f"{msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Report)), indent=2).decode()}\n")

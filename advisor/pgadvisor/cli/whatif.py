@@ -11,7 +11,7 @@ import click
 from pgadvisor.cli._connection import not_connected, snapshot_file
 from pgadvisor.cli._errors import Failure, explained, plain
 from pgadvisor.cli._options import FILE, configuration, of_every_run, of_explanation, of_reports
-from pgadvisor.cli._output import STDOUT, coloured, write_bytes
+from pgadvisor.cli._output import STDOUT, coloured, tell, write_bytes
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, read_file, saved
 from pgadvisor.gate import ExitCode
@@ -154,7 +154,7 @@ def _answered(
 def _tell(result: WhatIfResult, files: Files) -> None:
     if not files.quiet and files.leaves_stdout:
         width = min(shutil.get_terminal_size((80, 24)).columns, 120)
-        click.echo(load_whatif_terminal()(result, width, coloured()), nl=False)
+        tell(load_whatif_terminal()(result, width, coloured()))
     for renderer, path in (("html", files.html), ("json", files.json)):
         if path is not None:
             write_bytes(load_whatif(renderer)(result), path)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from pgadvisor.cli._output import coloured, write_bytes
+from pgadvisor.snapshots.file import write_snapshots
+from support.snapshots import snapshot
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,23 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"after"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+@pytest.mark.parametrize(
+    ("stdout", "reason"),
+    [("/dev/full", "No space left on device."), (None, "it is closed. Name a file.")],
+)
+def test_standard_output_that_takes_nothing_is_a_sentence(tmp_path: Path, stdout: str | None, reason: str) -> None:
+    """Whatever is said there: the report for the terminal, or a file."""
+    saved = tmp_path / "saved.json.gz"
+    write_snapshots(saved, (snapshot({}),))
+    place = "1>&-" if stdout is None else f"1>{stdout}"
+    for command in (f"analyze {saved}", f"analyze {saved} --quiet --json -"):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f"exec {sys.executable} -m pgadvisor {command} {place}"],
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        said = ended.stderr.splitlines()
+        assert (ended.returncode, said) == (5, [f"Error: Cannot write to standard output: {reason}"]), command
