@@ -141,13 +141,25 @@ class Guard:
                 "Let the role have two connections: its CONNECTION LIMIT, max_connections, the size of a pool.",
             )
 
+    def require_locks(self, opened: Opened, tables: Sequence[tuple[int, str]]) -> None:
+        """Raises NotDone where tables, by how many locks each takes and its name, are more than one plan may lock.
+
+        What the text itself mentions has been seen to already, and counts here as well.
+        """
+        mentions = Mentions(opened.text)
+        needed = [(locks, name) for name, locks in self._partitioned if mentions.mention(name)]
+        with catalogs_only(opened.transaction, ask(opened.transaction, "role_path")[0]["search_path"]):
+            self._check_free_locks(opened.transaction, [*needed, *tables])
+
     def _parse(
         self, transaction: Transaction, text: str, mentions: Mentions, path: Mapping[str, Any], *, has_strings: bool
     ) -> tuple[tuple[int, ...], float]:
         """Has the server parse a text, which locks its relations; types of its parameters, and when that must end."""
         with catalogs_only(transaction, path["search_path"]):
             _check_locks(transaction, mentions)
-            self._check_free_locks(transaction, mentions)
+            self._check_free_locks(
+                transaction, [(locks, name) for name, locks in self._partitioned if mentions.mention(name)]
+            )
             if self._lookup is None:
                 self._lookup = Lookup(transaction, self._trust)
             elsewhere = self._lookup.asks_elsewhere(mentions)
@@ -175,8 +187,8 @@ class Guard:
             raise NotDone(f"It holds {mentions.obscure}: whose code it would run with our rights cannot be told")
         return plannable(text)
 
-    def _check_free_locks(self, transaction: Transaction, mentions: Mentions) -> None:
-        needed = [(locks, name) for name, locks in self._partitioned if mentions.mention(name)]
+    def _check_free_locks(self, transaction: Transaction, needed: Sequence[tuple[int, str]]) -> None:
+        """needed: locks of each partitioned table, with its name. Raises NotDone where these are too many."""
         total = sum(locks for locks, _ in needed)
         if total <= _FREE_LOCKS:
             return

@@ -147,6 +147,7 @@ class HypoPG(Live):
         if not configuration.create and not configuration.drop:
             yield
             return
+        self._require_locks(opened, configuration.create)
         with self._resetting(opened):
             for definition in configuration.create:
                 self._create(opened, definition)
@@ -192,6 +193,15 @@ class HypoPG(Live):
                 for row in made:
                     self._named[str(row["name"])] = self._name(own)
         return oids
+
+    def _require_locks(self, opened: Opened, definitions: Sequence[IndexDefinition]) -> None:
+        """Raises NotDone where the tables, which are locked to imagine an index on each, are too many for the server.
+
+        They need not be tables of the statement, so the guard does not know of them.
+        """
+        found = [self._facts.relation_named(definition.schema, definition.table) for definition in definitions]
+        tables = {relation.oid: relation.name for relation in found if relation is not None}
+        self._guard.require_locks(opened, [(len(self._facts.leaves(oid)), name) for oid, name in tables.items()])
 
     def _name(self, definition: IndexDefinition) -> str:
         """What an index is called that would be made beside those that the question has already."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from psycopg import sql
 
@@ -195,6 +196,23 @@ def test_it_says_what_it_cannot_and_runs_nobodys_code(database: Database) -> Non
         assert "work_mem" in wrong.refusal
         assert SECRET not in wrong.refusal
         assert session.connection.execute("SELECT pg_advisory_unlock_shared(4711)").fetchone() == (False,)
+
+
+def test_tables_that_are_none_of_the_statements_are_not_locked_without_bound(database: Database) -> None:
+    database.execute(
+        "CREATE TABLE many (id int, x int) PARTITION BY LIST (id);"
+        + "".join(f"CREATE TABLE many_{n} PARTITION OF many FOR VALUES IN ({n});" for n in range(20))
+    )
+    elsewhere = Configuration(create=(on("many", "x"), on("many", "id")))
+    facts = Facts(snapshot_of(database.dsn), {})
+    for share, refused in ((0.5, False), (0.0001, True)):
+        with open_session(database.dsn) as session:
+            planner = HypoPG(session, facts, msgspec.structs.replace(OFF, lock_share=share))
+            assert planner.plan(BY_KIND).refusal == ""
+            refusal = planner.plan(BY_KIND, elsewhere).refusal
+            assert ("may lock 20 partitions and indexes (of many)" in refusal) == refused
+            assert bool(refusal) == refused
+            planner.close()
 
 
 def test_indexes_are_hidden_where_the_version_can(database: Database) -> None:
