@@ -133,7 +133,7 @@ class _Reader:
             spelt = {each.name: qualified(each.schema, each.name) for each in tables}
             hint = f"; did you mean {' or '.join(spelt[each] for each in near)}?" if near else ""
             where = "" if schema is not None else " along the search path"
-            raise self._error(f"there is no such table{where}{hint}", place)
+            raise self._error(f"there is no such table{where}{self._folded(name, self.at - 1)}{hint}", place)
         if relation.kind not in _INDEXED:
             raise self._error(f"a {relation.kind.value} has no indexes", place)
         if only and relation.kind is RelationKind.PARTITIONED:
@@ -239,7 +239,13 @@ class _Reader:
         if name not in columns:
             near = near_names(name, columns)
             hint = f"; did you mean {' or '.join(map(quote_identifier, near))}?" if near else ""
-            raise self._error(f"{qualified(relation.schema, relation.name)} has no such column{hint}", place)
+            folded = self._folded(name, place)
+            raise self._error(f"{qualified(relation.schema, relation.name)} has no such column{folded}{hint}", place)
+
+    def _folded(self, name: str, place: int) -> str:
+        """What became of a name without quotes, where that is not what was written; "" where it is."""
+        written = self.lexed.of(self.lexed.tokens[place])
+        return f": without quotes it is {name}" if written not in (name, quote_identifier(name)) else ""
 
     def _distinct(self) -> bool:
         """Whether NULLs are not distinct."""

@@ -93,6 +93,18 @@ def test_what_is_typed(text: str, made: str, shop: Facts) -> None:
             'At "emial", character 24 of "CREATE INDEX ON users (emial)": public.users has no such column; did you '
             "mean email?",
         ),
+        (
+            'CREATE INDEX ON "My Schema"."T" ("col umn")',
+            'has no such column; did you mean "Col umn"?',
+        ),
+        (
+            "CREATE INDEX ON users (EMIAL)",
+            "public.users has no such column: without quotes it is emial; did you mean email?",
+        ),
+        (
+            "CREATE INDEX ON Userz (email)",
+            "no such table along the search path: without quotes it is userz; did you mean public.users?",
+        ),
         ("CREATE INDEX ON users (id) INCLUDE (emial)", "public.users has no such column; did you mean email?"),
         ("CREATE INDEX ON user (email)", "there is no such table along the search path; did you mean public.users?"),
         ("CREATE INDEX ON other.users (email)", "there is no such table; did you mean public.users?"),

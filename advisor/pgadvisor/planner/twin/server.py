@@ -36,6 +36,9 @@ OLDEST_MAJOR = 13
 AUTO = "auto"
 DOCKER = "docker"
 
+# How reasons begin that say no more than that nothing is installed.
+_NOTHING_THERE = ("no PostgreSQL", "there is no program docker")
+
 _MAX_CONNECTIONS = 16
 # Beside two for each relation and index of the snapshot: one plan may need all of them, and a transaction that builds
 # as well. These are for catalogs and for indexes to come.
@@ -183,7 +186,23 @@ def start_server(facts: Facts, where: str = AUTO) -> LocalServer:
             reasons.append(str(error))
         else:
             return server
+    if where == AUTO and not _has_programs():
+        said = [each for each in reasons if not each.startswith(_NOTHING_THERE)]
+        raise PlannerError(
+            f"there are no server programs of PostgreSQL here. Install PostgreSQL {facts.server.major}, or pip install "
+            "'pgadvisor[embedded]' for PostgreSQL 18; or name others by --twin-server"
+            + (f" ({'; '.join(said)})" if said else "")
+        )
     raise PlannerError(f"no server for a twin: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def _has_programs() -> bool:
+    """Whether any server programs are here, of whatever version."""
+    try:
+        newest_binaries()
+    except LocalServerError:
+        return False
+    return True
 
 
 def _places(major: int, where: str) -> Iterator[Callable[[], Binaries]]:
