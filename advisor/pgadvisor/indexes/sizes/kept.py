@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pgadvisor.model.statistics import PgStats
 
-_TOKEN = re.compile(r"""\s*(?:(?P<text>'(?:[^']|'')*')|"(?P<quoted>(?:[^"]|"")+")|(?P<word>[^\W\d][\w$]*)|(::|\S))""")
+_TOKEN = re.compile(r"""\s*(?:(?P<text>'(?:[^']|'')*')|"(?P<quoted>(?:[^"]|"")+)"|(?P<word>[^\W\d][\w$]*)|(::|\S))""")
 # Texts that differ seldom give the same: in case, or in spaces around them. The check says which ones are left as they
 # are; of others all are changed.
 _UNCHANGED: Mapping[str, Callable[[str], bool]] = {
@@ -40,6 +40,7 @@ _TYPES = {
     "uuid": "uuid",
     "inet": "inet",
 }
+_TYPE_WORDS = frozenset(word for name in _TYPES for word in name.split())
 _TEXTS = frozenset({"text", "varchar"})
 _WHOLE = frozenset({"int2", "int4", "int8"})
 # Casts that lose nothing and keep the order, and the text of each value can be read as the type that it is cast to.
@@ -50,9 +51,6 @@ _WIDER = frozenset(
         ("date", "timestamp"),
     }
 )
-# Types of which nobody knows how many values there are, as ANALYZE cannot compare them, or whose texts differ from what
-# is stored.
-_LOSSY = frozenset({"json", "xml", "point", "bool"})
 # Types of which a value has one text and is one text, in another order.
 _WRITTEN = frozenset({*_WHOLE, "numeric", "uuid"})
 
@@ -174,7 +172,7 @@ class _Reader:
     def _type(self) -> str:
         """The bare name of a type without a length or precision, which would cut values off."""
         words = []
-        while self._place < len(self._tokens) and self._tokens[self._place]["word"] is not None:
+        while self._ahead() in _TYPE_WORDS:
             words.append(self._next()["word"])
         return _TYPES.get(" ".join(words), "")
 
@@ -202,7 +200,7 @@ def _cast(found: Kept, target: str) -> Kept:
     source = found.type_name
     if source == target or {source, target} <= _TEXTS or (source, target) in _WIDER:
         return replace(found, type_name=target)
-    if target in _TEXTS and source not in _LOSSY:
+    if target in _TEXTS:
         return replace(found, type_name=target, has_texts=found.has_texts and source in _WRITTEN, has_order=False)
     if source in _TEXTS and target:
         return replace(found, type_name=target, has_texts=False, has_order=False)

@@ -40,10 +40,10 @@ CASES: list[tuple[str, list[str]]] = [
         ],
     ),
     (
-        "people (lower(btrim(mixed)), n)",
+        "people (lower(trim(mixed)), n)",
         [
-            "SELECT * FROM people WHERE lower(btrim(mixed)) = 'user77'",
-            "SELECT DISTINCT lower(btrim(mixed)) FROM people",
+            "SELECT * FROM people WHERE lower(trim(mixed)) = 'user77'",
+            "SELECT DISTINCT lower(trim(mixed)) FROM people",
         ],
     ),
     ("people ((id::text))", ["SELECT * FROM people WHERE id::text = '77'"]),
