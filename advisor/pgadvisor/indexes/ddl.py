@@ -6,6 +6,7 @@ import re
 from collections.abc import Container
 
 from pgadvisor.indexes.quoting import qualified, qualified_sql, quote_identifier, quote_literal
+from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 
 # NAMEDATALEN - 1: what the server keeps of a name, in bytes.
@@ -88,8 +89,12 @@ def _numbered(base: str, number: int) -> str:
 
 
 def _words(expression: str) -> str:
-    """What an expression says in words: lower(email) gives lower_email."""
-    return re.sub(r"\W+", "_", expression).strip("_")
+    """What an expression says in words: lower(email) gives lower_email. Its constants may be anybody's secrets.
+
+    >>> _words("((name || 'x9'::text) || lower(email))")
+    'name_text_lower_email'
+    """
+    return re.sub(r"\W+", "_", mask_literals(expression)).strip("_")
 
 
 def _cut(text: str, limit_bytes: int) -> str:

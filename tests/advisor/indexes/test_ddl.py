@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,9 @@ def _index(table: str, *columns: str | None) -> IndexDefinition:
 def test_names_say_table_and_columns() -> None:
     assert index_name(_index("orders", "customer_id", None), ()) == "idx_orders_customer_id_lower_x"
     assert index_name(_index("Order lines", "a'b"), ()) == "idx_Order_lines_a_b"
+    # No constant, which may be a secret.
+    secret = IndexKey(expression="((name || 'hunter2'::text) || 4711)")
+    assert index_name(msgspec.structs.replace(_index("t"), keys=(secret,)), ()) == "idx_t_name_text"
 
 
 def test_taken_names_are_numbered() -> None:

@@ -176,8 +176,8 @@ def _note_stubs(building: Building) -> None:
             for function in stubs
             if function.volatility in "is" and plain_value(function) is None and function.result not in _NEVER_PLANNED
         ],
-        "While planning, a call with constants is run; their bodies are not carried over, and a statement with such a "
-        "call cannot be planned.",
+        "While planning, a call with constants alone is run; their bodies are not carried over, and a statement with "
+        "such a call is refused, where one with a call of columns is planned.",
     )
 
 

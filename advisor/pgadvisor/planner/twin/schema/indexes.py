@@ -20,6 +20,7 @@ from pgadvisor.planner.twin.schema.collations import collation_of_twin
 from pgadvisor.planner.twin.schema.making import NotWrittenByServerError, Way, Wish, clause, make_all
 from pgadvisor.planner.twin.schema.partitions import depths_of
 from pgadvisor.workload.expressions import is_expression
+from pgadvisor.workload.secrets import HIDDEN
 
 _NULLS_NOT_DISTINCT_SINCE = 15
 _WITHOUT_OVERLAPS_SINCE = 18
@@ -64,11 +65,13 @@ class _Writer:
 
     def _ways(self, index: Index) -> Sequence[Way]:
         """Raises ValueError where there is none."""
+        texts = [index.definition.predicate, *(key.expression for key in index.definition.keys)]
         if not index.complete:
+            if any(text is not None and HIDDEN in text for text in texts):
+                raise ValueError("the snapshot has it without a constant, which may be a secret")
             raise ValueError("its expressions or its predicate could not be read")
-        for text in (index.definition.predicate, *(key.expression for key in index.definition.keys)):
-            if text is not None and not is_expression(text):
-                raise NotWrittenByServerError
+        if not all(text is None or is_expression(text) for text in texts):
+            raise NotWrittenByServerError
         definition = self._of_twin(index.definition)
         is_parent = self.building.facts.relations[index.table_oid].kind is RelationKind.PARTITIONED
         ways: list[Way] = []

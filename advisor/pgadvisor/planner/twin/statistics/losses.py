@@ -41,7 +41,7 @@ class Losses:
             made.append(
                 Shortfall(
                     what=f"{what} of {'; '.join(names[:_NAMED])}{more}",
-                    reason=reason,
+                    reason=f"{reason[:1].upper()}{reason[1:].removesuffix('.')}.",
                     relation_oids=tuple(sorted(set(subjects.values()))),
                 )
             )

@@ -15,6 +15,8 @@ from pgadvisor.planner.twin.storage.prediction import Predictions
 
 # Files of a gigabyte each that a twin has at most: of a database of hundreds of terabytes.
 _MOST_SEGMENTS = 250_000
+# So many are named in a shortfall; all count in relation_oids.
+_NAMED = 10
 
 
 class Filling:
@@ -61,26 +63,26 @@ class Filling:
         if block_size != self._hollow.block_size_bytes:
             reason = (
                 f"The server's pages have {block_size} bytes, the twin's {self._hollow.block_size_bytes}; "
-                "tables and indexes have as many pages, but memory is counted in the twin's"
+                "tables and indexes have as many pages, but memory is counted in the twin's."
             )
             found.append(Shortfall(what="the size of pages", reason=reason, everywhere=True))
         if self._shortened:
-            reason = f"The twin has room for files of {_MOST_SEGMENTS} GB, so that those of some tables are shorter"
+            reason = f"The twin has room for files of {_MOST_SEGMENTS} GB, so that those of some tables are shorter."
             found.append(
                 Shortfall(what="lengths of files", reason=reason, relation_oids=tuple(sorted(self._shortened)))
             )
         if self._unsure:
             reason = (
-                f"No plan shows the height of {_indexes(self._unsure)}, which the start of a scan costs, and by "
-                "size it may be one more or less than what stands in for it"
+                "No plan shows them, which the start of a scan costs; by size each may be one more or less than what "
+                "stands in for it."
             )
-            found.append(Shortfall(what="heights of B-trees", reason=reason, relation_oids=_tables(self._unsure)))
+            found.append(_of_indexes("heights of B-trees", reason, self._unsure))
         if self._gin:
             reason = (
-                f"What {_indexes(self._gin)} say of their entries and of those pending cannot be read; an estimate "
-                "without pending ones stands in for it"
+                "What they say of their entries and of those pending cannot be read; an estimate without pending ones "
+                "stands in for it."
             )
-            found.append(Shortfall(what="entries of GIN indexes", reason=reason, relation_oids=_tables(self._gin)))
+            found.append(_of_indexes("entries of GIN indexes", reason, self._gin))
         return found
 
     def _affordable(self, oid: int, pages: int) -> int:
@@ -110,9 +112,12 @@ class Filling:
         return self._predictions.of(index.table_oid, index.definition, selectivity=selectivity)
 
 
-def _indexes(indexes: list[Index]) -> str:
-    return f"index {indexes[0].name}" if len(indexes) == 1 else f"{len(indexes)} indexes"
-
-
-def _tables(indexes: list[Index]) -> tuple[int, ...]:
-    return tuple(sorted({index.table_oid for index in indexes}))
+def _of_indexes(what: str, reason: str, indexes: list[Index]) -> Shortfall:
+    """One shortfall for all of them, which names the first."""
+    names = [f"{index.schema}.{index.name}" for index in indexes[:_NAMED]]
+    more = f" and {len(indexes) - _NAMED:,} more" if len(indexes) > _NAMED else ""
+    return Shortfall(
+        what=f"{what}: {', '.join(names)}{more}",
+        reason=reason,
+        relation_oids=tuple(sorted({index.table_oid for index in indexes})),
+    )

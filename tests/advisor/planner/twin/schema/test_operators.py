@@ -8,6 +8,7 @@ import pytest
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.facts import Facts
 from pgadvisor.planner.twin.twin import Twin
+from pgadvisor.snapshots.sealing import sealed
 from support.databases import Database
 from support.twins import question, snapshot_of
 
@@ -32,6 +33,8 @@ SCHEMA = """
     CREATE OPERATOR CLASS odd FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,
       OPERATOR 5 >, FUNCTION 1 of_class(int, int);
     CREATE INDEX by_class ON t (id odd);
+    CREATE INDEX words ON t USING gin (to_tsvector('english', name));
+    CREATE INDEX hidden ON t ((md5(name || 'password=hunter2')));
     CREATE VIEW v AS SELECT id FROM t WHERE kind OPERATOR("o's".===) 3;
     CREATE TABLE ruled (id int);
     CREATE VIEW counted AS SELECT count(*) AS n FROM t;
@@ -41,6 +44,7 @@ SCHEMA = """
     CREATE RULE r AS ON INSERT TO counted DO INSTEAD DELETE FROM t;
     CREATE RULE r AS ON DELETE TO v DO ALSO DELETE FROM t;
 """
+_KINDS = ("operator", "rules", "index", "entries")
 PLANNED = (
     """SELECT * FROM t WHERE kind OPERATOR("o's".===) 3""",
     """SELECT * FROM t AS a JOIN t AS b ON a.kind OPERATOR("o's".===) b.kind WHERE a.id = 1""",
@@ -54,7 +58,7 @@ def test_operators_and_rules(end_database: Database) -> None:
     database = end_database
     database.execute(SCHEMA)
     database.execute("VACUUM ANALYZE t")
-    snapshot = snapshot_of(database.dsn)
+    snapshot = sealed(snapshot_of(database.dsn))
     oids = {relation.name: relation.oid for relation in snapshot.catalog.relations}
     spoiled = msgspec.structs.replace(
         snapshot.catalog.operators[0], oid=1, name="=(=", restrict_estimator="x", negator_oid=None
@@ -69,14 +73,18 @@ def test_operators_and_rules(end_database: Database) -> None:
             assert answer.cost == pytest.approx(plans[0]["Plan"]["Total Cost"], rel=1e-6), (text, answer.refusal)
         refused = twin.plan(question("SELECT * FROM t WHERE kind <~> 3", snapshot))
         refused_write = twin.plan(question("INSERT INTO counted VALUES (1)", snapshot))
-        said = {each.what: each for each in twin.shortfalls if each.what.split()[0] in ("operator", "rules", "index")}
+        said = {each.what: each for each in twin.shortfalls if each.what.split()[0] in _KINDS}
+        sentences = [each.reason for each in twin.shortfalls]
         rules = [each for each in twin.shortfalls if each.what.startswith("rules of")]
     assert refused.refusal == "The body of function public.differs is not on the twin."
     assert refused_write.refusal == 'Rules are not on the twin: cannot insert into view "counted".'
+    assert said.pop("entries of GIN indexes: public.words").relation_oids == (oids["t"],)
+    assert "without a constant, which may be a secret;" in said.pop("index public.hidden").reason
     assert set(said) == {
         "operator public.=(=", "operator public.<~>", "index public.by_class", "rules of public.ruled",
         "rules of public.counted", "rules of public.v",
     }  # fmt: skip
+    assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences), sentences
     assert "operator class" in said["index public.by_class"].reason
     assert said["operator public.<~>"].names == ("<~>",) and not said["operator public.<~>"].prevents
     assert said["operator public.=(="].prevents
