@@ -247,6 +247,8 @@ def test_what_was_typed_wrong_is_exit_2(file: Path) -> None:
         ran = pgadvisor("whatif", file, option, given)
         assert ran.code == 2, (ran.out, ran.err)
         assert message in " ".join(ran.err.split())
+    # It is not called by an id that its user never saw.
+    assert "1 statement (the text of --query)" in " ".join(ran.out.split())
 
 
 def test_a_refused_setting_is_told_with_what_it_takes(database: Database) -> None:
