@@ -158,7 +158,7 @@ class _Writer:
             formatting.count(each.calls).text,
             formatting.cost(each.cost_before).text,
             formatting.cost(each.cost_after).text,
-            said.factor(each.cost_before, each.cost_after),
+            said.change(each),
             time,
         )
 

@@ -8,6 +8,7 @@ from pgadvisor.model.report import Step
 from pgadvisor.model.whatif import PlannerKind
 from pgadvisor.model.whatif_result import (
     COST_WITHIN,
+    STAYS_WITHIN,
     Difference,
     Effect,
     Reason,
@@ -246,6 +247,14 @@ def plan_heading(statement: WhatIfStatement) -> str:
         return ""
     said = f"{'; '.join(pair.changes)}." if pair.changes else "The plan is the same."
     return f"For {pair.planned_for}: {said}" if pair.planned_for else said
+
+
+def change(statement: WhatIfStatement) -> str:
+    """How the cost of a statement changes; where that for unknown values stays, that it is by value."""
+    said = factor(statement.cost_before, statement.cost_after)
+    before, after = statement.cost_before, statement.cost_after
+    stays = before is not None and after is not None and abs(after - before) <= STAYS_WITHIN * before
+    return "by value" if stays and statement.effect in (Effect.GAINS, Effect.LOSES) else said
 
 
 def by_value(statement: WhatIfStatement) -> str:

@@ -125,7 +125,7 @@ class _WhatIf:
         self.statements = [statement for statement in facts.statements.values() if statement.text is not None]
         self.questions = _questions(facts, self.statements)
         self.value_sets = ValueSets(facts, show_values)
-        self.reasons: dict[str, str] = {}
+        self.reasons: dict[_Key, str] = {}
         self.shortcomings = Shortcomings((), facts)
 
     def result(self, not_understood: dict[str, str]) -> WhatIfResult:
@@ -179,8 +179,9 @@ class _WhatIf:
             for question, cost in zip(some, self.planner.costs(some, configuration), strict=True):
                 if cost is not None:
                     found[question.query_id, question.values] = cost
-                elif question.values is None:
-                    self.reasons[question.query_id] = self.planner.plan(question, configuration).refusal
+                elif question.values is None or question.query_id in self.asked:
+                    key = (question.query_id, question.values)
+                    self.reasons[key] = self.planner.plan(question, configuration).refusal
         return found
 
     def _row(self, statement: Statement, costs: dict[_Key, Costs], not_understood: dict[str, str]) -> WhatIfStatement:
@@ -196,7 +197,9 @@ class _WhatIf:
         reason = ""
         if effect is Effect.NOT_PLANNED:
             why = _UTILITY if _is_utility(shape) else not_understood.get(query_id, "")
-            reason = self.reasons.get(query_id) or why or "The planner gives no reason."
+            values = next((each.values for each in self.value_sets.of(query_id) if each.given), None)
+            told = self.reasons.get((query_id, None if given is None else values))
+            reason = told or why or "The planner gives no reason."
         role = self.questions[query_id].role if query_id in self.questions else None
         return WhatIfStatement(
             query_id=query_id,
@@ -219,11 +222,11 @@ class _WhatIf:
         )
 
     def _by_values(self, query_id: str, costs: dict[_Key, Costs]) -> tuple[ValuesCost, ...]:
-        """Costs for the values that are known, of those that could be planned."""
+        """Costs for the values that are known, of those given and those that could be planned."""
         return tuple(
-            _cost_for(each.label, each.shown, costs[query_id, each.values], given=each.given)
+            _cost_for(each.label, each.shown, costs.get((query_id, each.values), _NO_COSTS), given=each.given)
             for each in self.value_sets.of(query_id)
-            if (query_id, each.values) in costs
+            if (query_id, each.values) in costs or (each.given and query_id in self.asked & self.questions.keys())
         )
 
     def _created(self, rows: Sequence[WhatIfStatement]) -> tuple[CreatedIndex, ...]:
