@@ -62,6 +62,8 @@ class Live:
         )
         self._identities = Identities(session, facts, config.session)
         self._readable: dict[str, Readable] = {}
+        # Query ids by the role that runs them and why it could not be put on.
+        self._as_another: dict[tuple[str, str], dict[str, None]] = {}
         self._closed = False
 
     @property
@@ -72,8 +74,16 @@ class Live:
 
     @property
     def shortfalls(self) -> tuple[Shortfall, ...]:
-        """Nothing: it is the audited server."""
-        return ()
+        """Roles as which it could not plan what they run; all else is the audited server's own."""
+        return tuple(
+            Shortfall(
+                what=f"role {role}",
+                reason=f"Statements that it runs are planned as the collecting role: {reason}. Policies or settings of "
+                "the role may give them other plans.",
+                query_ids=tuple(query_ids),
+            )
+            for (role, reason), query_ids in self._as_another.items()
+        )
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
@@ -167,11 +177,16 @@ class Live:
         """As the role that runs it, or where the server does not let us, as ourselves."""
         candidate = _candidate(question)
         identity = self._identities.of(candidate)
+        missed = (identity.missed, identity.reason)
         try:
-            return self._plan_as(identity, readable, question, configuration)
+            plan = self._plan_as(identity, readable, question, configuration)
         except NotAssumed as refusal:
             identity = self._identities.refused(candidate, refusal)
-            return self._plan_as(identity, readable, question, configuration)
+            missed = ("" if question.role is None else question.role.name, refusal.reason)
+            plan = self._plan_as(identity, readable, question, configuration)
+        if missed[0]:
+            self._as_another.setdefault(missed, {})[question.query_id] = None
+        return plan
 
     def _plan_as(
         self, identity: Identity, readable: Readable, question: Question, configuration: Configuration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ import pytest
 
 from pgadvisor.facts import Facts
 from pgadvisor.model.plans import PlanMethod
+from pgadvisor.model.statements import StatementRole
 from pgadvisor.model.whatif import Configuration, PlannerKind
 from pgadvisor.planner.live import Live
 from pgadvisor.planner.observation import Observation
@@ -90,3 +92,28 @@ def test_says_what_observation_says_and_no_more(newest_database: Database) -> No
         into.explained = 0
         with pytest.raises(PlannerError, match="lost"):
             planner.costs([question(GENERIC)])
+
+
+def test_a_plan_as_another_role_is_marked(database: Database) -> None:
+    """What a role runs that the collecting one may not become is planned without its policies, and that is told."""
+    database.execute("""
+        CREATE TABLE guarded (id int, tenant int);
+        CREATE POLICY own ON guarded USING (tenant = 3);
+        ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE plain (id int);
+        GRANT SELECT ON guarded, plain TO PUBLIC;
+    """)
+    collecting, runner = database.role("collecting"), database.role("runner")
+    ((oid,),) = database.execute("SELECT oid::int8 FROM pg_roles WHERE rolname = %s", [runner.name])
+    role = StatementRole(oid=oid, name=runner.name)
+    snapshot = snapshot_of(collecting.dsn)
+    asked = [
+        dataclasses.replace(question(f"SELECT * FROM {name}", snapshot), role=role) for name in ("guarded", "plain")
+    ]
+    with live(collecting.dsn, Observation()) as (planner, _):
+        assert planner.plan(dataclasses.replace(asked[0], role=None)).plan is not None
+        assert planner.shortfalls == ()
+        assert all(cost is not None for cost in planner.costs(asked))
+        (told,) = planner.shortfalls
+    assert told.what == f"role {runner.name}" and told.query_ids == ("SELECT * FROM guarded",)
+    assert "the collecting role may not become it. Policies" in told.reason
