@@ -46,7 +46,7 @@ def tell(text: str) -> None:
 def _to_stdout() -> Iterator[TextIO]:
     """Standard output, all of which is where it belongs afterwards. A pipe that nobody reads is not our failure."""
     if sys.stdout is None:
-        raise Failure("Cannot write to standard output: it is closed..", ExitCode.CANNOT_WRITE)
+        raise Failure("Cannot write to standard output: it is closed. Name a file.", ExitCode.CANNOT_WRITE)
     try:
         yield sys.stdout
         sys.stdout.flush()
