@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,13 +88,14 @@ def test_what_is_no_cluster_of_its_own_is_not_kept(kept: Path, cluster: Path, tm
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "more").write_bytes(b"ours alone")
     planted = cluster / "base" / "planted"
-    for plant in (
+    plants: list[Callable[[], object]] = [
         lambda: planted.symlink_to(secret),
         lambda: planted.hardlink_to(secret),
         lambda: planted.symlink_to(tmp_path / "folder"),
         lambda: os.mkfifo(planted),
         lambda: Path(os.fsdecode(bytes(planted) + b"\xff")).touch(),
-    ):
+    ]
+    for plant in plants:
         plant()
         Template("x").keep(cluster)
         assert not kept.exists()

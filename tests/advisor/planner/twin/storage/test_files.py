@@ -63,11 +63,11 @@ def test_no_link_that_somebody_planted_is_followed(tmp_path: Path) -> None:
     os.mkfifo(data / "base" / "5" / "pipe")
     (data / "away").symlink_to(tmp_path / "base")
     files = HollowFiles(data, BLOCK, segment_pages=10)
-    for path in ("base/5/link", "base/5/same", "base/5/pipe", "away/5/1", "base/5"):
+    for place in ("base/5/link", "base/5/same", "base/5/pipe", "away/5/1", "base/5"):
         with pytest.raises(OSError):
-            files.empty(path)
+            files.empty(place)
         with pytest.raises(OSError):
-            files.refill(path, 5)
+            files.refill(place, 5)
     (data / "base" / "5" / "1").touch()
     (data / "base" / "5" / "1.1").symlink_to(precious)
     with files.opened("base/5/1") as file, pytest.raises(OSError):
