@@ -78,6 +78,9 @@ class BTree:
                 free -= size + LINE_POINTER_BYTES
                 on_page += 1
                 last_size, last_extra = size, extra
+                if pages >= _PAGES_TRIED:
+                    # One key can have all rows of the table.
+                    break
             if pages >= _PAGES_TRIED:
                 break
         total = group.keys * group.rows
