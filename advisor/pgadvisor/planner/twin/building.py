@@ -20,6 +20,7 @@ from psycopg import sql
 from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.whatif import Shortfall
+from pgadvisor.planner.protocol import PlannerError
 from pgadvisor.planner.twin.deadline import deadline
 from pgadvisor.planner.wire import run_one
 from pgadvisor.progress import Progress, silent
@@ -30,6 +31,9 @@ _BATCH = 200
 # something had to be cancelled, what comes next has half the time, so that many such things do not add up.
 _PATIENCE_S = 20.0
 _LEAST_PATIENCE_S = 0.5
+# In all: from then on a command that has to be cancelled costs the rest of its batch, and at last the twin.
+_LOST_S = 35.0
+_MOST_LOST_S = 120.0
 _CATALOGS_ONLY = "-c search_path=pg_catalog"
 
 
@@ -66,6 +70,7 @@ class Building:
     admin: psycopg.Connection[Any] = field(init=False)
     builder: psycopg.Connection[Any] = field(init=False)
     _patience_s: float = field(init=False, default=_PATIENCE_S)
+    _lost_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         """Connects. Raises psycopg.OperationalError."""
@@ -95,7 +100,7 @@ class Building:
     def run(self, commands: Iterable[Command]) -> list[bool]:
         """Runs commands in their order, and says of each whether the server took it; what it refuses is a shortfall.
 
-        Raises psycopg.OperationalError where the server is gone.
+        Raises psycopg.OperationalError where the server is gone, PlannerError where too many commands do not end.
         """
         done: list[bool] = []
         for owner, group in groupby(commands, key=lambda command: command.owner):
@@ -103,7 +108,8 @@ class Building:
             same = list(group)
             for start in range(0, len(same), _BATCH):
                 batch = same[start : start + _BATCH]
-                done += [True] * len(batch) if self._all_at_once(batch) else [self._one(command) for command in batch]
+                is_done = len(batch) > 1 and self._all_at_once(batch)
+                done += [True] * len(batch) if is_done else self._one_by_one(batch)
         self._become("")
         return done
 
@@ -144,22 +150,40 @@ class Building:
             return False
         return True
 
-    def _one(self, command: Command) -> bool:
+    def _one_by_one(self, batch: Sequence[Command]) -> list[bool]:
+        """What the server takes of a batch; once too much time is lost, what follows a lengthy command goes with it."""
+        done = []
+        given_up: psycopg.Error | None = None
+        for command in batch:
+            error = given_up or self._one(command)
+            if isinstance(error, psycopg.errors.QueryCanceled) and self._lost_s >= _LOST_S:
+                given_up = error
+            shortfall = None if error is None or command.missing is None else command.missing(error)
+            if shortfall is not None:
+                self.shortfalls.append(shortfall)
+            done.append(error is None)
+        return done
+
+    def _one(self, command: Command) -> psycopg.Error | None:
+        """Why the server refused a command, None where it took it."""
         try:
             with self._deadline():
                 run_one(self.builder, command.text)
         except psycopg.Error as error:
             self._heed(error)
-            shortfall = None if command.missing is None else command.missing(error)
-            if shortfall is not None:
-                self.shortfalls.append(shortfall)
-            return False
-        return True
+            return error
+        return None
 
     def _heed(self, error: psycopg.Error) -> None:
         if self.builder.closed:
             raise error
         if isinstance(error, psycopg.errors.QueryCanceled):
+            self._lost_s += self._patience_s
+            if self._lost_s >= _MOST_LOST_S:
+                raise PlannerError(
+                    f"the twin cannot be built: {self._lost_s:.0f} s went into what the snapshot has a server evaluate "
+                    "and does not end, as in bounds of partitions and expressions of indexes"
+                ) from error
             self._patience_s = max(self._patience_s / 2, _LEAST_PATIENCE_S)
 
 

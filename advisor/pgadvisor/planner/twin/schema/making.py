@@ -125,6 +125,8 @@ def shortfall(wish: Wish, reason: str, loss: str, prevents: bool = False) -> Sho
 
 def refusal(error: psycopg.Error) -> str:
     """Why the server refused a command, without texts of the snapshot but for names."""
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return "The twin's server took too long over it, or over something before it"
     code, message = error.sqlstate or "", error.diag.message_primary
     if message and code.startswith(_TOLD_CLASSES) and code != _SYNTAX_ERROR:
         return f"The twin's server refused it ({' '.join(message.split())})"
