@@ -7,6 +7,7 @@ configuration then only says of it that it is valid.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ from pgadvisor.planner.twin.storage.statistics import ExpressionStatistics
 
 # Access methods that leave the pages which the planner reads in the server's buffers when they have built an index.
 _BUFFERED = frozenset({"gin", "brin"})
+# Files of a gigabyte each that they have at most, beside those of what the snapshot has (filling.py).
+_MOST_SEGMENTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Candidates:
         self._predictions = Predictions(building.facts)
         self._maker = IndexMaker(building)
         self._statistics = ExpressionStatistics(building)
+        self._segments = 0
         self._snapshot_oids = {twin: oid for oid, twin in building.oids.items()}
 
     def ensure(self, definitions: Sequence[IndexDefinition]) -> None:
@@ -124,7 +128,7 @@ class Candidates:
         standings |= {each.part.oid: Standing(each.estimate.pages, each.estimate.entries) for each in sized}
         set_standings(admin, standings)
         told = self._statistics.add(parts)
-        self._fill(sized)
+        self._fill(self._affordable(sized))
         for definition in parts:
             own = [each for each in sized if each.definition == definition]
             pages = sum(each.estimate.pages for each in own)
@@ -185,6 +189,19 @@ class Candidates:
             table, definition, selectivity=content.selectivity, expressions=content.expressions
         )
         return (self._predictions.rough(table, content.selectivity), False) if found is None else (found, True)
+
+    def _affordable(self, sized: Sequence[_Sized]) -> list[_Sized]:
+        """The parts of indexes for whose files there is room; the other indexes are refused."""
+        segments: dict[IndexDefinition, int] = defaultdict(int)
+        for each in sized:
+            segments[each.definition] += each.estimate.pages // self._hollow.segment_pages
+        for definition, more in segments.items():
+            if self._segments + more > _MOST_SEGMENTS:
+                reason = f"it would have {more} GB, and the twin has room for {_MOST_SEGMENTS} GB of new indexes"
+                self.made[definition] = replace(self.made[definition], oids=(), refusal=reason)
+            else:
+                self._segments += more
+        return [each for each in sized if not self.made[each.definition].refusal]
 
     def _fill(self, sized: Sequence[_Sized]) -> None:
         """Gives the files of indexes their length and the pages that the planner reads."""

@@ -156,6 +156,7 @@ def test_pages_of_another_size_are_told(database: Database) -> None:
 
 def test_numbers_that_somebody_made_up_do_no_harm(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pgadvisor.planner.twin.storage.filling._MOST_SEGMENTS", 5)
+    monkeypatch.setattr("pgadvisor.planner.twin.storage.candidates._MOST_SEGMENTS", 5)
     database.execute("CREATE TABLE a (id int PRIMARY KEY, doc jsonb); CREATE TABLE b (id int); CREATE TABLE c (id int)")
     database.execute("CREATE INDEX a_doc ON a USING gin (doc) WHERE id > 3")
     snapshot = snapshot_of(database.dsn)
@@ -175,7 +176,9 @@ def test_numbers_that_somebody_made_up_do_no_harm(database: Database, monkeypatc
         for table in "abc":
             assert twin.plan(question(f"SELECT * FROM {table} WHERE id = 1")).plan is not None
         (index,) = [each.definition for each in catalog.indexes if each.name == "a_pkey"]
-        assert twin.plan(question("SELECT * FROM a"), Configuration(create=(index,))).plan is not None
+        refusal = twin.plan(question("SELECT * FROM a"), Configuration(create=(index,))).refusal
+        assert refusal == "It would have 16383 GB, and the twin has room for 5 GB of new indexes."
+        assert twin.plan(question("SELECT * FROM a")).plan is not None
         segments = building.server.folder.data.glob("base/*/*.[0-9]*")
         oids = {relation.name: relation.oid for relation in catalog.relations}
         (told,) = [each for each in twin.shortfalls if each.what == "lengths of files"]
