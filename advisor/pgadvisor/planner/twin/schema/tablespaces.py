@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psycopg
 from psycopg import sql
 
@@ -11,6 +13,7 @@ from pgadvisor.planner.twin.building import Building
 
 # The one that every cluster has, and in which the twin's relations are unless they are told otherwise.
 _DEFAULT = "pg_default"
+_IN_PLACE = "allow_in_place_tablespaces"
 _COSTS = ("seq_page_cost", "random_page_cost")
 
 
@@ -20,7 +23,9 @@ def create_tablespaces(building: Building) -> set[str]:
     Only their costs tell a planner anything, so what lies in another tablespace can lie anywhere.
     """
     made: set[str] = set()
-    building.admin.execute("SET allow_in_place_tablespaces = on")
+    # Early minor versions of 13 and 14 have no such setting, and make none.
+    with suppress(psycopg.errors.UndefinedObject):
+        building.admin.execute(sql.SQL("SET {} = on").format(sql.Identifier(_IN_PLACE)))
     for tablespace in building.facts.snapshot.catalog.tablespaces:
         options = _options(tablespace)
         if not options:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pgadvisor.facts import Facts
 from pgadvisor.localserver import find_binaries
 from pgadvisor.model.catalog import Catalog
 from pgadvisor.model.objects import Tablespace
 from pgadvisor.model.whatif import Shortfall
 from pgadvisor.planner.twin.building import Building
+from pgadvisor.planner.twin.schema import tablespaces
 from support.databases import Database, fresh_database
 from support.server_packages import packaged_binaries
 from support.servers import SUPPORTED, Server
@@ -308,7 +310,9 @@ def test_a_file_may_say_what_no_server_can(database: Database) -> None:
         assert {relation.oid for relation in catalog.relations} <= building.oids.keys()
 
 
-def test_relations_are_in_tablespaces_with_costs_of_their_own(database: Database) -> None:
+def test_relations_are_in_tablespaces_with_costs_of_their_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database.execute("CREATE TABLE public.t (id int PRIMARY KEY); CREATE INDEX i ON public.t (id)")
     snapshot = snapshot_of(database.dsn)
     slow = Tablespace(oid=1, name='slow "disk"', options=("random_page_cost=40", "seq_page_cost=2.5", "what=x"))
@@ -329,6 +333,14 @@ def test_relations_are_in_tablespaces_with_costs_of_their_own(database: Database
         ]
         assert _whats(building)["tablespace pg_none"].relation_oids == tuple(building.facts.relations)
         assert not building.failed
+        # Early minor versions of 13 and 14 make none inside of their data.
+        monkeypatch.setattr(tablespaces, "_IN_PLACE", "no_such_setting")
+        building.admin.execute("RESET allow_in_place_tablespaces")
+        building.facts = Facts(
+            replace(snapshot, catalog=replace(catalog, tablespaces=(replace(slow, name="new"),))), {}
+        )
+        assert tablespaces.create_tablespaces(building) == set()
+        assert _whats(building)["tablespace new"].relation_oids == ()
 
 
 PLANNED = """
