@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from pgadvisor.array_text import floats
 from pgadvisor.model.catalog import Column
@@ -81,28 +84,50 @@ def of_type(
             average_width_bytes=width,
             shares_entries=shared,
         )
-    row = statistics if isinstance(statistics, ColumnStatistics) else statistics.read
     counts: tuple[float, ...] = ()
     element_frequencies: tuple[float, ...] = ()
     if isinstance(statistics, PgStats):
-        if statistics.elem_count_histogram is not None:
-            counts = floats(statistics.elem_count_histogram)
-        if statistics.most_common_elem_freqs is not None:
-            element_frequencies = floats(statistics.most_common_elem_freqs)
+        counts = _numbers(statistics.elem_count_histogram)
+        element_frequencies = _numbers(statistics.most_common_elem_freqs, most=1.0)
+    row = statistics if isinstance(statistics, ColumnStatistics) else _readable(statistics)
     return KeyStatistics(
         type_name=type_name,
         length_bytes=length_bytes,
         alignment=alignment,
-        average_width_bytes=float(row.average_width_bytes) if length_bytes < 0 else width,
-        null_fraction=row.null_fraction,
+        average_width_bytes=max(float(row.average_width_bytes), 0.0) if length_bytes < 0 else width,
+        null_fraction=min(max(row.null_fraction, 0.0), 1.0),
         n_distinct=row.n_distinct,
         correlation=row.correlation,
         shares_entries=shared,
         values=(*(row.most_common_values or ()), *(row.histogram_bounds or ())),
-        value_frequencies=row.most_common_frequencies or (),
+        value_frequencies=_within(row.most_common_frequencies or (), 1.0),
         # The last ones are the least and greatest frequency (and that of NULL elements), not an element's.
         element_frequencies=element_frequencies[: len(row.most_common_elements or ())],
         elements=row.most_common_elements or (),
         # Its last entry is the average number of different elements (array_typanalyze.c).
         elements_per_value=counts[-1] if counts else None,
     )
+
+
+def _readable(statistics: PgStats) -> ColumnStatistics:
+    """A row of pg_stats taken apart, without its arrays where one of them is none that a server writes."""
+    try:
+        return statistics.read
+    except ValueError:
+        kept = structs.replace(
+            statistics, most_common_vals=None, most_common_freqs=None, histogram=None, most_common_elems=None
+        )
+        return kept.read
+
+
+def _numbers(literal: str | None, most: float = math.inf) -> tuple[float, ...]:
+    """The elements of an array of numbers, from 0 to `most`; none where it is not what a server writes."""
+    try:
+        return () if literal is None else _within(floats(literal), most)
+    except ValueError:
+        return ()
+
+
+def _within(found: tuple[float, ...], most: float) -> tuple[float, ...]:
+    """The numbers, if all are from 0 to `most`, as a server's are; a snapshot may say anything."""
+    return found if all(0 <= number <= most and number < math.inf for number in found) else ()

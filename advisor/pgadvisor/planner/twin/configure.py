@@ -38,7 +38,8 @@ class Configurations:
     """Puts configurations on; made once the schema is there, so that no schema of the snapshot's has its name."""
 
     def __init__(self, building: Building) -> None:
-        taken = {schema.name for schema in building.facts.snapshot.catalog.schemas}
+        admin = building.admin
+        taken = {name for (name,) in admin.execute("SELECT nspname::text FROM pg_namespace")}
         schema = next(name for name in _names() if name not in taken)
         self._function = sql.Identifier(schema, "mark_indexes").as_string()
         self._building = building
@@ -47,7 +48,6 @@ class Configurations:
         for index in building.facts.indexes.values():
             if index.parent_oid is not None:
                 self._children[index.parent_oid].append(index.oid)
-        admin = building.admin
         admin.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         admin.execute(sql.SQL(_FUNCTION).format(function=sql.SQL(self._function)))
         admin.execute(sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(sql.SQL(self._function)))

@@ -10,6 +10,9 @@ from pgadvisor.model.catalog import RelationKind
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.schema.indexes import PARAMETERS_NOT_BUILT_IN
 
+# MAX_STATISTICS_TARGET (src/include/statistics/statistics.h).
+_MOST_TARGET = 10_000
+
 
 def write_catalogs(building: Building) -> None:
     """Writes parameters of tables and of indexes, options of columns, and which indexes are valid.
@@ -57,10 +60,15 @@ def _write_columns(building: Building) -> None:
         (
             [oid for oid, _ in columns],
             [_clean(column.name) for _, column in columns],
-            [column.statistics_target for _, column in columns],
+            [None if (target := column.statistics_target) is None else _of_server(target) for _, column in columns],
             ["\1".join(map(_clean, column.options)) for _, column in columns],
         ),
     )
+
+
+def _of_server(target: int) -> int:
+    """A statistics target that a server takes, whatever a snapshot says."""
+    return min(max(target, -1), _MOST_TARGET)
 
 
 def _clean(text: str) -> str:

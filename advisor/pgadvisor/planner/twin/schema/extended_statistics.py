@@ -14,9 +14,11 @@ _NAMED_KINDS = ("ndistinct", "dependencies", "mcv")
 def create_extended_statistics(building: Building) -> None:
     """Makes the objects, in the order of their oids, in which the planner looks at them."""
     facts = building.facts
+    # Those of a table with children have a row with them and one without.
+    objects = {each.oid: each for each in facts.snapshot.catalog.extended_statistics}
     wishes = (
         _wish(building, each)
-        for each in facts.snapshot.catalog.extended_statistics
+        for each in objects.values()
         if each.relation_oid in facts.relations and each.relation_oid not in building.failed
     )
     make_all(building, wishes)

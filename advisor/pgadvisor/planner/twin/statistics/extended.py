@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -183,7 +184,7 @@ class _Loader:
         ((values, frequencies, base_frequencies),) = self._admin.execute(
             b"SELECT %s::text[], %s::float8[], %s::float8[]", [*arrays, statistics.most_common_base_frequencies]
         ).fetchall()
-        if not len(values) == len(frequencies) == len(base_frequencies) or len(values[0]) != len(subjects):
+        if not _belong_together(values, len(subjects), frequencies, base_frequencies):
             raise ValueError("its parts do not belong together")
         columns = zip(subjects, zip(*values, strict=True), strict=True)
         dimensions, places = [], []
@@ -256,6 +257,20 @@ class _Loader:
     def _lose(self, statistics: ExtendedStatistics, reason: str) -> None:
         name = qualified(statistics.schema, statistics.name)
         self._losses.add("extended statistics", reason, statistics.relation_oid, named=name)
+
+
+def _belong_together(values: Any, width: int, *shares: Any) -> bool:  # noqa: ANN401 - of any shape
+    """Whether arrays of the snapshot are combinations of so many values, and shares of rows, one of each kind a row."""
+    if not values or not all(isinstance(row, list) and len(row) == width for row in values):
+        return False
+    if not all(value is None or isinstance(value, str) for row in values for value in row):
+        return False
+    return all(
+        each is not None
+        and len(each) == len(values)
+        and all(isinstance(share, float) and 0 <= share <= 1 for share in each)
+        for each in shares
+    )
 
 
 def _objects(building: Building) -> dict[tuple[int, str, str], _Object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -56,6 +57,9 @@ class Slots(NamedTuple):
 
 _NO_OPERATOR = "its type has other operators on the twin, which has no use for the values"
 _OTHER_TYPE = "its type is another one on the twin"
+_NO_NUMBERS = "not all of its numbers are finite, as a server's are"
+# Infinity, NaN, NULL, which the planner would take for a cost.
+_NOT_FINITE = re.compile("[IN]", re.IGNORECASE)
 
 
 def slots_of(row: PgStats, subject: Subject, types: TwinTypes) -> Slots:
@@ -69,6 +73,8 @@ def slots_of(row: PgStats, subject: Subject, types: TwinTypes) -> Slots:
             lost = lost or _NO_OPERATOR
         elif slot.values is not None and not slot.element:
             lost = lost or _OTHER_TYPE
+        elif slot.numbers is not None and _NOT_FINITE.search(slot.numbers):
+            lost = lost or _NO_NUMBERS
         else:
             slots.append(slot)
     return Slots(tuple(slots[:SLOTS]), lost)
@@ -86,7 +92,9 @@ def _present(row: PgStats, subject: Subject, types: TwinTypes) -> list[Slot]:
     if row.histogram is not None:
         slots.append(Slot(Kind.HISTOGRAM, types.less(oid), collation, None, row.histogram, base))
     if row.correlation is not None:
-        slots.append(Slot(Kind.CORRELATION, types.less(oid), collation, f"{{{row.correlation!r}}}"))
+        # Costs follow from its square, and a snapshot may say anything.
+        correlation = min(max(row.correlation, -1.0), 1.0)
+        slots.append(Slot(Kind.CORRELATION, types.less(oid), collation, f"{{{correlation!r}}}"))
     return slots + _elements(row, subject, types) + _ranges(row, types.range(oid))
 
 

@@ -32,6 +32,7 @@ _NO_KEYS = 0x2000
 
 _GIN_COUNTS = struct.Struct("=IIIIq")
 _GIN_COUNTS_AT = _CONTENT + 24
+_MOST_GIN_COUNTS = (2**32 - 1, 2**32 - 1, 0, 2**62)
 
 _BRIN_MAGIC = 0xA8109CFA
 _BRIN_RANGES = struct.Struct("=II")
@@ -65,7 +66,9 @@ def write_gin(file: HollowFile, pages: int, estimate: IndexEstimate | None) -> N
         return
     scale = pages / estimate.pages
     found = (estimate.entry_pages, estimate.data_pages, 0, estimate.n_entries)
-    file.write(_GIN_COUNTS_AT, _GIN_COUNTS.pack(pages, *(round(count * scale) for count in found)))
+    # Statistics may say anything, and an estimate of entries has no end.
+    counts = (round(min(count * scale, most)) for count, most in zip(found, _MOST_GIN_COUNTS, strict=True))
+    file.write(_GIN_COUNTS_AT, _GIN_COUNTS.pack(pages, *counts))
 
 
 def write_brin(file: HollowFile, table_pages: int) -> None:
