@@ -202,7 +202,7 @@ def _refuse_commands(facts: Facts, asked: Sequence[str]) -> None:
         if shape is not None and shape.kind is StatementKind.UTILITY:
             # Its text may hold a password.
             word = lex(facts.statements[query_id].text or "").first_keyword.upper()
-            raise WishError(f"--query: {word} is a utility command, of which a planner makes no plan.")
+            raise WishError(f"--query: {word} is a utility command; it is not planned, nor is a query in it.")
 
 
 def _check_planner(dsn: str | None, wish: Wish, config: Config) -> None:

@@ -137,7 +137,7 @@ def _by_kind(shape: StatementShape | None) -> tuple[Gap, ...]:
         return ()
     if shape.kind is not StatementKind.UTILITY:
         return (Gap(fact=Fact.EXECUTED_PLANS, scope="", reason="It writes, and what writes is never executed"),)
-    reason = "It is a utility command, of which the planner makes no plan"
+    reason = "It is a utility command; it is not planned, nor is a query in it"
     return (Gap(fact=Fact.PLANS, scope="", reason=reason, remedy="If there is a query in it, give that alone."),)
 
 

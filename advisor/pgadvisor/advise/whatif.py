@@ -55,7 +55,7 @@ _UNKNOWN_VALUES = "unknown values"
 _NO_COSTS = Costs(None, None)
 # What of the collection bears on a workload's costs.
 _BEARING = frozenset((Fact.CONNECTION, Fact.CATALOG, Fact.COLUMN_STATISTICS, Fact.STATEMENTS, Fact.STATEMENT_TEXTS))
-_UTILITY = "It is a utility command, of which a planner makes no plan."
+_UTILITY = "It is a utility command; it is not planned, nor is a query in it."
 
 
 class Unable(Exception):  # noqa: N818  an answer

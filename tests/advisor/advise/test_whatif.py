@@ -133,7 +133,7 @@ def test_who_gains_and_who_loses(shop: Facts) -> None:
     assert (round(workload.estimated.low_ms), workload.estimated.high_ms) == (990 + 50, None)
     assert [(each.reason, each.query_ids) for each in result.reasons] == [
         ("The server does not know a name in it: gone", ("4", "7")),
-        ("It is a utility command, of which a planner makes no plan.", ("5",)),
+        ("It is a utility command; it is not planned, nor is a query in it.", ("5",)),
     ]
     assert result.left_out == 1
     assert {configuration for _, configuration in planner.asked} == {AS_IS, change(shop).configuration}
