@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pgadvisor.model.shape import StatementShape
 
 _UNRESOLVED_VIEW = "view "
+# Bodies in bodies: deeper ones are not looked into.
+_MAX_DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,16 @@ class Reach:
 
 
 @lru_cache(maxsize=10_000)
-def _words(text: str) -> frozenset[str]:
+def _words(text: str, depth: int = _MAX_DEPTH) -> frozenset[str]:
     """The names in a text, as the server keeps them, and its operators. The body of a function is a string."""
     lexed = lex(text)
     found: set[str] = set()
     for place, token in enumerate(lexed.tokens):
         if token.kind is Kind.OPERATOR:
             found.add(lexed.of(token))
-        elif token.kind is Kind.STRING and _is_dollar_quoted(lexed, place):
+        elif depth and token.kind is Kind.STRING and _is_dollar_quoted(lexed, place):
             body = lexed.of(token)
-            found |= _words(body[body.index("$", 1) + 1 : body.rindex("$", 0, -1)])
+            found |= _words(body[body.index("$", 1) + 1 : body.rindex("$", 0, -1)], depth - 1)
         elif (name := name_at(lexed, place)) is not None:
             found.add(name)
     return frozenset(found)

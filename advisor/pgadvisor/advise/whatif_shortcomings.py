@@ -12,6 +12,8 @@ from pgadvisor.model.whatif_result import Shortcoming
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
 
+_EVENTS = ("insert", "update", "delete")
+
 
 class Shortcomings:
     """A planner's shortfalls by the statements that they touch.
@@ -75,8 +77,5 @@ class Shortcomings:
             self._by_query.setdefault(query_id, set()).add(number)
 
     def _written(self, reached: Reached) -> Iterable[set[int]]:
-        return (
-            numbers
-            for (oid, event), numbers in self._by_write.items()
-            if oid in reached.written and event in reached.own_words
-        )
+        events = [event for event in _EVENTS if event in reached.own_words] if self._by_write else []
+        return (self._by_write.get((oid, event), set()) for oid in reached.written for event in events)

@@ -14,7 +14,7 @@ from pgadvisor.planner.twin.schema.function_texts import plain_value, with_own_b
 from pgadvisor.planner.twin.schema.making import NotWrittenByServerError, Way, Wish, make_all, type_sql
 
 # https://www.postgresql.org/docs/current/sql-createoperator.html
-_NAME = re.compile(r"[-+*/<>=~!@#%^&|`?]{1,63}")
+_NAME = re.compile(r"(?!.*(?:--|/\*))[-+*/<>=~!@#%^&|`?]{1,63}")
 _ESTIMATOR = re.compile(r"[a-z0-9_]{1,63}")
 # They give the same whatever the values are; all others may run the operator's function on common values.
 _NEVER_RUNNING = frozenset(("contsel", "contjoinsel", "areasel", "areajoinsel", "positionsel", "positionjoinsel"))
