@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from pgadvisor.indexes.sizes.kept import kept_of, statistics_of
+from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.statistics import PgStats
 from pgadvisor.model.whatif import Shortfall
@@ -141,8 +142,8 @@ class ExpressionStatistics:
             subject = attributes[each.index_oid].by_name[each.name].subject
             kept = kept_of(each.expression, self._columns(each.table_oid))
             row = None if kept is None else self._rows.get((self._snapshot_oids[each.table_oid], kept.column))
-            # 0 is what ANALYZE writes where it does not know.
-            if subject is None or kept is None or row is None or not row.n_distinct:
+            # 0 is what ANALYZE writes where it does not know, and where there is nothing but NULLs.
+            if subject is None or kept is None or row is None or (not row.n_distinct and row.null_fraction < 1):
                 continue
             column = attributes[each.table_oid].by_name[kept.column].subject
             same_collation = column is not None and column.collation == subject.collation
@@ -172,7 +173,7 @@ class ExpressionStatistics:
             reasons = {places[part.oid, number] for part in parts if (part.oid, number) in places}
             if reasons and table is not None:
                 reason = next(each for each in (_UNKNOWN, _GUESSED, _SAME_VALUES) if each in reasons)
-                what = f"statistics of the expression {key.expression}"
+                what = f"statistics of the expression {mask_literals(key.expression or '')}"
                 told.append(Shortfall(what=what, reason=reason, relation_oids=(table.oid,)))
         return tuple(told)
 
