@@ -120,6 +120,8 @@ def test_what_gains_for_some_values_alone_is_seen(shop: Facts) -> None:
     page = load_whatif("html")(result).decode()
     assert "For a rare value: Index Scan using idx_orders_total instead of" in page
     assert "It depends on the value" in page
+    assert '<td class="change">by value</td>' in page
+    assert "100 5 000 5 000 by value 1 s → 1 s or less" in told(result)
 
 
 def test_what_loses_most_for_a_rare_value_has_no_upper_bound(shop: Facts) -> None:
@@ -162,6 +164,19 @@ def test_the_values_given_are_what_is_asked_about(shop: Facts) -> None:
     assert row(stays, query_id).effect is Effect.STAYS
     as_it_is = row(whatif_of(given, FakePlanner(tree), Change(), asked=[query_id]), query_id)
     assert (as_it_is.cost_before, as_it_is.planned_for) == (500, "the values given")
+
+
+def test_values_given_that_are_refused_are_told(shop: Facts) -> None:
+    snapshot, query_id = put_in_as_well(shop.snapshot, TEXT)
+    given, _ = read_facts(snapshot)
+    planner = FakePlanner(lambda question, change: "!Not a number." if question.values else tree(question, change))
+    result = whatif_of(given, planner, imagined(given, PARTIAL), asked=[query_id])
+    asked = row(result, query_id)
+    assert (asked.effect, asked.reason) == (Effect.NOT_PLANNED, "Not a number.")
+    assert [(each.label, each.cost_before) for each in asked.by_values] == [
+        ("the values given", None),
+        ("unknown values", 5000),
+    ]
 
 
 def test_gains_and_losses_are_bounded_where_they_are_least() -> None:
