@@ -112,7 +112,7 @@ def test_a_plan_as_another_role_is_marked(database: Database) -> None:
     ]
     with live(collecting.dsn, Observation()) as (planner, _):
         assert planner.plan(dataclasses.replace(asked[0], role=None)).plan is not None
-        assert len(planner.shortfalls) == 0
+        assert not any(planner.shortfalls)
         assert all(cost is not None for cost in planner.costs(asked))
         (told,) = planner.shortfalls
     assert told.what == f"role {runner.name}" and told.query_ids == ("SELECT * FROM guarded",)
