@@ -51,8 +51,8 @@ def _possible(building: Building, events: dict[int, set[str]]) -> dict[int, int]
         building.oids[oid]: oid for oid in events if relations[oid].kind is RelationKind.VIEW and oid in building.oids
     }
     rows = building.builder.execute(
-        "SELECT v.oid::int8, pg_catalog.pg_relation_is_updatable(v.oid, true) "
-        "FROM pg_catalog.unnest(%s::oid[]) AS v (oid)",
+        "SELECT v.oid::pg_catalog.int8, pg_catalog.pg_relation_is_updatable(v.oid, true) "
+        "FROM pg_catalog.unnest(%s::pg_catalog.oid[]) AS v (oid)",
         (list(views),),
     )
     return {views[oid]: bits for oid, bits in rows}

@@ -60,10 +60,20 @@ def test_operators_and_rules(end_database: Database) -> None:
     database.execute("VACUUM ANALYZE t")
     snapshot = sealed(snapshot_of(database.dsn))
     oids = {relation.name: relation.oid for relation in snapshot.catalog.relations}
-    spoiled = msgspec.structs.replace(
-        snapshot.catalog.operators[0], oid=1, name="=(=", restrict_estimator="x", negator_oid=None
-    )
-    operators = (*snapshot.catalog.operators, spoiled)
+    same = next(each for each in snapshot.catalog.operators if each.name == "===")
+    program = "int); COPY (SELECT 1) TO PROGRAM 'touch x'; --"
+    spoiled = [
+        msgspec.structs.replace(same, oid=number, **changes)
+        for number, changes in enumerate(
+            (
+                {"name": "=(="},
+                {"name": "--"},
+                {"name": "~+", "left_type": program},
+                {"name": "~-", "join_estimator": program},
+            )
+        )
+    ]
+    operators = (*snapshot.catalog.operators, *spoiled)
     snapshot = msgspec.structs.replace(snapshot, catalog=msgspec.structs.replace(snapshot.catalog, operators=operators))
     with Twin(Facts(snapshot, {})) as twin:
         for text in PLANNED:
@@ -80,14 +90,16 @@ def test_operators_and_rules(end_database: Database) -> None:
     assert refused_write.refusal == 'Rules are not on the twin: cannot insert into view "counted".'
     assert said.pop("entries of GIN indexes: public.words").relation_oids == (oids["t"],)
     assert "without a constant, which may be a secret;" in said.pop("index public.hidden").reason
+    for hostile in spoiled:
+        refused_one = said.pop(f"operator o's.{hostile.name}")
+        assert refused_one.prevents and "not what a server writes" in refused_one.reason
     assert set(said) == {
-        "operator public.=(=", "operator public.<~>", "index public.by_class", "rules of public.ruled",
+        "operator public.<~>", "index public.by_class", "rules of public.ruled",
         "rules of public.counted", "rules of public.v",
     }  # fmt: skip
     assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences), sentences
     assert "operator class" in said["index public.by_class"].reason
     assert said["operator public.<~>"].names == ("<~>",) and not said["operator public.<~>"].prevents
-    assert said["operator public.=(="].prevents
     assert {(each.relation_oids, each.events, each.prevents) for each in rules} == {
         ((oids["ruled"],), ("update",), False),
         ((oids["counted"],), ("insert",), True),
