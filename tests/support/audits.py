@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support.forked import run_forked
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,7 @@ class Ran:
 def pgadvisor(*arguments: str | Path, env: dict[str, str] | None = None, folder: Path | None = None) -> Ran:
     """Runs `pgadvisor` in a process of its own, without the caller's PG* variables."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pgadvisor", *map(str, arguments)],
-        env=environment | {"COLUMNS": "80"} | (env or {}),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return Ran(*run_forked([*map(str, arguments)], environment | {"COLUMNS": "80"} | (env or {}), folder))
 
 
 def audit(dsn: str, *arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
