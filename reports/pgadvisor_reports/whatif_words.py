@@ -33,6 +33,7 @@ _IN_TIMES = 2.0
 _MAX_NAMED = 3
 _MAX_UNTOUCHING = 10
 _MAX_VALUES = 4
+_UNTOLD = "cannot be told"
 
 
 def title(result: WhatIfResult) -> str:
@@ -112,7 +113,7 @@ def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
     change, then = factor(work.cost_before, work.cost_after), time_after(result)
     return (
         ("Cost, weighted by calls", f"{before} → {after}, {change}"),
-        (label, f"{time}; estimated: {then}" if "→" in then else f"{time} → {then} estimated"),
+        (label, f"{time}; estimated: {then}" if "→" in then or then == _UNTOLD else f"{time} → {then} estimated"),
     )
 
 
@@ -168,7 +169,7 @@ def time_range(estimated: TimeRange | None) -> str:
     if estimated is None:
         return ""
     if estimated.high_ms is None:
-        return f"{formatting.duration(estimated.low_ms).text} or more" if estimated.low_ms else "cannot be told"
+        return f"{formatting.duration(estimated.low_ms).text} or more" if estimated.low_ms else _UNTOLD
     if not estimated.low_ms and estimated.high_ms:
         return f"{formatting.duration(estimated.high_ms).text} or less"
     low, high = formatting.duration(estimated.low_ms).text, formatting.duration(estimated.high_ms).text
