@@ -48,7 +48,7 @@ CASES: list[tuple[str, list[str], float]] = [
             f"SELECT name, sum(total) FROM {CLIENTS} AS c JOIN orders ON client = c.id WHERE region = 7 GROUP BY name",
             f"SELECT * FROM orders JOIN {CLIENTS} AS c ON client = c.id ORDER BY client",
         ],
-        0.002,
+        0.004,
     ),
     (
         "x ON orders (client, at DESC) INCLUDE (total)",
@@ -94,6 +94,8 @@ def really_built(database: Database) -> tuple[list[IndexDefinition], list[list[d
     """The definitions of all cases' indexes as they are collected, and the plans with each of them alone."""
     for number, (ddl, _, _) in enumerate(CASES):
         database.execute(f"CREATE {ddl.replace('x ON', f'INDEX real_{number} ON', 1)}")
+    # Indexes on expressions have statistics of these from then on.
+    database.execute(f"ANALYZE {CLIENTS}")
     found = {index.name: index.definition for index in snapshot_of(database.dsn).catalog.indexes}
     plans = []
     for number, (_, texts, _) in enumerate(CASES):
