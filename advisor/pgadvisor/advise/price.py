@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.rates import of_statements, of_writes
-from pgadvisor.collecting.watch import in_words
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimated_size_bytes
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
@@ -14,6 +13,7 @@ from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Rate, RateUnit
+from pgadvisor.progress import in_words
 
 # CREATE INDEX reads, sorts and writes tens of megabytes a second even on modest disks; used for a class, not a promise.
 BUILD_BYTES_PER_SECOND = 20_000_000

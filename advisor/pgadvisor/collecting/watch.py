@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import msgspec
 from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.postgres.read import read_numbers
+from pgadvisor.progress import in_words
 from pgadvisor.snapshots.delta import between
 from pgadvisor.snapshots.nodes import same_node
 
@@ -40,18 +40,6 @@ def wait(seconds: float, progress: Progress, sleep: Callable[[float], None] = ti
             sleep(min(step, left))
     except KeyboardInterrupt:
         progress("Taking the second look now")
-
-
-def in_words(seconds: float) -> str:
-    """How long that is, rounded up.
-
-    >>> in_words(45.2), in_words(600), in_words(5430)
-    ('46 s', '10 min', '1 h 31 min')
-    """
-    if seconds <= 60:
-        return f"{math.ceil(seconds)} s"
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
 
 
 def intervals(first: Sequence[Snapshot], second: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
