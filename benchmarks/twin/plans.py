@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 GENERIC_PLAN_SINCE = 160_000
+_NODE = ("Node Type", "Join Type", "Strategy", "Partial Mode", "Relation Name", "Index Name", "Workers Planned")
 NO_SETTINGS: Mapping[str, str] = {}
 # What a plan is, without what it costs and what it names for itself.
 # "Disabled" is new in 18.
@@ -56,6 +57,7 @@ class Compared(NamedTuple):
     source_cost: float
     cost: float
     difference: str = ""
+    same_nodes: bool = True
 
 
 def compare(name: str, source: dict[str, Any], other: dict[str, Any]) -> Compared:
@@ -63,7 +65,13 @@ def compare(name: str, source: dict[str, Any], other: dict[str, Any]) -> Compare
     cost = theirs["Total Cost"]
     error = abs(cost - ours["Total Cost"]) / max(ours["Total Cost"], 0.01)
     difference = first_difference(ours, theirs)
-    return Compared(name, not difference, error, ours["Total Cost"], cost, difference)
+    same_nodes = nodes(ours) == nodes(theirs)
+    return Compared(name, not difference, error, ours["Total Cost"], cost, difference, same_nodes)
+
+
+def nodes(node: dict[str, Any]) -> tuple[Any, ...]:
+    """Which nodes on which relations by which index, without conditions, which majors spell differently."""
+    return tuple(node.get(key) for key in _NODE), tuple(nodes(child) for child in node.get("Plans", ()))
 
 
 def first_difference(source: dict[str, Any], other: dict[str, Any]) -> str:
@@ -82,6 +90,7 @@ def summary(compared: Sequence[Compared]) -> dict[str, Any]:
     return {
         "statements": len(compared),
         "same_plan": sum(each.same_plan for each in compared),
+        "same_nodes": sum(each.same_nodes for each in compared),
         "equal_cost": sum(each.source_cost == each.cost for each in compared),
         "within_0.1_percent": sum(each.error <= 0.001 for each in compared),
         "within_1_percent": sum(each.error <= 0.01 for each in compared),
@@ -93,7 +102,8 @@ def summary(compared: Sequence[Compared]) -> dict[str, Any]:
 
 def line(label: str, result: dict[str, Any]) -> str:
     return (
-        f"{label:28} {result['statements']:5} statements  same plan {result['same_plan']:5}  equal cost "
+        f"{label:28} {result['statements']:5} statements  same plan {result['same_plan']:5}  same nodes "
+        f"{result['same_nodes']:5}  equal cost "
         f"{result['equal_cost']:5}  within 0.1 % {result['within_0.1_percent']:5}  "
         f"largest error {result['largest_error']:.4%}"
     )
