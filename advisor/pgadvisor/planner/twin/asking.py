@@ -51,6 +51,8 @@ _ID_CHARACTERS = 40
 _READING = {b"standard_conforming_strings": b"on", b"client_encoding": b"UTF8"}
 # A lock of a session's outlives what it was taken in: a stranger's code could take all that the server has room for.
 _END = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()"
+# So often it is tried, since a cancel may come late.
+_ENDINGS = 20
 
 _Key = tuple[str, Assumed, tuple[tuple[str, str], ...]]
 
@@ -159,10 +161,17 @@ class Asker:
         """Ends the open transaction, where there is one. Raises PlannerError where the twin is gone."""
         if self._connection.closed or self._connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             return
-        try:
-            self.run(_END)
-        except psycopg.Error as error:
-            raise self.gone() from error
+        for _ in range(_ENDINGS):
+            try:
+                self.run(_END)
+            except psycopg.errors.QueryCanceled:
+                # A cancel that was meant for what is over.
+                continue
+            except psycopg.Error as error:
+                raise self.gone() from error
+            return
+        self._give_up("its transactions could not be ended.")
+        raise self.gone()
 
     def reads_as_known(self) -> bool:
         """Whether the server would read a text now as it did when it was asked first."""

@@ -131,6 +131,25 @@ def table_oid(database: Database) -> int:
     return int(oid)
 
 
+def test_a_cancel_that_comes_late_is_no_end_of_the_twin(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = asking.Asker.run
+    late = ["once", "twice"]
+
+    def cancelled(asker: asking.Asker, command: str) -> bytes:
+        if command.startswith("ROLLBACK") and late:
+            late.pop()
+            raise psycopg.errors.QueryCanceled
+        return run(asker, command)
+
+    with hostile_twin(database) as twin:
+        monkeypatch.setattr(asking.Asker, "run", cancelled)
+        assert twin.plan(BY_ID).plan is not None
+        assert not late
+        monkeypatch.setattr(asking, "_ENDINGS", 0)
+        with pytest.raises(PlannerError, match="could not be ended"):
+            twin.plan(BY_ID)
+
+
 def test_a_twin_that_hears_no_cancel_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_TIMEOUT_MS", 200)
     monkeypatch.setattr(deadline, "_GRACE_S", 0.5)
@@ -155,12 +174,23 @@ def test_more_than_one_command_gives_the_twin_up(database: Database, monkeypatch
             twin.costs([twice[0], question("SELECT mislead()"), twice[1]])
 
 
-def test_a_server_that_was_ended_is_gone(database: Database) -> None:
+def test_it_ends_with_its_client_and_a_client_with_it(database: Database) -> None:
     with hostile_twin(database) as twin:
         assert twin._building is not None
-        pid = twin._asker._connection.info.backend_pid  # type: ignore[union-attr]
-        twin._building.admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
-        time.sleep(0.3)
+        admin = twin._building.admin
+        # As one that is killed, which says nothing to the server.
+        client = psycopg.connect(twin._server.dsn())
+        client.pgconn.send_query(b"SELECT pg_sleep(3600)")
+        pid = client.info.backend_pid
+        client.pgconn.finish()
+        gone = "SELECT pid FROM pg_stat_activity WHERE pid = %s"
+        until = time.monotonic() + 20
+        while admin.execute(gone, (pid,)).fetchone() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert admin.execute(gone, (pid,)).fetchone() is None
+
+        assert twin._asker is not None
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (twin._asker._connection.info.backend_pid,))
         with pytest.raises(PlannerError, match="gone"):
             twin.plan(BY_ID)
 
