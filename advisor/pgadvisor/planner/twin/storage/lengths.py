@@ -17,6 +17,7 @@ from pgadvisor.model.catalog import Index, Relation, RelationKind
 _MOST_PAGES = 2**32 - 2
 MOST_PAGES_TOLD = 2**31 - 1
 MOST_ROWS = 3e38
+_FEWEST_ROWS = 1e-30
 _WITHOUT_FILE = frozenset({RelationKind.VIEW, RelationKind.PARTITIONED})
 
 
@@ -81,4 +82,6 @@ def _told(pages: int) -> int:
 
 
 def _rows(row_count: float | None) -> float | None:
-    return None if row_count is None else min(max(row_count, 0.0), MOST_ROWS)
+    if row_count is None:
+        return None
+    return 0.0 if row_count < _FEWEST_ROWS else min(row_count, MOST_ROWS)

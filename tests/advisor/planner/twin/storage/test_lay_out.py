@@ -163,7 +163,7 @@ def test_numbers_that_somebody_made_up_do_no_harm(database: Database, monkeypatc
     odd = {
         "a": {"pages": 2**62, "row_count": 1e300, "all_visible_pages": 2**62, "all_frozen_pages": 2**62},
         "b": {"pages": -5, "row_count": -7.0, "all_visible_pages": -1},
-        "c": {"pages": 2**62, "row_count": 0.0},
+        "c": {"pages": 2**62, "row_count": 1e-300},
     }
     catalog = replace(
         snapshot.catalog,
