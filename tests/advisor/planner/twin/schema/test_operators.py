@@ -54,8 +54,8 @@ PLANNED = (
 )
 
 
-def test_operators_and_rules(end_database: Database) -> None:
-    database = end_database
+def test_operators_and_rules(newest_database: Database) -> None:
+    database = newest_database
     database.execute(SCHEMA)
     database.execute("VACUUM ANALYZE t")
     snapshot = sealed(snapshot_of(database.dsn))

@@ -87,8 +87,8 @@ def plans_with(database: Database, first: int, cases: list[tuple[str, list[str]]
     return plans
 
 
-def test_expressions_have_the_statistics_that_analyze_would_find(end_database: Database) -> None:
-    database = end_database
+def test_expressions_have_the_statistics_that_analyze_would_find(newest_database: Database) -> None:
+    database = newest_database
     database.execute(SCHEMA)
     extended = database.server.major >= 14
     cases = list(CASES)
