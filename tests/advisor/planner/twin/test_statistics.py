@@ -100,4 +100,4 @@ def test_statistics_are_the_same(old_server: Callable[[int], Server], majors: tu
             different = {key: value for key, value in different.items() if key[1] not in RANGES and key[0] != "many"}
         assert different == {}
         assert len(expected) > 60
-        assert [shortfall.reason[:9] for shortfall in building.shortfalls] == ([] if ranges_shown else ["before 17"])
+        assert [shortfall.reason[:9] for shortfall in building.shortfalls] == ([] if ranges_shown else ["Before 17"])
