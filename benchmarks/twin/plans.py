@@ -96,7 +96,7 @@ def summary(compared: Sequence[Compared]) -> dict[str, Any]:
         "within_1_percent": sum(each.error <= 0.01 for each in compared),
         "median_error": statistics.median(errors),
         "largest_error": errors[-1],
-        "exceptions": [each._asdict() for each in compared if not each.same_plan or each.error > 0.001],
+        "exceptions": [each._asdict() for each in compared if not each.same_plan or each.error > 0],
     }
 
 

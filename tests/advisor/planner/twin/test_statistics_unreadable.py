@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -131,16 +131,20 @@ def checked_domains(database: Database, trap: Path) -> None:
     )
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the server's user, who may be another, can write to."""
+    with TemporaryDirectory(prefix="pgadvisor-trap-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
 @pytest.mark.parametrize("major", short_run(18, of=(18, 13)))
 @pytest.mark.parametrize("has_checks", [False, True])
 def test_no_check_of_a_domain_runs(
-    old_server: Callable[[int], Server], tmp_path: Path, major: int, has_checks: bool
+    old_server: Callable[[int], Server], open_folder: Path, major: int, has_checks: bool
 ) -> None:
-    # The server's user may be another, who is to find the trap.
-    for folder in tmp_path.relative_to(gettempdir()).parents[:-1]:
-        (gettempdir() / folder).chmod(0o755)
-    tmp_path.chmod(0o777)
-    trap = tmp_path / "trap"
+    trap = open_folder / "trap"
     with two_databases(old_server, (major, major), DOMAINS) as (source, copy):
         source.execute(DOMAIN_ROWS)
         if has_checks:
