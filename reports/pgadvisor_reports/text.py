@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # Control, format (bidirectional overrides, zero width, soft hyphen, tags), surrogate, line and paragraph separator.
 _UNFIT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+_BLANKS = re.compile(r"(?:(?!(?<=\d)\u202f(?=\d))\s)+")
 
 
 def is_fit(character: str) -> bool:
@@ -28,8 +31,12 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The visible text with runs of white space made one space."""
-    return " ".join(visible(text).split())
+    """The visible text with runs of white space made one space, but for what groups the digits of a number.
+
+    >>> one_line("1\\u202f024\\n rows")
+    '1\\u202f024 rows'
+    """
+    return _BLANKS.sub(" ", visible(text)).strip()
 
 
 def clip(text: str, limit: int) -> str:

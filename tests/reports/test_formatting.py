@@ -10,7 +10,8 @@ from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.report import Rate, RateUnit, ReportImpact
 from pgadvisor_reports import formatting, text, words
-from pgadvisor_reports.formatting import GROUP
+from pgadvisor_reports.formatting import GROUP, grouped
+from pgadvisor_reports.text import one_line
 from support.reports import NOW
 
 
@@ -124,3 +125,7 @@ def test_an_impact_without_figures_is_empty() -> None:
     nought = Rate(total=0.0, value=0.0, per=RateUnit.TOTAL)
     assert formatting.impact(ReportImpact(), None, None) == []
     assert formatting.impact(ReportImpact(time=nought, bytes=0, writes=nought), None, None) == []
+
+
+def test_digits_of_a_number_stay_together_on_one_line() -> None:
+    assert one_line(f"  {grouped(1234567)}\n rows{GROUP}of   it ") == f"1{GROUP}234{GROUP}567 rows of it"
