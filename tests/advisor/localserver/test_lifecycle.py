@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support.folders import open_folder
 from support.leavings import alive, assert_nothing_left, processes_below, segments, wait_until
 from support.runs import short_run
 
@@ -36,10 +35,8 @@ Start = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """A temporary folder for the server's owner, short and open to the server's user."""
-    path = Path(tempfile.mkdtemp(dir="/tmp", prefix="t"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    with open_folder() as path:
+        yield path
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import msgspec
 import pytest
 
 from pgadvisor.model.snapshot import Snapshot
+from support.folders import open_folder
 from support.leavings import processes_below, segments, wait_until
 from support.runs import short_run
 from support.snapshots import snapshot
@@ -64,10 +63,8 @@ def _snapshot(tables: int) -> Snapshot:
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """A temporary folder for a twin's owner, short and open to the server's user."""
-    path = Path(tempfile.mkdtemp(dir="/tmp", prefix="t"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    with open_folder() as path:
+        yield path
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from pgadvisor.model.statistics import PgStats
 from pgadvisor.planner.twin.statistics.hidden import hidden_statistics
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from support.databases import Database
+from support.folders import open_folder
 from support.reading import read_database
 from support.runs import short_run
 from support.servers import Server
@@ -131,21 +131,11 @@ def checked_domains(database: Database, trap: Path) -> None:
     )
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that the server's user, who may be another, can write to."""
-    with TemporaryDirectory(prefix="pgadvisor-trap-") as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
-
-
 @pytest.mark.parametrize("major", short_run(18, of=(18, 13)))
 @pytest.mark.parametrize("has_checks", [False, True])
-def test_no_check_of_a_domain_runs(
-    old_server: Callable[[int], Server], open_folder: Path, major: int, has_checks: bool
-) -> None:
-    trap = open_folder / "trap"
-    with two_databases(old_server, (major, major), DOMAINS) as (source, copy):
+def test_no_check_of_a_domain_runs(old_server: Callable[[int], Server], major: int, has_checks: bool) -> None:
+    with open_folder(0o777) as folder, two_databases(old_server, (major, major), DOMAINS) as (source, copy):
+        trap = folder / "trap"
         source.execute(DOMAIN_ROWS)
         if has_checks:
             checked_domains(copy, trap)

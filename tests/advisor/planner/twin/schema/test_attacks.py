@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from pgadvisor.planner.twin.database import BUILDER, PLANNER
 from pgadvisor.planner.twin.server import SUPERUSER
 from pgadvisor.planner.twin.twin import Twin
 from support.databases import Database
+from support.folders import open_folder
 from support.twins import snapshot_of
 
 pytestmark = pytest.mark.server
@@ -134,9 +134,7 @@ class Attacker:
 @pytest.fixture
 def canaries() -> Iterator[Path]:
     """A folder that the server's user can write to, with a file that it can read."""
-    with tempfile.TemporaryDirectory(prefix="pgadvisor-canaries-") as name:
-        folder = Path(name)
-        folder.chmod(0o777)
+    with open_folder(0o777) as folder:
         (folder / "secret").write_text(SECRET)
         (folder / "secret").chmod(0o644)
         yield folder
