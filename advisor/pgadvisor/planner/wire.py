@@ -31,13 +31,16 @@ def parse(session: Session, command: str) -> tuple[int, ...]:
     """Has the server parse a text as one command, without running it; the oids of its parameters' types.
 
     Raises psycopg.Error where the server refuses it: several commands, invalid SQL, unknown names, a type it cannot
-    infer, a lock it cannot get. The transaction is then of no more use.
+    infer, a lock it cannot get. The transaction is then of no more use. Raises NotDone where strings are no longer read
+    as the guard set it, as code that parsing ran may have done: then the text may hold more commands than one.
     """
     connection = session.connection
     sent = encoded(connection, command)
     with session.timed():
         checked(connection, connection.pgconn.prepare(b"", sent))
         described = checked(connection, connection.pgconn.describe_prepared(b""))
+    if connection.pgconn.parameter_status(b"standard_conforming_strings") != b"on":
+        raise NotDone("Strings in it would be read otherwise than they were looked at")
     return tuple(described.param_type(position) for position in range(described.nparams))
 
 

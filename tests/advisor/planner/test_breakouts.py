@@ -9,9 +9,12 @@ import pytest
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.plans import PlanMethod
 from pgadvisor.planner.observe import Observation, observe
+from pgadvisor.planner.refusals import NotDone
+from pgadvisor.planner.wire import explain, parse
 from pgadvisor.progress import silent
 from support.databases import Database
 from support.planning import ROOMY, Seen, candidates_of, planning
+from support.reading import open_session
 
 pytestmark = pytest.mark.server
 
@@ -181,6 +184,14 @@ def test_strings_are_read_alike_whatever_the_role_has_set(database: Database) ->
     assert seen.plans(text) == []
     assert seen.plans("SELECT id FROM precious", PlanMethod.EXECUTED)
     assert state(database) == before
+
+
+def test_nothing_is_sent_where_strings_are_read_otherwise_than_they_were_looked_at(database: Database) -> None:
+    with open_session(database.dsn) as session, session.transaction() as transaction:
+        assert parse(session, "SELECT '\\', $1::int") == (23,)
+        transaction.set_local(standard_conforming_strings="off")
+        with pytest.raises(NotDone, match="read otherwise"):
+            explain(session, "EXPLAIN (GENERIC_PLAN, FORMAT JSON) SELECT 1")
 
 
 def test_hostile_names_and_long_texts_are_planned(database: Database) -> None:
