@@ -12,6 +12,7 @@ import msgspec
 
 from pgadvisor.model.base import Severity
 from pgadvisor.model.coverage import Fact
+from pgadvisor.model.index_advice import Goal
 from pgadvisor.workload.role_settings import bears_on_plans
 
 if TYPE_CHECKING:
@@ -133,6 +134,26 @@ class GateConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     essential: tuple[Fact, ...] = (Fact.CONNECTION, Fact.CATALOG, Fact.STATEMENTS)
 
 
+class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which indexes are advised, within which limits.
+
+    goal: what is made less, the time measured or the planner's costs. max_bytes and max_indexes bound the new ones,
+    each of max_columns keys at most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index
+    is to save this share of the whole workload. No statement may cost more by more than the share max_regression.
+    drop: existing indexes may go. max_explains bounds the questions to the planner.
+    """
+
+    goal: Goal = Goal.TIME
+    max_bytes: Count | None = None
+    max_indexes: Count = 20
+    max_columns: Count = 4
+    min_rows: Count = 10_000
+    min_gain: Amount = 0.001
+    max_regression: Amount = 0.1
+    drop: bool = True
+    max_explains: Count = 20_000
+
+
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it. rules holds a table of options per rule name; `disable` lists rules not to run.
 
@@ -143,6 +164,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     collect: CollectConfig = CollectConfig()
     report: ReportConfig = ReportConfig()
     gate: GateConfig = GateConfig()
+    indexes: IndexesConfig = IndexesConfig()
     disable: tuple[str, ...] = ()
     rules: dict[str, dict[str, Any]] = {}
     session: dict[str, Any] = {}

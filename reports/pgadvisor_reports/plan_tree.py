@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pgadvisor.model.report import PlanNodeView
+from pgadvisor.model.plan_view import PlanNodeView
 from pgadvisor_reports.formatting import grouped
 
 MAX_NODES = 120

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from pgadvisor.model.report import PlanView
+from pgadvisor.model.plan_view import PlanView
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports.plan_tree import plan_table
 from pgadvisor_reports.terminal import paragraph, prose

@@ -7,7 +7,8 @@ import hashlib
 
 from markupsafe import Markup
 
-from pgadvisor.model.whatif_result import Effect, WhatIfResult
+from pgadvisor.model.effects import Effect
+from pgadvisor.model.whatif_result import WhatIfResult
 from pgadvisor_reports import whatif_words
 from pgadvisor_reports.html import asset, environment
 from pgadvisor_reports.page import group_gaps

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from pgadvisor.model.report import PlanView
-from pgadvisor.model.whatif_result import CreatedIndex, DroppedIndex, Effect, Next, WhatIfResult, WhatIfStatement
+from pgadvisor.model.effects import Effect
+from pgadvisor.model.plan_view import PlanView
+from pgadvisor.model.whatif_result import CreatedIndex, DroppedIndex, Next, WhatIfResult, WhatIfStatement
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports import whatif_words as said
 from pgadvisor_reports.page import group_gaps

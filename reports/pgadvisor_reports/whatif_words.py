@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pgadvisor.model.effects import STAYS_WITHIN, Effect, Reason, Shortcoming, TimeRange
 from pgadvisor.model.report import Step
 from pgadvisor.model.whatif import PlannerKind
-from pgadvisor.model.whatif_result import (
-    COST_WITHIN,
-    STAYS_WITHIN,
-    Difference,
-    Effect,
-    Reason,
-    Shortcoming,
-    TimeRange,
-    WhatIfResult,
-    WhatIfStatement,
-)
+from pgadvisor.model.whatif_result import COST_WITHIN, Difference, WhatIfResult, WhatIfStatement
 from pgadvisor_reports import formatting
 from pgadvisor_reports.words import plural
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pgadvisor.model.report import PlanNodeView
+from pgadvisor.model.plan_view import PlanNodeView
 from pgadvisor_reports.plan_tree import MAX_NODES, plan_table
 from support.reports import scan_plan
 

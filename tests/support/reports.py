@@ -13,13 +13,12 @@ from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Fact, FactCoverage, Footprint, Gap, Presence
 from pgadvisor.model.findings import Evidence, OutcomeStatus, Subject, SubjectKind, Unit
+from pgadvisor.model.plan_view import PlanNodeView, PlanView, TriggerView
 from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
 from pgadvisor.model.report import (
     ActiveTime,
     IndexView,
     Left,
-    PlanNodeView,
-    PlanView,
     Rate,
     RateUnit,
     Recommendation,
@@ -36,7 +35,6 @@ from pgadvisor.model.report import (
     Step,
     TableView,
     Tool,
-    TriggerView,
     Trust,
 )
 from pgadvisor.model.snapshot import Change, Host

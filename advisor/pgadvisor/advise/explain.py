@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pgadvisor.facts import Facts
     from pgadvisor.model.catalog import Relation
     from pgadvisor.model.plan_nodes import PlanNode
-    from pgadvisor.model.report import PlanView, Report, ReportFinding, StatementView
+    from pgadvisor.model.plan_view import PlanView
+    from pgadvisor.model.report import Report, ReportFinding, StatementView
     from pgadvisor.model.shape import NotUnderstood, StatementShape
     from pgadvisor.statement_facts import StatementPlan
 

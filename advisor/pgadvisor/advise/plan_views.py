@@ -5,8 +5,8 @@ from __future__ import annotations
 from pgadvisor.advise.values import masked_plan
 from pgadvisor.masking import MASK, mask_literals
 from pgadvisor.model.plan_nodes import PlanTrigger
+from pgadvisor.model.plan_view import PlanNodeView, PlanView, TriggerView
 from pgadvisor.model.plans import ParameterValue
-from pgadvisor.model.report import PlanNodeView, PlanView, TriggerView
 from pgadvisor.plans.exclusive import NodeOwn, exclusive
 from pgadvisor.plans.misestimates import Misestimate, misestimates, sentence
 from pgadvisor.plans.wording import condition

@@ -21,19 +21,11 @@ from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.coverage import Fact
+from pgadvisor.model.effects import Effect, Reason, TimeRange
 from pgadvisor.model.report import Tool
 from pgadvisor.model.shape import NotUnderstood, StatementKind, StatementShape
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
-from pgadvisor.model.whatif_result import (
-    CreatedIndex,
-    Effect,
-    Reason,
-    TimeRange,
-    ValuesCost,
-    WhatIfResult,
-    WhatIfStatement,
-    Workload,
-)
+from pgadvisor.model.whatif_result import CreatedIndex, ValuesCost, WhatIfResult, WhatIfStatement, Workload
 from pgadvisor.planner.protocol import Planner, Question
 from pgadvisor.progress import Progress, silent
 from pgadvisor.workload.role_settings import costliest_roles

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pgadvisor.model.whatif_result import STAYS_WITHIN, Effect, TimeRange, ValuesCost
+from pgadvisor.model.effects import STAYS_WITHIN, Effect, TimeRange
+from pgadvisor.model.whatif_result import ValuesCost
 
 # A cost below this is one of a constant, of which no ratio says anything.
 LEAST_COST = 0.01

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.plan_views import plan_view
+from pgadvisor.model.effects import PlanPair
 from pgadvisor.model.plan_reading import read_plan
+from pgadvisor.model.plan_view import PlanView
 from pgadvisor.model.plans import ObservedPlan, PlanMethod
-from pgadvisor.model.report import PlanView
 from pgadvisor.model.whatif import AS_IS, Configuration, PlannerIdentity
-from pgadvisor.model.whatif_result import PlanPair
 from pgadvisor.planner.index_names import with_index_names
 from pgadvisor.planner.protocol import Answer, Planner, Question
 from pgadvisor.plans.signature import differences

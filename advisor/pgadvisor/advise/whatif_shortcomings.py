@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.whatif_reach import Reach, Reached
+from pgadvisor.model.effects import Shortcoming
 from pgadvisor.model.whatif import Shortfall
-from pgadvisor.model.whatif_result import Shortcoming
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts

@@ -110,7 +110,7 @@ def whatif(
 
 def _exit_code(result: WhatIfResult) -> ExitCode:
     """Says why it is what it is, where it is not 0."""
-    from pgadvisor.model.whatif_result import Effect
+    from pgadvisor.model.effects import Effect
 
     lacking = {item.number for item in result.shortcomings if item.prevents}
     for each in result.statements:

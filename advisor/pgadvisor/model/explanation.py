@@ -8,16 +8,8 @@ from pgadvisor.model.base import Model
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Footprint, Gap
 from pgadvisor.model.findings import Evidence
-from pgadvisor.model.report import (
-    PlanView,
-    Recommendation,
-    ReportFinding,
-    RuleText,
-    Source,
-    StatementView,
-    TableView,
-    Tool,
-)
+from pgadvisor.model.plan_view import PlanView
+from pgadvisor.model.report import Recommendation, ReportFinding, RuleText, Source, StatementView, TableView, Tool
 
 EXPLANATION_FORMAT = 1
 

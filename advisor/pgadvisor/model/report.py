@@ -10,6 +10,8 @@ from pgadvisor.model.base import Confidence, Model, Severity
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import FactCoverage, Footprint, Gap
 from pgadvisor.model.findings import Evidence, OutcomeStatus, Subject
+from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice
+from pgadvisor.model.plan_view import PlanView
 from pgadvisor.model.proposals import Proposal
 from pgadvisor.model.snapshot import Change, Contents, Host
 
@@ -159,7 +161,8 @@ class Step(Model, frozen=True, kw_only=True):
 class Recommendation(Model, frozen=True, kw_only=True):
     """What to do, what it gains, what it costs and how to undo it.
 
-    proof says how far it is proved and by what. gain and price are figures over stated windows. values_masked: its SQL
+    proof says how far it is proved and by what. advised is what a planner said of an index, None where none was asked.
+    gain and price are figures over stated windows. values_masked: its SQL
     holds values of rows that this report masks, so that it cannot be run as it stands. copies are the other schemas
     whose tables are to be changed alike, copy_steps the steps for as many of them as are written out, in one session.
     """
@@ -182,6 +185,7 @@ class Recommendation(Model, frozen=True, kw_only=True):
     database: str = ""
     copies: tuple[str, ...] = ()
     copy_steps: tuple[Step, ...] = ()
+    advised: AdvisedIndex | None = None
 
 
 class Rejection(Model, frozen=True, kw_only=True):
@@ -219,60 +223,6 @@ class RuleText(Model, frozen=True, kw_only=True):
     confidence: Confidence
     options: dict[str, Any] = {}
     references: tuple[str, ...] = ()
-
-
-class PlanNodeView(Model, frozen=True, kw_only=True):
-    """What one node of a plan took by itself, and how far its estimate was off.
-
-    own_cost is its part of the root's cost; own_ms and total_ms (with what it runs) are over all loops, averaged over
-    the processes that shared the work, None where no times were taken. own_blocks are read or found in cache,
-    own_temp_blocks read from or written to temporary files. factor is how many times more rows came than expected
-    (below 1: fewer), None where that says nothing. guilty marks the lowest node that explains those above it.
-    """
-
-    own_cost: float
-    own_ms: float | None = None
-    total_ms: float | None = None
-    own_blocks: int | None = None
-    own_temp_blocks: int | None = None
-    processes: float = 1.0
-    factor: float | None = None
-    guilty: bool = False
-
-
-class TriggerView(Model, frozen=True, kw_only=True):
-    """A trigger that fired while a plan was executed, all calls together."""
-
-    name: str
-    calls: float | None = None
-    time_ms: float | None = None
-
-
-class PlanView(Model, frozen=True, kw_only=True):
-    """A plan to show: EXPLAIN's JSON with row values masked, and how it was had.
-
-    values says what the values stand for ("common", "rare", ...), "" where there are none. role and role_missed are
-    those of the observed plan. run_ms are the times of all executions.
-    nodes are in the order of the plan, parents first; misjudged tells of the guilty one, "" where there is none.
-    execution_ms holds the nodes' time, triggers' and jit_ms, but not planning_ms.
-    """
-
-    method: str
-    planner: str
-    equivalent_select: bool
-    parameters: tuple[str, ...]
-    plan: dict[str, Any]
-    values: str = ""
-    role: str = ""
-    role_missed: str = ""
-    rewritten: bool = False
-    run_ms: tuple[float, ...] = ()
-    nodes: tuple[PlanNodeView, ...] = ()
-    misjudged: str = ""
-    triggers: tuple[TriggerView, ...] = ()
-    jit_ms: float | None = None
-    planning_ms: float | None = None
-    execution_ms: float | None = None
 
 
 class StatementView(Model, frozen=True, kw_only=True):
@@ -355,7 +305,8 @@ class Report(Model, frozen=True, kw_only=True):
     """The whole report. Lists are ranked; action_plan holds keys of recommendations in the order to run them.
 
     databases lists every source of a report on several databases, of which source is the first; else it is empty.
-    severity_counts counts all findings, also those that a cap left out of `findings`.
+    severity_counts counts all findings, also those that a cap left out of `findings`. index_advice is what the index
+    advisor made of the whole workload, None where no planner was asked.
     """
 
     format: int = REPORT_FORMAT
@@ -369,6 +320,7 @@ class Report(Model, frozen=True, kw_only=True):
     recommendations: tuple[Recommendation, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     action_plan: tuple[str, ...] = ()
+    index_advice: IndexAdvice | None = None
     outcomes: tuple[RuleOutcome, ...] = ()
     rules: tuple[RuleText, ...] = ()
     statements: tuple[StatementView, ...] = ()

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import enum
-
 from pgadvisor.model.base import Model
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Footprint, Gap
+from pgadvisor.model.effects import Effect, PlanPair, Reason, Shortcoming, TimeRange
 from pgadvisor.model.findings import Evidence
-from pgadvisor.model.report import PlanView, Source, Step, Tool
+from pgadvisor.model.report import Source, Step, Tool
 from pgadvisor.model.whatif import PlannerIdentity
 
 WHATIF_FORMAT = 1
-
-
-class Effect(enum.StrEnum):
-    """What a configuration does to a statement.
-
-    A cost within STAYS_WITHIN of what it was is the same.
-    """
-
-    GAINS = "gains"
-    LOSES = "loses"
-    STAYS = "stays"
-    NOT_PLANNED = "not planned"
-
-
-# By so much of its cost a statement has to change for the change to be spoken of.
-STAYS_WITHIN = 0.01
-
-
-class TimeRange(Model, frozen=True, kw_only=True):
-    """Milliseconds, estimated from ratios of costs: the truth may well lie between these two.
-
-    low_ms is 0 and high_ms None where nothing bounds it: how much more than its least a gain or a loss is.
-    """
-
-    low_ms: float
-    high_ms: float | None
 
 
 class Next(Model, frozen=True, kw_only=True):
@@ -92,31 +65,6 @@ class ChangedSetting(Model, frozen=True, kw_only=True):
     before: str | None
     after: str
     ways: tuple[Step, ...] = ()
-
-
-class Shortcoming(Model, frozen=True, kw_only=True):
-    """What of the audited server the planner has not, or has otherwise, and how many of the statements it touches.
-
-    number is what statements are marked with, from 1. prevents: they cannot be planned at all.
-    """
-
-    number: int
-    what: str
-    reason: str
-    statements: int
-    prevents: bool = False
-
-
-class PlanPair(Model, frozen=True, kw_only=True):
-    """The plans of a statement before and after; changes says in words how the second differs.
-
-    planned_for is which values they are for, as ValuesCost has it, "" for unknown ones.
-    """
-
-    before: PlanView | None
-    after: PlanView | None
-    changes: tuple[str, ...] = ()
-    planned_for: str = ""
 
 
 class ValuesCost(Model, frozen=True, kw_only=True):
@@ -192,14 +140,6 @@ class Workload(Model, frozen=True, kw_only=True):
     estimated: TimeRange
     share: float
     by_value: int = 0
-
-
-class Reason(Model, frozen=True, kw_only=True):
-    """Why statements could not be planned, and how many of them."""
-
-    reason: str
-    statements: int
-    query_ids: tuple[str, ...] = ()
 
 
 class Difference(Model, frozen=True, kw_only=True):

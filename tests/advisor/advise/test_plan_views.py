@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pgadvisor.advise.plan_views import plan_view
 from pgadvisor.model.plan_reading import read_plan
+from pgadvisor.model.plan_view import PlanView
 from pgadvisor.model.plans import ObservedPlan, PlanMethod
-from pgadvisor.model.report import PlanView
 from pgadvisor.plans.text import parse_text_plan
 from pgadvisor.statement_facts import StatementPlan
 from support.plan_files import plan_file

@@ -9,8 +9,8 @@ import pytest
 
 from pgadvisor.advise.whatif import Change, Unable, whatif_of
 from pgadvisor.facts import Facts
+from pgadvisor.model.effects import Effect, TimeRange
 from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
-from pgadvisor.model.whatif_result import Effect, TimeRange
 from pgadvisor.planner.protocol import Question
 from pgadvisor.workload.index_names import find_index
 from pgadvisor.workload.index_text import read_index

@@ -12,8 +12,9 @@ from pgadvisor.advise.whatif_judging import Costs, estimated, judged
 from pgadvisor.analyze import read_facts
 from pgadvisor.collecting.one import put_in_as_well
 from pgadvisor.facts import Facts
+from pgadvisor.model.effects import Effect, TimeRange
 from pgadvisor.model.whatif import Configuration
-from pgadvisor.model.whatif_result import Effect, TimeRange, WhatIfResult, WhatIfStatement
+from pgadvisor.model.whatif_result import WhatIfResult, WhatIfStatement
 from pgadvisor.planner.protocol import Question
 from pgadvisor.registry import load_whatif, load_whatif_terminal
 from pgadvisor.workload.index_names import find_index

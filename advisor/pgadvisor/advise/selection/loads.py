@@ -1,0 +1,58 @@
+"""The workload as it weighs: each statement with the values it is planned for, and the time that it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pgadvisor.advise.whatif_values import ValueSets
+from pgadvisor.facts import Facts
+from pgadvisor.model.shape import StatementKind, StatementShape
+from pgadvisor.planner.protocol import Question
+from pgadvisor.statement_facts import Statement
+from pgadvisor.workload.role_settings import costliest_roles
+
+
+@dataclass(frozen=True)
+class Load:
+    """A statement, or several that are planned alike, by what it is asked as and how it counts.
+
+    questions are it for unknown values and for each set that is known, at least one; weights say how much each counts,
+    1 in all. total_ms is the time that it took over the window, without what its callers are counted for. stands_for
+    are other statements whose calls and time it counts as its own.
+    """
+
+    query_id: str
+    shape: StatementShape | None
+    questions: tuple[Question, ...]
+    weights: tuple[float, ...]
+    calls: int
+    total_ms: float
+    stands_for: tuple[str, ...] = ()
+
+
+def loads_of(facts: Facts) -> tuple[Load, ...]:
+    """All statements that may have a plan, the costliest first."""
+    known = facts.snapshot.statements
+    roles = {} if known is None else costliest_roles(known)
+    value_sets = ValueSets(facts, show_values=False)
+
+    def of(statement: Statement) -> Iterator[Load]:
+        shape = facts.shapes.get(statement.query_id)
+        if statement.text is None or (shape is not None and shape.kind is StatementKind.UTILITY):
+            return
+        unknown = Question(
+            query_id=statement.query_id, text=statement.text, shape=shape, role=roles.get(statement.query_id)
+        )
+        known_values = [replace(unknown, values=each.values) for each in value_sets.of(statement.query_id)]
+        questions = (unknown, *known_values)
+        yield Load(
+            query_id=statement.query_id,
+            shape=shape,
+            questions=questions,
+            weights=(1 / len(questions),) * len(questions),
+            calls=statement.calls,
+            total_ms=statement.own_ms,
+        )
+
+    return tuple(load for statement in facts.statements.values() for load in of(statement))
