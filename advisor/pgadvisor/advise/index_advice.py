@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import generate
-from pgadvisor.advise.proof import prove, workload_effect
+from pgadvisor.advise.proof import effects_of, prove, workload_effect
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.advise.selection.prices import Prices
@@ -40,6 +40,7 @@ def advise_indexes(
     generated = generate(facts, evaluator.loads, wished, options)
     selection = select(evaluator, generated.candidates, Prices(facts), options, progress)
     created = prove(evaluator, selection)
+    after = evaluator.costs(selection.configuration)
     writes = [each.price.write_ms for each in created]
     known = [each for each in writes if each is not None]
     return IndexDecisions(
@@ -50,7 +51,8 @@ def advise_indexes(
             budget_bytes=options.max_bytes,
             created=len(created),
             left=(*generated.left, *selection.left),
-            workload=workload_effect(evaluator.base, evaluator.costs(selection.configuration)),
+            workload=workload_effect(evaluator.base, after),
+            effects=effects_of(evaluator.base, after),
             size_bytes=sum(each.price.size_bytes or 0 for each in created),
             write_ms=sum(known) if known else None,
             candidates=len(generated.candidates),

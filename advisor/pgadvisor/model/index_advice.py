@@ -132,7 +132,7 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     """How the best set of indexes was found for a workload, within its budgets, and what all of it does together.
 
     created and dropped count what is advised, which stands among the recommendations. workload is the effect of all
-    together. write_ms is what the new indexes take to write over the window, less what those dropped took; size_bytes
+    together, effects that on statements which gain or lose by it, the greatest first. write_ms is what the new indexes take to write over the window, less what those dropped took; size_bytes
     likewise. left are those that were thought of, left_out counts more of them. explains counts questions put to the
     planner; cut_short says why the search ended before it was done, "" where it was not.
     """
@@ -145,6 +145,7 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     left: tuple[LeftIndex, ...] = ()
     left_out: int = 0
     workload: WorkloadEffect
+    effects: tuple[StatementEffect, ...] = ()
     size_bytes: int = 0
     write_ms: float | None = None
     candidates: int = 0
