@@ -132,9 +132,10 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     """How the best set of indexes was found for a workload, within its budgets, and what all of it does together.
 
     created and dropped count what is advised, which stands among the recommendations. workload is the effect of all
-    together, effects that on statements which gain or lose by it, the greatest first. write_ms is what the new indexes take to write over the window, less what those dropped took; size_bytes
-    likewise. left are those that were thought of, left_out counts more of them. explains counts questions put to the
-    planner; cut_short says why the search ended before it was done, "" where it was not.
+    together, effects that on statements which gain or lose by it, the greatest first. write_ms is what the new indexes
+    take to write over the window, less what those dropped took; size_bytes likewise. left are those that were thought
+    of, left_out counts more of them. explains counts questions put to the planner; cut_short says why the search ended
+    before it was done, "" where it was not.
     """
 
     planner: PlannerIdentity
