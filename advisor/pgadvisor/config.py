@@ -67,6 +67,14 @@ class FailOn(enum.StrEnum):
         return self is not FailOn.NEVER and severity is not None and severity.rank <= Severity(self.value).rank
 
 
+class AdvicePlanner(enum.StrEnum):
+    """Which planner says what indexes are worth: a private twin, HypoPG on the audited server, or none."""
+
+    TWIN = "twin"
+    HYPOPG = "hypopg"
+    NONE = "none"
+
+
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of a section of the file: unknown keys are refused."""
 
@@ -137,12 +145,17 @@ class GateConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which indexes are advised, within which limits.
 
+    planner says what they are worth; twin_server is where the programs of a twin are: a path, auto or docker. name is
+    what indexes are called, with {table} and {columns} in it, of which {schema} may be one.
     goal: what is made less, the time measured or the planner's costs. max_bytes and max_indexes bound the new ones,
     each of max_columns keys at most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index
     is to save this share of the whole workload. No statement may cost more by more than the share max_regression.
     drop: existing indexes may go. max_explains bounds the questions to the planner.
     """
 
+    planner: AdvicePlanner = AdvicePlanner.TWIN
+    twin_server: str = "auto"
+    name: str = "idx_{table}_{columns}"
     goal: Goal = Goal.TIME
     max_bytes: Count | None = None
     max_indexes: Count = 20

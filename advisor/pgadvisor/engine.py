@@ -56,7 +56,7 @@ def _where(exception: Exception) -> str:
 
 def _gaps_in(needs: tuple[Fact, ...], facts: Facts) -> tuple[Gap, ...]:
     """The collection's gaps in what a rule needs, each absent fact at least named."""
-    gaps = [gap for gap in facts.coverage.gaps if gap.fact in needs]
+    gaps = [gap for gap in facts.gaps if gap.fact in needs]
     for fact in needs:
         if facts.presence(fact) is Presence.ABSENT and not any(gap.fact is fact for gap in gaps):
             gaps.append(Gap(fact=fact, scope="", reason=f"{fact.value} was not collected"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from typing import TypeVar
 
@@ -17,7 +18,8 @@ from pgadvisor.model.catalog import (
     RelationKind,
 )
 from pgadvisor.model.counters import IndexCounters, RelationSize, TableCounters, Window
-from pgadvisor.model.coverage import Coverage, Fact, Presence
+from pgadvisor.model.coverage import Coverage, Fact, Gap, Presence
+from pgadvisor.model.index_advice import IndexDecisions
 from pgadvisor.model.plan_reading import read_plan
 from pgadvisor.model.server import Server
 from pgadvisor.model.shape import StatementShape
@@ -35,12 +37,15 @@ class Facts:
     """A snapshot, indexed for reading, with the shapes of the statements understood.
 
     Relations, indexes and constraints are looked up by oid, columns and statistics by (oid, name).
-    What does not exist or was not collected is None or empty; `presence` tells the two apart.
+    What does not exist or was not collected is None or empty; `presence` tells the two apart. advice is what the index
+    advisor decided, None before it did, or where no planner could be asked.
     """
 
     def __init__(self, snapshot: Snapshot, shapes: Mapping[str, StatementShape]) -> None:
         self.snapshot = snapshot
         self.shapes = shapes
+        self.advice: IndexDecisions | None = None
+        self._not_advised: tuple[Gap, ...] = ()
         catalog = snapshot.catalog
         self.relations: Mapping[int, Relation] = {r.oid: r for r in catalog.relations}
         self.indexes: Mapping[int, Index] = {i.oid: i for i in catalog.indexes}
@@ -65,12 +70,26 @@ class Facts:
 
     @property
     def coverage(self) -> Coverage:
-        """What was seen and what not."""
+        """What was collected and what not."""
         return self.snapshot.coverage
 
     def presence(self, fact: Fact) -> Presence:
         """How far a fact is covered."""
+        if fact is Fact.INDEX_ADVICE:
+            return Presence.ABSENT if self.advice is None else Presence.PRESENT
         return self.coverage.presence(fact)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What was not seen: gaps of the collection, and why no planner was asked about indexes."""
+        return (*self.coverage.gaps, *self._not_advised)
+
+    def with_advice(self, advice: IndexDecisions | Gap) -> Facts:
+        """The same facts with what the index advisor decided, or with the reason why it could not."""
+        advised = copy(self)
+        advised.advice = advice if isinstance(advice, IndexDecisions) else None
+        advised._not_advised = (advice,) if isinstance(advice, Gap) else ()
+        return advised
 
     # Relations
 

@@ -36,6 +36,7 @@ class Fact(enum.StrEnum):
     SHAPES = "shapes"
     PLANS = "plans"
     EXECUTED_PLANS = "executed_plans"
+    INDEX_ADVICE = "index_advice"
 
 
 class Presence(enum.StrEnum):

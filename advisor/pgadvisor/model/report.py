@@ -306,7 +306,8 @@ class Report(Model, frozen=True, kw_only=True):
 
     databases lists every source of a report on several databases, of which source is the first; else it is empty.
     severity_counts counts all findings, also those that a cap left out of `findings`. index_advice is what the index
-    advisor made of the whole workload, None where no planner was asked.
+    advisor made of the whole workload, None where no planner was asked, and in a report on several databases, where
+    index_advice_by_database has it for those of which one was.
     """
 
     format: int = REPORT_FORMAT
@@ -321,6 +322,7 @@ class Report(Model, frozen=True, kw_only=True):
     rejections: tuple[Rejection, ...] = ()
     action_plan: tuple[str, ...] = ()
     index_advice: IndexAdvice | None = None
+    index_advice_by_database: dict[str, IndexAdvice] = {}
     outcomes: tuple[RuleOutcome, ...] = ()
     rules: tuple[RuleText, ...] = ()
     statements: tuple[StatementView, ...] = ()
