@@ -1,4 +1,4 @@
-"""Values that a statement is planned for beside unknown ones: those of observed plans, and those given with it."""
+"""Values that a statement is planned for beside unknown ones: those given with it, of observed plans and real calls."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class ValueSets:
         return tuple(found.values())[:_MAX_SETS]
 
     def _all(self, query_id: str) -> Iterator[ValueSet]:
-        for sample in self._given.get(query_id, ()):
-            told = ["NULL" if value is None else value if self._show_values else MASK for value in sample.values]
-            shown = tuple(f"${number} = {value}" for number, value in enumerate(told, start=1))
-            yield ValueSet(THE_VALUES_GIVEN, sample.values, shown, given=True)
+        samples = self._samples.get(query_id, ())
+        given = [sample for sample in samples if sample.source == ValueChoice.GIVEN.value]
+        for sample in given:
+            yield ValueSet(THE_VALUES_GIVEN, sample.values, self._shown(sample), given=True)
         for plan in self._facts.plans(query_id):
             parameters = sorted(plan.observed.parameters, key=lambda each: each.position)
             positions = [each.position for each in parameters]
@@ -62,12 +62,18 @@ class ValueSets:
                 # Whether the server executed it then says nothing of what a planner is asked now.
                 label, _, _ = label_of(plan, has_parameters=True).partition(", executed")
                 yield ValueSet(label, values, shown)
+        seen = [sample for sample in samples if sample not in given]
+        for number, sample in enumerate(seen, start=1):
+            yield ValueSet(f"call {number} in a {sample.source}", sample.values, self._shown(sample))
+
+    def _shown(self, sample: ParameterSample) -> tuple[str, ...]:
+        told = ["NULL" if value is None else value if self._show_values else MASK for value in sample.values]
+        return tuple(f"${number} = {value}" for number, value in enumerate(told, start=1))
 
     @cached_property
-    def _given(self) -> dict[str, list[ParameterSample]]:
+    def _samples(self) -> dict[str, list[ParameterSample]]:
         statements = self._facts.snapshot.statements
         found: dict[str, list[ParameterSample]] = {}
         for sample in () if statements is None else statements.samples:
-            if sample.source == ValueChoice.GIVEN.value:
-                found.setdefault(sample.query_id, []).append(sample)
+            found.setdefault(sample.query_id, []).append(sample)
         return found

@@ -9,10 +9,12 @@ import pytest
 
 from pgadvisor.advise.whatif import Change, whatif_of
 from pgadvisor.advise.whatif_judging import Costs, estimated, judged
+from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.analyze import read_facts
 from pgadvisor.collecting.one import put_in_as_well
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Effect, TimeRange
+from pgadvisor.model.statements import ParameterSample
 from pgadvisor.model.whatif import Configuration
 from pgadvisor.model.whatif_result import WhatIfResult, WhatIfStatement
 from pgadvisor.planner.protocol import Question
@@ -244,3 +246,13 @@ def test_entries_of_a_partial_index_are_those_of_its_rows(shop: Facts) -> None:
     assert price["index entries written"].value == 60_000 * 0.015 / 60
     assert price["index entries written"].label == "index entries written, about, per day"
     assert (price["time to build"].label, price["time to build"].value) == ("time to build, about", 0.1)
+
+
+def test_values_of_real_calls_are_known_too() -> None:
+    sample = ParameterSample(query_id="1", values=("lost",), source="log")
+    snapshot = facts(SHOP).snapshot
+    assert snapshot.statements is not None
+    statements = msgspec.structs.replace(snapshot.statements, samples=(sample,))
+    known = ValueSets(Facts(msgspec.structs.replace(snapshot, statements=statements), {}), show_values=False)
+    assert [(each.label, each.values) for each in known.of("1")][-1] == ("call 1 in a log", ("lost",))
+    assert known.of("1")[-1].shown == ("$1 = …",)
