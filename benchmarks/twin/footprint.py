@@ -28,6 +28,7 @@ from pgadvisor import __version__
 from pgadvisor.analyze import read_facts
 from pgadvisor.collecting.look import session_on
 from pgadvisor.config import CollectConfig
+from pgadvisor.indexes.ddl import create_index
 from pgadvisor.localserver import LocalServer
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.whatif import AS_IS, Configuration
@@ -161,13 +162,14 @@ def beside_hypopg(source: Source) -> dict[str, Any]:
     facts, _ = read_facts(snapshot_of(source))
     questions = [Question(query_id=f"Q{number}", text=text) for number, text in enumerate(tpch.QUERIES, start=1)]
     configurations = [Configuration(create=(_index(table, columns),)) for table, columns in KEYS]
-    times: dict[str, list[float]] = {"twin": [], "hypopg": []}
+    times: dict[str, list[float]] = {"twin": [], "hypopg": [], "hypopg_bare": []}
     # The cap on EXPLAINs is for production.
     config = CollectConfig(max_explains=1_000_000)
     with (
         Twin(facts) as twin,
         session_on(source.auditor, config) as session,
         closing(HypoPG(session, facts, config)) as h,
+        psycopg.connect(source.dsn, autocommit=True) as bare,
     ):
         planners: dict[str, Planner] = {"twin": twin, "hypopg": h}
         begun = time.monotonic()
@@ -179,10 +181,20 @@ def beside_hypopg(source: Source) -> dict[str, Any]:
             for configuration in configurations:
                 for name, planner in planners.items():
                     times[name].append(_timed(lambda p=planner, c=configuration: p.costs(questions, c)))
+                times["hypopg_bare"].append(_timed(lambda c=configuration: _bare_costs(bare, c)))
     result = {f"{name}_ms": statistics.median(taken) * 1000 / len(questions) for name, taken in times.items()}
     result["adding_an_index_ms"] = adding_ms
     print("what-if, ms per question:", json.dumps(result))
     return {**result, "raw": times, "server": source.server.binaries.version}
+
+
+def _bare_costs(connection: psycopg.Connection, configuration: Configuration) -> tuple[float, ...]:
+    """Costs as a script would ask HypoPG for them: no look at what a statement runs, locks or how long it takes."""
+    connection.execute("SELECT hypopg_reset()")
+    for definition in configuration.create:
+        connection.execute("SELECT * FROM hypopg_create_index(%s)", [create_index(definition, "h", concurrently=False)])
+    rows = [connection.execute(b"EXPLAIN (FORMAT JSON) " + text.encode()).fetchone() for text in tpch.QUERIES]
+    return tuple(float(row[0][0]["Plan"]["Total Cost"]) for row in rows if row is not None)
 
 
 def _timed(run: Callable[[], tuple[float | None, ...]]) -> float:

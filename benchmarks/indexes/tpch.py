@@ -1,0 +1,249 @@
+"""TPC-H 1 GB on PostgreSQL 15: the indexes advised at several budgets of real storage, built, and timed.
+
+The 19 queries of the literature (2, 17 and 20 cost so much that they would drown the rest), or all 22 with --all;
+primary keys only, serial plans, all in memory. All indexes of all sets are built once and marked valid or not, so that
+sets take turns in one session. Results go to results/tpch.json, of all 22 to results/tpch22.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
+
+from databases import running, tpch, tpch_files
+
+from pgadvisor import __version__
+from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.analyze import read_facts
+from pgadvisor.collect import collect
+from pgadvisor.config import CollectConfig, Execute, IndexesConfig
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.ddl import create_index
+from pgadvisor.localserver import LocalServer
+from pgadvisor.model.index_advice import Goal
+from pgadvisor.planner.twin.several import twins
+from pgadvisor.progress import silent
+from pgadvisor.snapshots.sources import put_in
+from pgadvisor.workload.sources.read import read_source
+
+RESULTS = Path(__file__).parent / "results"
+BUDGETS_MB = (90, 180, 350, 720)
+LEFT_OUT = frozenset({2, 17, 20})
+RUNS = 5
+SLOWER = 1.1
+MB = 1_000_000
+SETTINGS = """
+    random_page_cost = 1.1; effective_cache_size = '12GB'; work_mem = '64MB'; jit = off;
+    max_parallel_workers_per_gather = 0
+"""
+EXPLAINS = 5_000
+
+
+@dataclass
+class Set:
+    """A set of indexes that somebody advises, as CREATE INDEX, and how it came about."""
+
+    name: str
+    commands: Sequence[str]
+    told: dict[str, Any] = field(default_factory=dict)
+    oids: list[int] = field(default_factory=list)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--all", action="store_true", help="all 22 queries")
+    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS_MB, help="in MB at scale 1")
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--peers", type=Path, help="JSON with sets of others: {name: [CREATE INDEX ...]}")
+    arguments = parser.parse_args()
+    queries = {
+        f"Q{number}": text
+        for number, text in enumerate(tpch.QUERIES, start=1)
+        if arguments.all or number not in LEFT_OUT
+    }
+    with running(15) as server, psycopg.connect(made(server, arguments.scale), autocommit=True) as connection:
+        for text in queries.values():
+            timed(connection, text)
+        before = {name: timed(connection, text) for name, text in queries.items()}
+        facts = facts_of(server.dsn("tpch"), queries, before)
+        sets = [advised(facts, budget * arguments.scale) for budget in arguments.budgets]
+        if arguments.peers:
+            sets += [Set(name, commands) for name, commands in json.loads(arguments.peers.read_text()).items()]
+        results = measured(connection, sets, queries, arguments.runs)
+    results |= {
+        "tool": __version__,
+        "python": platform.python_version(),
+        "server": server.binaries.version,
+        "scale": arguments.scale,
+        "queries": list(queries),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    name = "tpch22.json" if arguments.all else "tpch.json"
+    (RESULTS / name).write_text(json.dumps(results, indent=2) + "\n")
+
+
+def made(server: LocalServer, scale: float) -> str:
+    """The DSN of TPC-H with primary keys alone, settled."""
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE tpch")
+        for setting in SETTINGS.split(";"):
+            connection.execute(f"ALTER DATABASE tpch SET {setting}")
+    dsn = server.dsn("tpch")
+    tpch.build(dsn, tpch_files(scale), indexed=False)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        connection.execute("VACUUM ANALYZE")
+    return dsn
+
+
+def facts_of(dsn: str, queries: Mapping[str, str], times: Mapping[str, float]) -> Facts:
+    """What collection sees of it, with the queries from a file of SQL that says how long each took."""
+    config = CollectConfig(max_explains=0, execute=Execute.OFF)
+    snapshot = collect(dsn, config)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "workload.sql"
+        path.write_text(
+            "".join(f"-- calls: 1 mean_ms: {times[name] * 1000:.3f}\n{text};\n" for name, text in queries.items())
+        )
+        # The load of the tables is no part of the workload.
+        snapshot = replace(snapshot, statements=None)
+        snapshot = put_in(snapshot, [read_source(path, snapshot.server.database, silent)], len(queries))
+    return read_facts(snapshot)[0]
+
+
+def advised(facts: Facts, budget_mb: float) -> Set:
+    """What the advisor would build within a budget, with what the advice took."""
+    begun = time.monotonic()
+    planner = twins(facts, explains=EXPLAINS)
+    built = time.monotonic()
+    try:
+        options = IndexesConfig(goal=Goal.COST, max_bytes=round(budget_mb * MB))
+        decisions = advise_indexes(facts, planner, options)
+    finally:
+        planner.close()
+    done = time.monotonic()
+    workload = decisions.advice.workload
+    told = {
+        "budget_mb": budget_mb,
+        "estimated_mb": decisions.advice.size_bytes / MB,
+        "estimated_cost": workload.cost_after / workload.cost_before,
+        "explains": decisions.advice.explains,
+        "seconds": done - built,
+        "twin_seconds": built - begun,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    definitions = [each.proposal.definition for each in decisions.created]
+    names = [f"pgadvisor_{budget_mb:g}_{number}" for number in range(len(definitions))]
+    commands = [
+        create_index(definition, name, concurrently=False) for definition, name in zip(definitions, names, strict=True)
+    ]
+    print(
+        f"pgadvisor, {budget_mb:g} MB", json.dumps({name: round(value, 3) for name, value in told.items()}), flush=True
+    )
+    return Set(f"pgadvisor {budget_mb:g} MB", commands, told)
+
+
+def measured(
+    connection: psycopg.Connection, sets: Sequence[Set], queries: Mapping[str, str], runs: int
+) -> dict[str, Any]:
+    """Each set's real size, cost and time beside those without any, taking turns; two baselines give the noise."""
+    build(connection, sets)
+    bare, again = Set("none", ()), Set("none, again", ())
+    everyone = (bare, *sets, again)
+    seconds: dict[str, dict[str, list[float]]] = {each.name: {name: [] for name in queries} for each in everyone}
+    costs = {}
+    for each in everyone:
+        show(connection, each, sets)
+        costs[each.name] = {name: cost(connection, text) for name, text in queries.items()}
+    for _ in range(runs):
+        for each in everyone:
+            show(connection, each, sets)
+            for name, text in queries.items():
+                seconds[each.name][name].append(timed(connection, text))
+    best = {
+        each: {name: statistics.median(taken) for name, taken in by_query.items()} for each, by_query in seconds.items()
+    }
+    results: dict[str, Any] = {}
+    for each in everyone:
+        size = sum(size_bytes(connection, oid) for oid in each.oids)
+        slower = [name for name in queries if best[each.name][name] > SLOWER * best[bare.name][name]]
+        results[each.name] = {
+            **each.told,
+            "real_mb": size / MB,
+            "real_cost": sum(costs[each.name].values()) / sum(costs[bare.name].values()),
+            "real_time": sum(best[each.name].values()) / sum(best[bare.name].values()),
+            "slower": slower,
+            "commands": list(each.commands),
+            "seconds_by_query": seconds[each.name],
+            "cost_by_query": costs[each.name],
+        }
+        shown = {name: results[each.name][name] for name in ("real_mb", "real_cost", "real_time")}
+        print(each.name, json.dumps({name: round(value, 3) for name, value in shown.items()}), slower, flush=True)
+    return results
+
+
+def build(connection: psycopg.Connection, sets: Sequence[Set]) -> None:
+    """Builds each index of each set once; an equal one is shared."""
+    known: dict[str, int] = {}
+    for each in sets:
+        for command in each.commands:
+            what = command.partition(" ON ")[2]
+            if what not in known:
+                connection.execute(command.encode())
+                known[what] = newest_index(connection)
+            each.oids.append(known[what])
+    connection.execute("VACUUM ANALYZE")
+    connection.execute("CHECKPOINT")
+
+
+def show(connection: psycopg.Connection, one: Set, sets: Sequence[Set]) -> None:
+    """Has the planner see the indexes of one set alone."""
+    every = sorted({oid for each in sets for oid in each.oids})
+    connection.execute(
+        "UPDATE pg_index SET indisvalid = indexrelid = ANY (%s) WHERE indexrelid = ANY (%s)", (one.oids, every)
+    )
+
+
+def newest_index(connection: psycopg.Connection) -> int:
+    return scalar(connection, "SELECT max(indexrelid::bigint) FROM pg_index")
+
+
+def size_bytes(connection: psycopg.Connection, oid: int) -> int:
+    return scalar(connection, f"SELECT pg_relation_size({oid})")
+
+
+def cost(connection: psycopg.Connection, text: str) -> float:
+    return float(scalar(connection, f"EXPLAIN (FORMAT JSON) {text}")[0]["Plan"]["Total Cost"])
+
+
+def scalar(connection: psycopg.Connection, command: str) -> Any:  # noqa: ANN401
+    row = connection.execute(command.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def timed(connection: psycopg.Connection, text: str) -> float:
+    """Seconds of one run, all rows fetched."""
+    begun = time.monotonic()
+    connection.execute(text.encode()).fetchall()
+    return time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    main()
