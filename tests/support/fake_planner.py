@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pgadvisor.indexes.ddl import index_name
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, PlannerKind, Shortfall
-from pgadvisor.planner.protocol import Answer, Question
+from pgadvisor.planner.protocol import Answer, Question, Use
+from pgadvisor.planner.used import names_in
 from support.plan_text import explain
 
 Tree = Callable[[Question, Configuration], str]
@@ -36,6 +38,12 @@ class FakePlanner:
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         return tuple(IndexSize(definition=each, size_bytes=self.size_bytes) for each in definitions)
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        taken: list[str] = []
+        for each in definitions:
+            taken.append(index_name(each, taken))
+        return tuple(taken)
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         self.asked.append((question, configuration))
         tree = self.tree(question, configuration)
@@ -43,6 +51,16 @@ class FakePlanner:
 
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
         return tuple(self.plan(question, configuration).cost for question in questions)
+
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        named = dict(zip(self.names(configuration.create), configuration.create, strict=True))
+        found: list[Use | None] = []
+        for question in questions:
+            answer = self.plan(question, configuration)
+            names = frozenset(() if answer.plan is None else names_in(answer.plan["Plan"]))
+            created = frozenset(named[name] for name in names if name in named)
+            found.append(None if answer.cost is None else Use(answer.cost, created, names))
+        return tuple(found)
 
     def close(self) -> None:
         self.closed = True

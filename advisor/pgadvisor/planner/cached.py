@@ -14,7 +14,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
 from pgadvisor.model.shape import ReadBy, StatementShape
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, IndexSize, PlannerIdentity, Shortfall
-from pgadvisor.planner.protocol import Answer, Planner, Question
+from pgadvisor.planner.protocol import Answer, Planner, Question, Use
 
 # A plan may be a megabyte, a cost and what it is for some hundred bytes.
 _PLANS = 1_000
@@ -39,6 +39,7 @@ class Cached:
         self._families = _Families(facts)
         self._plans: _Bounded[Answer] = _Bounded(_PLANS)
         self._costs: _Bounded[float | None] = _Bounded(_COSTS)
+        self._uses: _Bounded[Use | None] = _Bounded(_COSTS)
         self._numbers: dict[_Item, int] = {}
 
     @property
@@ -58,6 +59,10 @@ class Cached:
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order."""
         return self._planner.sizes(definitions)
+
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+        return self._planner.names(definitions)
 
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
@@ -90,11 +95,31 @@ class Cached:
             self._costs.put(key, cost)
         return answers
 
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, in their order; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+        items = self._items(configuration)
+        keys = [self._key(question, items, configuration) for question in questions]
+        missing = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._uses}
+        self.asked += len(missing)
+        self.saved += len(questions) - len(missing)
+        found: dict[Hashable, Use | None] = {}
+        if missing:
+            found = dict(zip(missing, self._planner.uses(tuple(missing.values()), configuration), strict=True))
+        answers = tuple(found[key] if key in found else self._uses.get(key) for key in keys)
+        for key, use in found.items():
+            self._uses.put(key, use)
+            self._costs.put(key, None if use is None else use.cost)
+        return answers
+
     def close(self) -> None:
         """Closes the planner, and forgets."""
         self._planner.close()
         self._plans.clear()
         self._costs.clear()
+        self._uses.clear()
 
     def _items(self, configuration: Configuration) -> tuple[_Items, _Items]:
         """What is created and what is dropped, each with the family of its table."""

@@ -15,12 +15,14 @@ from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdent
 from pgadvisor.planner.generic import plan_generic
 from pgadvisor.planner.guard import Guard, Opened
 from pgadvisor.planner.identity import WHY_REFUSED, Identities, Identity, NotAssumed
+from pgadvisor.planner.index_names import names_in_order
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.observation import Candidate, Observation
-from pgadvisor.planner.protocol import Answer, PlannerError, Question
+from pgadvisor.planner.protocol import Answer, PlannerError, Question, Use
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.readable import Readable, as_asked, changed, original_numbers
 from pgadvisor.planner.refusals import NotDone, refused_by_server
+from pgadvisor.planner.used import uses_by_plans
 from pgadvisor.planner.watcher import Watcher
 from pgadvisor.planner.wire import explain_command, explain_with
 from pgadvisor.postgres.gaps import raise_if_lost
@@ -95,6 +97,10 @@ class Live:
         """How large it takes indexes to be that do not exist: it has no idea."""
         return tuple(IndexSize(definition=definition, size_bytes=None) for definition in definitions)
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+        return names_in_order(definitions, self._facts)
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the connection is lost, not where it is refused."""
         if self._closed:
@@ -112,6 +118,13 @@ class Live:
         Raises PlannerError where the connection is lost.
         """
         return tuple(self.plan(question, configuration).cost for question in questions)
+
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, by their plans; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+        return uses_by_plans(self, questions, configuration, self._facts)
 
     def close(self) -> None:
         """Ends the watch, and counts what it cost; the session goes on."""

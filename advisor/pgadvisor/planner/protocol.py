@@ -43,6 +43,18 @@ class Answer:
         return None if self.plan is None else float(self.plan["Plan"]["Total Cost"])
 
 
+@dataclass(frozen=True)
+class Use:
+    """What a plan costs, and what it reads: indexes that the configuration adds, and names of all that are in it.
+
+    A plan does not hang on an index that it does not use, but for the statistics of an index's expressions.
+    """
+
+    cost: float
+    created: frozenset[IndexDefinition]
+    names: frozenset[str]
+
+
 class Planner(Protocol):
     """Answers what the plan of a statement is, and would be under another configuration."""
 
@@ -60,11 +72,20 @@ class Planner(Protocol):
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order."""
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
 
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
         """Total costs of statements, in their order, the cheapest way; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, in their order, the cheapest way; None where one is refused.
 
         Raises PlannerError where the planner is gone.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.whatif import (
@@ -16,7 +17,9 @@ from pgadvisor.model.whatif import (
     Shortfall,
     WhatIfAnswer,
 )
-from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question
+from pgadvisor.planner.index_names import names_in_order
+from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question, Use
+from pgadvisor.planner.used import uses_by_plans
 
 # A statement's id stands for its text: what has none of the server's has a fingerprint of its text for one.
 _Key = tuple[str, str, tuple[str | None, ...] | None, ConfigurationContents]
@@ -63,6 +66,10 @@ class Recording:
         self._sizes |= {size.definition: size for size in sizes}
         return sizes
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+        return self._planner.names(definitions)
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
         key = _key(question, configuration)
@@ -87,6 +94,13 @@ class Recording:
         """
         return tuple(self.plan(question, configuration).cost for question in questions)
 
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, which is not kept; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+        return self._planner.uses(questions, configuration)
+
     def close(self) -> None:
         """Closes the planner; what it answered stays."""
         self._planner.close()
@@ -101,6 +115,7 @@ class Recorded:
     def __init__(self, snapshot: Snapshot) -> None:
         if not snapshot.answers:
             raise PlannerError("The snapshot holds no answers of a planner.")
+        self._snapshot = snapshot
         self._by = snapshot.answers[0].planner
         self._answers = {
             (each.query_id, each.role, each.values, each.configuration.contents): each for each in snapshot.answers
@@ -129,6 +144,10 @@ class Recorded:
         """How large indexes were taken to be that do not exist, in their order; None where that was not kept."""
         return tuple(self._sizes.get(each, IndexSize(definition=each, size_bytes=None)) for each in definitions)
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+        return names_in_order(definitions, Facts(self._snapshot, {}))
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement as it was kept; a refusal where it was not."""
         kept = self._answers.get(_key(question, configuration))
@@ -139,6 +158,13 @@ class Recorded:
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
         """Total costs of statements, in their order; None where none was kept."""
         return tuple(self.plan(question, configuration).cost for question in questions)
+
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, by their plans; None where one is refused.
+
+        Raises PlannerError where the planner is gone.
+        """
+        return uses_by_plans(self, questions, configuration, Facts(self._snapshot, {}))
 
     def close(self) -> None:
         """It holds nothing."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, Shortfall
-from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question
+from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question, Use
 
 T = TypeVar("T")
 
@@ -58,6 +59,10 @@ class Workers:
         """How large they take indexes to be that do not exist, in their order."""
         return self._first.sizes(definitions)
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+        return self._first.names(definitions)
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement, always by the same planner. Raises PlannerError where it is gone."""
         return self._first.plan(question, configuration)
@@ -67,16 +72,14 @@ class Workers:
 
         Raises PlannerError where one of the planners is gone.
         """
-        first, count = self._first, len(self._planners)
-        if count == 1 or len(questions) < count:
-            return first.costs(questions, configuration)
-        # Every so manyth, so that each has about as much to do: the costliest of a workload stand together.
-        parts = [questions[start::count] for start in range(count)]
-        tasks = [_costs(planner, part, configuration) for planner, part in zip(self._planners, parts, strict=True)]
-        found: list[float | None] = [None] * len(questions)
-        for start, answers in enumerate(self._of_each(tasks)):
-            found[start::count] = answers
-        return tuple(found)
+        return self._shared(questions, lambda planner, part: planner.costs(part, configuration))
+
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, in their order; None where one is refused.
+
+        Raises PlannerError where one of the planners is gone.
+        """
+        return self._shared(questions, lambda planner, part: planner.uses(part, configuration))
 
     def close(self) -> None:
         """Closes all of them; closing twice is no error."""
@@ -92,6 +95,21 @@ class Workers:
             raise PlannerError("The planners are closed.")
         return self._planners[0]
 
+    def _shared(
+        self, questions: Sequence[Question], ask: Callable[[Planner, Sequence[Question]], Sequence[T]]
+    ) -> tuple[T, ...]:
+        """Answers to questions, in their order, whoever gives them."""
+        first, count = self._first, len(self._planners)
+        if count == 1 or len(questions) < count:
+            return tuple(ask(first, questions))
+        # Every so manyth, so that each has about as much to do: the costliest of a workload stand together.
+        parts = [questions[start::count] for start in range(count)]
+        found: dict[int, T] = {}
+        tasks = [partial(ask, planner, part) for planner, part in zip(self._planners, parts, strict=True)]
+        for start, answers in enumerate(self._of_each(tasks)):
+            found |= zip(range(start, len(questions), count), answers, strict=True)
+        return tuple(found[place] for place in range(len(questions)))
+
     def _of_each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """What each task gave, in their order, once all are done. Raises the first error."""
         others: list[Future[T]] = [self._threads.submit(task) for task in tasks[1:]]
@@ -105,9 +123,3 @@ class Workers:
 
 def _unable(planner: Planner, configuration: Configuration) -> Callable[[], str]:
     return lambda: planner.unable(configuration)
-
-
-def _costs(
-    planner: Planner, questions: Sequence[Question], configuration: Configuration
-) -> Callable[[], tuple[float | None, ...]]:
-    return lambda: planner.costs(questions, configuration)

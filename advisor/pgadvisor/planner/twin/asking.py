@@ -28,6 +28,7 @@ from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
 from pgadvisor.planner.twin.deadline import deadline
+from pgadvisor.planner.twin.documents import index_names, total_cost
 from pgadvisor.planner.twin.refusing import NotOnTwin, refused_by_twin
 from pgadvisor.planner.twin.schema.extensions import missing_extensions
 from pgadvisor.planner.twin.schema.roles import role_of_twin
@@ -38,8 +39,6 @@ _TIMEOUT_MS = 10_000
 # As observed plans are had.
 _WHOLE = "VERBOSE, SETTINGS, FORMAT JSON"
 _COST = "FORMAT JSON"
-# What a string of the statement's cannot look like: quotes in it are escaped. The first is the top node's.
-_TOTAL_COST = re.compile(rb'"Total Cost": ([0-9.eE+-]+|Infinity|NaN)')
 _PRUNED = re.compile(rb'"Subplans Removed": [1-9]')
 # So many texts, each under its role and settings, are remembered, and on a server before 16 prepared.
 _REMEMBERED = 5_000
@@ -120,8 +119,27 @@ class Asker:
 
         Raises PlannerError where the twin is gone.
         """
+        return tuple(map(total_cost, self._documents(questions, configuration, created)))
+
+    def uses(
+        self, questions: Sequence[Question], configuration: Configuration = AS_IS, created: Iterable[int] = ()
+    ) -> tuple[tuple[float, frozenset[str]] | None, ...]:
+        """Total costs of statements with the names of the indexes in their plans, as costs.
+
+        Raises PlannerError where the twin is gone.
+        """
+        found: list[tuple[float, frozenset[str]] | None] = []
+        for document in self._documents(questions, configuration, created):
+            cost = total_cost(document)
+            found.append(None if cost is None else (cost, index_names(document)))
+        return tuple(found)
+
+    def _documents(
+        self, questions: Sequence[Question], configuration: Configuration, created: Iterable[int]
+    ) -> list[bytes]:
+        """EXPLAIN's JSON of statements, in their order; empty where one is refused. Raises PlannerError."""
         asking = _Asking(self, configuration, created)
-        found: list[float | None] = [None] * len(questions)
+        found = [b""] * len(questions)
         # Those of one role together, so that it is put on once.
         roles = [self.assumed(question) for question in questions]
         order = sorted(range(len(questions)), key=lambda place: (roles[place].role, roles[place].settings))
@@ -130,11 +148,10 @@ class Asker:
                 for place in order:
                     begin_anew(questions[place])
                     with suppress(NotDone):
-                        match = _TOTAL_COST.search(asking.explain(questions[place], _COST))
-                        found[place] = float(match[1]) if match else None
+                        found[place] = asking.explain(questions[place], _COST)
         finally:
             self.rollback()
-        return tuple(found)
+        return found
 
     def close(self) -> None:
         """Closes the connection."""

@@ -13,7 +13,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer, LocalServerError
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, PlannerKind, Shortfall
-from pgadvisor.planner.protocol import Answer, PlannerError, Question
+from pgadvisor.planner.protocol import Answer, PlannerError, Question, Use
 from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
@@ -112,6 +112,11 @@ class Twin:
         made = self._made(definitions)
         return tuple(IndexSize(definition=each, size_bytes=made[each].size_bytes) for each in definitions)
 
+    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
+        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
+        made = self._made(definitions)
+        return tuple(made[each].name for each in definitions)
+
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
         refusal, created = self._created(configuration.create)
@@ -121,6 +126,26 @@ class Twin:
         """Total costs of statements, in their order; None where one is refused. Raises PlannerError."""
         refusal, created = self._created(configuration.create)
         return (None,) * len(questions) if refusal else self._opened.costs(questions, configuration, created)
+
+    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+        """What statements cost and which indexes they use, in their order; None where one is refused.
+
+        Raises PlannerError.
+        """
+        refusal, created = self._created(configuration.create)
+        if refusal:
+            return (None,) * len(questions)
+        named: dict[str, list[IndexDefinition]] = {}
+        for definition, made in self._made(configuration.create).items() if configuration.create else ():
+            for name in made.part_names:
+                named.setdefault(name, []).append(definition)
+        wanted = frozenset(configuration.create)
+        return tuple(
+            None
+            if found is None
+            else Use(found[0], wanted.intersection(each for name in found[1] for each in named.get(name, ())), found[1])
+            for found in self._opened.uses(questions, configuration, created)
+        )
 
     def close(self) -> None:
         """Stops its server and removes it; closing twice is no error."""

@@ -44,8 +44,9 @@ class Made:
     """What became of a definition.
 
     oids are the twin's, of the index and of those of partitions that came with it, which are to be set valid together.
-    name is the index's in plans. size_bytes is None where nobody can say how large it would be. shortfalls are what
-    ANALYZE would know of it otherwise. refusal says in one sentence why there is none; "" where there is one.
+    name is the index's in plans, part_names are also those of its parts. size_bytes is None where nobody can say how
+    large it would be. shortfalls are what ANALYZE would know of it otherwise. refusal says in one sentence why there is
+    none; "" where there is one.
     """
 
     oids: tuple[int, ...] = ()
@@ -53,6 +54,7 @@ class Made:
     size_bytes: int | None = None
     shortfalls: tuple[Shortfall, ...] = ()
     refusal: str = ""
+    part_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,9 @@ class Candidates:
                     self.made[definition] = Made(refusal=str(error))
                 else:
                     parts[definition] = list(found)
-                    self.made[definition] = Made(tuple(part.oid for part in found), name)
+                    self.made[definition] = Made(
+                        tuple(part.oid for part in found), name, part_names=tuple(part.name for part in found)
+                    )
         return parts
 
     def _estimate(

@@ -42,6 +42,7 @@ class Part:
     oid: int
     table_oid: int
     has_file: bool
+    name: str
 
 
 class IndexRefusedError(Exception):
@@ -88,7 +89,9 @@ class IndexMaker:
         rows = admin.execute(_PARTS, (definition.schema, name)).fetchall()
         taken.update(part_name for _, _, part_name, _ in rows)
         existing = set(self._building.oids.values())
-        return name, tuple(Part(oid, table, has_file) for oid, table, _, has_file in rows if oid not in existing)
+        return name, tuple(
+            Part(oid, table, has_file, part_name) for oid, table, part_name, has_file in rows if oid not in existing
+        )
 
     def _names(self, schema: str) -> set[str]:
         """Names that an index may not have: the twin's and the snapshot's, of which the twin may lack some."""

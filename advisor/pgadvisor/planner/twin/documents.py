@@ -1,0 +1,21 @@
+"""What a search asks of a plan, read from EXPLAIN's JSON as it comes, which takes less time than to decode it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+# What a string of the statement's cannot look like: quotes in it are escaped. The first is the top node's.
+_TOTAL_COST = re.compile(rb'"Total Cost": ([0-9.eE+-]+|Infinity|NaN)')
+_INDEX_NAME = re.compile(rb'"Index Name": ("(?:[^"\\]|\\.)*")')
+
+
+def total_cost(document: bytes) -> float | None:
+    """The cost of the whole plan; None where the document is of none."""
+    match = _TOTAL_COST.search(document)
+    return float(match[1]) if match else None
+
+
+def index_names(document: bytes) -> frozenset[str]:
+    """Names of the indexes that the plan reads."""
+    return frozenset(map(json.loads, _INDEX_NAME.findall(document)))

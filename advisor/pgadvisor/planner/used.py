@@ -1,0 +1,52 @@
+"""Which indexes a plan uses, read from EXPLAIN's JSON: those that it does not use make no other plan of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.whatif import Configuration
+from pgadvisor.planner.protocol import Answer, Planner, Question, Use
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+
+
+def names_in(node: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the indexes that a node of a plan and those below it read."""
+    if "Index Name" in node:
+        yield node["Index Name"]
+    for child in node.get("Plans", ()):
+        yield from names_in(child)
+
+
+def uses_by_plans(
+    planner: Planner, questions: Sequence[Question], configuration: Configuration, facts: Facts
+) -> tuple[Use | None, ...]:
+    """What statements cost under a configuration and which indexes they use, plan by plan; None where one is refused.
+
+    A name that is nobody's (a partition's part of an index) may be that of any index of the configuration. Raises
+    PlannerError where the planner is gone.
+    """
+    answers = [planner.plan(question, configuration) for question in questions]
+    named: dict[str, set[IndexDefinition]] = {}
+    for name, definition in zip(planner.names(configuration.create), configuration.create, strict=True):
+        named.setdefault(name, set()).add(definition)
+    existing = {index.name for index in facts.indexes.values()} if configuration.create else frozenset[str]()
+    return tuple(_use(answer, named, existing, configuration) for answer in answers)
+
+
+def _use(
+    answer: Answer,
+    named: Mapping[str, Collection[IndexDefinition]],
+    existing: Collection[str],
+    configuration: Configuration,
+) -> Use | None:
+    if answer.plan is None or answer.cost is None:
+        return None
+    names = frozenset(names_in(answer.plan["Plan"]))
+    created = {definition for name in names for definition in named.get(name, ())}
+    if configuration.create and any(name not in named and name not in existing for name in names):
+        created.update(configuration.create)
+    return Use(answer.cost, frozenset(created), names)
