@@ -152,6 +152,9 @@ def source_of(facts: Facts) -> Source:
         collected_at=server.collected_at,
         database_size_bytes=None if counters is None else counters.database_size_bytes,
         hosts=facts.snapshot.hosts,
+        address=server.address,
+        address_port=server.address_port,
+        system_identifier=server.system_identifier,
     )
 
 

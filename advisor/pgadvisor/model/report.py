@@ -14,6 +14,7 @@ from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice
 from pgadvisor.model.plan_view import PlanView
 from pgadvisor.model.proposals import Proposal
 from pgadvisor.model.snapshot import Change, Contents, Host
+from pgadvisor.model.verification import MeasuredIndex, Verification
 
 REPORT_FORMAT = 1
 # The lock of a step that only sets what holds for its session.
@@ -28,7 +29,10 @@ class Tool(Model, frozen=True, kw_only=True):
 
 
 class Source(Model, frozen=True, kw_only=True):
-    """Which database of which server the report is about; hosts are all servers whose counters it adds up."""
+    """Which database of which server the report is about; hosts are all servers whose counters it adds up.
+
+    host and port are what was connected to, address and address_port the server's own, None over a Unix socket.
+    """
 
     server_version: str
     database: str
@@ -42,6 +46,9 @@ class Source(Model, frozen=True, kw_only=True):
     database_size_bytes: int | None
     hosts: tuple[Host, ...] = ()
     service: str | None = None
+    address: str | None = None
+    address_port: int | None = None
+    system_identifier: str | None = None
 
 
 class Share(Model, frozen=True, kw_only=True):
@@ -161,7 +168,8 @@ class Step(Model, frozen=True, kw_only=True):
 class Recommendation(Model, frozen=True, kw_only=True):
     """What to do, what it gains, what it costs and how to undo it.
 
-    proof says how far it is proved and by what. advised is what a planner said of an index, None where none was asked.
+    proof says how far it is proved and by what. advised is what a planner said of an index, None where none was asked,
+    measured what came of it on a copy, None where it was not tried.
     gain and price are figures over stated windows. values_masked: its SQL
     holds values of rows that this report masks, so that it cannot be run as it stands. copies are the other schemas
     whose tables are to be changed alike, copy_steps the steps for as many of them as are written out, in one session.
@@ -186,6 +194,7 @@ class Recommendation(Model, frozen=True, kw_only=True):
     copies: tuple[str, ...] = ()
     copy_steps: tuple[Step, ...] = ()
     advised: AdvisedIndex | None = None
+    measured: MeasuredIndex | None = None
 
 
 class Rejection(Model, frozen=True, kw_only=True):
@@ -307,7 +316,7 @@ class Report(Model, frozen=True, kw_only=True):
     databases lists every source of a report on several databases, of which source is the first; else it is empty.
     severity_counts counts all findings, also those that a cap left out of `findings`. index_advice is what the index
     advisor made of the whole workload, None where no planner was asked, and in a report on several databases, where
-    index_advice_by_database has it for those of which one was.
+    index_advice_by_database has it for those of which one was. verification is what came of the advice on a copy.
     """
 
     format: int = REPORT_FORMAT
@@ -323,6 +332,7 @@ class Report(Model, frozen=True, kw_only=True):
     action_plan: tuple[str, ...] = ()
     index_advice: IndexAdvice | None = None
     index_advice_by_database: dict[str, IndexAdvice] = {}
+    verification: Verification | None = None
     outcomes: tuple[RuleOutcome, ...] = ()
     rules: tuple[RuleText, ...] = ()
     statements: tuple[StatementView, ...] = ()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # What our own queries run under. UTC and ISO make text output the same everywhere, and so do strings whose backslashes
 # are no escapes: the server spells those in expressions by that setting. JIT never pays for catalogs.
-_SETTINGS = {
+SETTINGS = {
     "application_name": "pgadvisor",
     "datestyle": "ISO",
     "intervalstyle": "postgres",
@@ -221,7 +221,7 @@ class Session:
 
     def _settle(self, transaction: Transaction, statement_timeout_ms: int, search_path: str | None) -> None:
         """Settings of a transaction, and in the same exchange on which server it is."""
-        settings = _SETTINGS | self.timeouts(statement_timeout_ms)
+        settings = SETTINGS | self.timeouts(statement_timeout_ms)
         if search_path is not None:
             settings["search_path"] = search_path
         question = _setting(settings, _TRANSACTION_TIMEOUT, IDENTITY_COLUMNS)
