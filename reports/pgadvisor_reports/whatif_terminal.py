@@ -62,7 +62,7 @@ class _Writer:
         self._line(said.title(result), "bold")
         seen = formatting.moment(source.collected_at).text
         self._line(f"{name(source.database)}, {one_line(words.server(result))}, as seen {seen}", "dim")
-        self._line(prose(said.planner(result)), "" if result.planner.same_major else "yellow")
+        self._line(prose(said.planner(result.planner)), "" if result.planner.same_major else "yellow")
         self._line(said.fidelity(result))
 
     def _configuration(self) -> None:

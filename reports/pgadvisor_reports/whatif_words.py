@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pgadvisor.model.effects import STAYS_WITHIN, Effect, Reason, Shortcoming, TimeRange
 from pgadvisor.model.report import Step
-from pgadvisor.model.whatif import PlannerKind
+from pgadvisor.model.whatif import PlannerIdentity, PlannerKind
 from pgadvisor.model.whatif_result import COST_WITHIN, Difference, WhatIfResult, WhatIfStatement
 from pgadvisor_reports import formatting
 from pgadvisor_reports.words import plural
@@ -41,9 +41,8 @@ def title(result: WhatIfResult) -> str:
     return f"What if: {', '.join(parts)}" if parts else "What the planner says as it is"
 
 
-def planner(result: WhatIfResult) -> str:
+def planner(identity: PlannerIdentity) -> str:
     """Who planned, and how exact that makes it."""
-    identity = result.planner
     who = f"Planned by {_PLANNERS[identity.kind]}, PostgreSQL {identity.version}"
     if identity.same_major:
         return f"{who}, of the same major version as the server."

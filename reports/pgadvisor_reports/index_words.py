@@ -1,0 +1,288 @@
+"""What is said of indexes in words: shared by the page and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgadvisor.model.catalog import IndexDefinition, IndexKey
+from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.effects import Effect, Reason, TimeRange
+from pgadvisor.model.index_advice import (
+    AdvisedIndex,
+    Goal,
+    IndexAdvice,
+    IndexPrice,
+    LeftIndex,
+    StatementEffect,
+    WorkloadEffect,
+)
+from pgadvisor.model.proposals import DropIndex
+from pgadvisor_reports import formatting
+from pgadvisor_reports.index_view import AdvisedRow, IndexPage, Scale, least_gain
+from pgadvisor_reports.page import GapGroup, group_gaps
+from pgadvisor_reports.whatif_words import factor, time_range
+from pgadvisor_reports.words import plural
+
+_MAX_NAMED = 3
+_UNTOLD = "cannot be told"
+
+
+def headline(page: IndexPage) -> str:
+    """What is to be done, in one phrase."""
+    advice = page.advice
+    if advice is None:
+        return "Indexes: no planner was asked, so nothing is proved"
+    parts = [
+        f"{plural(number, 'index', 'indexes')} to {verb}"
+        for number, verb in ((advice.created, "create"), (advice.dropped, "drop"))
+        if number
+    ]
+    return ", ".join(parts) if parts else "No index is to be created or dropped"
+
+
+def figures(page: IndexPage) -> tuple[tuple[str, str], ...]:
+    """What the workload costs now and after, and the price, with a label each."""
+    advice = page.advice
+    if advice is None:
+        return ()
+    work, scale = advice.workload, page.scale
+    found = [("Cost, weighted by calls", cost_change(work.cost_before, work.cost_after))]
+    if work.before_ms:
+        found.append((f"Time of the statements, {scale.over}", time_change(work, advice.effects, scale.bare)))
+    if page.rows:
+        found.append(("Disk", disk(advice)))
+        found.append((f"Time to write, {scale.over}", writes(advice.write_ms, scale.bare)))
+    return tuple(found)
+
+
+def cost_change(before: float, after: float) -> str:
+    """Costs before and after, and how they change."""
+    return f"{formatting.count(before).text} → {formatting.count(after).text}, {factor(before, after)}"
+
+
+def time_change(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scale) -> str:
+    """What the measured time would become; of those that gain and those that lose apart where there are both."""
+    before = scale.duration(work.before_ms)
+    if not (work.gain and work.lose) or not effects:
+        after = scaled(work.estimated, scale)
+        return f"{before} measured; after {after}" if after == _UNTOLD else f"{before} → {after}, estimated"
+    parts = []
+    for effect, word in ((Effect.GAINS, "what gains"), (Effect.LOSES, "what loses")):
+        found = [each for each in effects if each.effect is effect]
+        total = formatting.duration(scale.factor * sum(each.total_ms for each in found)).text
+        parts.append(f"{word} {total} → {scaled(_added(found), scale.bare)}")
+    return f"{before}; estimated: {', '.join(parts)}"
+
+
+def scaled(estimated: TimeRange | None, scale: Scale) -> str:
+    """A range of time, as a rate where the window allows one."""
+    if estimated is None:
+        return ""
+    high = estimated.high_ms
+    times = TimeRange(low_ms=estimated.low_ms * scale.factor, high_ms=None if high is None else high * scale.factor)
+    said = time_range(times)
+    return said if said == _UNTOLD else f"{said}{scale.unit}"
+
+
+def _added(effects: Sequence[StatementEffect]) -> TimeRange:
+    ranges = [each.estimated for each in effects if each.estimated is not None]
+    highs = [each.high_ms for each in ranges if each.high_ms is not None]
+    return TimeRange(
+        low_ms=sum(each.low_ms for each in ranges), high_ms=sum(highs) if len(highs) == len(ranges) else None
+    )
+
+
+def disk(advice: IndexAdvice) -> str:
+    """What all of it takes on disk, of what it may take."""
+    size = signed_size(advice.size_bytes)
+    if advice.budget_bytes is None:
+        return f"{size}, without a budget"
+    return f"{size}; the budget is {formatting.size(advice.budget_bytes).text}"
+
+
+def signed_size(size_bytes: int | None) -> str:
+    """A size that is added, or freed.
+
+    >>> signed_size(8192), signed_size(-8192), signed_size(None)
+    ('8 kB more', '8 kB less', 'unknown')
+    """
+    if not size_bytes:
+        return "unknown" if size_bytes is None else "none"
+    return f"{formatting.size(abs(size_bytes)).text} {'less' if size_bytes < 0 else 'more'}"
+
+
+def writes(write_ms: float | None, scale: Scale) -> str:
+    """What writing takes more or less."""
+    if write_ms is None:
+        return "how many rows are written is not known, so neither is what that will take"
+    if not write_ms:
+        return "nothing is written to these tables"
+    return f"{scale.duration(abs(write_ms))} {'less' if write_ms < 0 else 'more'}, estimated"
+
+
+def effects(work: WorkloadEffect) -> str:
+    """How many statements gain and lose."""
+    return f"{plural(work.gain, 'statement')} {'gains' if work.gain == 1 else 'gain'}, {_loses(work.lose)}"
+
+
+def _loses(number: int) -> str:
+    if not number:
+        return "none loses"
+    return f"{number} {'loses' if number == 1 else 'lose'}"
+
+
+def searched(advice: IndexAdvice) -> str:
+    """How it was found: how many were thought of, how much was asked, and what bounded it."""
+    goal = "time measured" if advice.goal is Goal.TIME else "the planner's costs"
+    said = (
+        f"Chosen for {goal} from {plural(advice.candidates, 'candidate')} by "
+        f"{plural(advice.explains, 'question')} to the planner."
+    )
+    if advice.cut_short:
+        said += f" The search ended early: {advice.cut_short.rstrip('.')}. More may be gained by a longer one."
+    return said
+
+
+def compression(advice: IndexAdvice) -> str:
+    """How many statements stood for how many; "" where each stood for itself."""
+    made = advice.compression
+    if made.statements == made.of_statements and not made.left_out_share:
+        return ""
+    said = f"{plural(made.statements, 'statement')} stood for {made.of_statements:,}".replace(",", formatting.GROUP)
+    if made.left_out_share:
+        said += f"; {formatting.fraction(made.left_out_share).text} of the time is of statements that were left out"
+    return f"{said}."
+
+
+def definition(item: IndexDefinition) -> str:
+    """An index in words that are nearly SQL: "public.orders gin (tags)".
+
+    >>> keys = (IndexKey(column="a", descending=True),)
+    >>> definition(IndexDefinition(schema="s", table="t", keys=keys, include=("b",)))
+    's.t (a desc) include (b)'
+    """
+    method = "" if item.access_method == "btree" else f" {item.access_method}"
+    include = f" include ({', '.join(item.include)})" if item.include else ""
+    where = f" where {item.predicate}" if item.predicate else ""
+    unique = "unique " if item.unique else ""
+    return f"{unique}{item.schema}.{item.table}{method} ({', '.join(map(_key, item.keys))}){include}{where}"
+
+
+def _key(key: IndexKey) -> str:
+    operators = "" if key.default_operator_class or not key.operator_class else f" {key.operator_class}"
+    text = key.column if key.column is not None else key.expression or ""
+    return f"{text}{operators}{' desc' if key.descending else ''}"
+
+
+def advised(item: AdvisedIndex) -> str:
+    """The index that is advised: what a new one is, what one that goes is called."""
+    proposal = item.proposal
+    if isinstance(proposal, DropIndex):
+        return f"{proposal.schema}.{proposal.name}"
+    return definition(proposal.definition)
+
+
+def left(item: LeftIndex) -> str:
+    """An index that was left: its name where it has one, and what it is."""
+    return f"{item.name}: {definition(item.definition)}" if item.name else definition(item.definition)
+
+
+def because(item: AdvisedIndex) -> str:
+    """What it is for, in one line; "" where nobody says."""
+    parts = [*item.reasons]
+    if item.foreign_keys:
+        parts.append(f"foreign key {_named(item.foreign_keys)}")
+    if item.replaces:
+        parts.append(f"in place of {_named(item.replaces)}")
+    return "; ".join(parts)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
+
+
+def together(item: AdvisedIndex, scale: Scale) -> str:
+    """What would be lost if it alone were left out."""
+    return f"Within the set: {_effect_of(item.together, item.effects, scale)}."
+
+
+def alone(item: AdvisedIndex, scale: Scale) -> str:
+    """What it does as the only change."""
+    return f"As the only change: {_effect_of(item.alone, (), scale)}."
+
+
+def _effect_of(work: WorkloadEffect, found: Sequence[StatementEffect], scale: Scale) -> str:
+    said = f"{effects(work)}; the workload's cost {factor(work.cost_before, work.cost_after)}"
+    least = least_gain(work, found)
+    return f"{said}, at least {scale.duration(least)} saved" if least else said
+
+
+def gain(row: AdvisedRow, scale: Scale, goal: Goal) -> str:
+    """What an index gains at least, as the table of all has it.
+
+    Where time is no goal or none was measured it is the share of the workload's cost.
+    """
+    if goal is Goal.COST or (not row.goes and not row.advised.together.before_ms):
+        if row.goes and not row.cost_share:
+            return "–"
+        return f"{formatting.fraction(row.cost_share).text} of cost"
+    return "unknown" if row.gain_ms is None else formatting.duration(row.gain_ms * scale.factor).text
+
+
+def price(row: AdvisedRow, scale: Scale) -> str:
+    """What an index takes to write, as the table of all has it."""
+    if row.goes:
+        return "–"
+    return "unknown" if row.price_ms is None else formatting.duration(row.price_ms * scale.factor).text
+
+
+def size(row: AdvisedRow) -> str:
+    """The size of an index, with a minus where it goes."""
+    if row.size_bytes is None:
+        return "unknown"
+    return ("−" if row.size_bytes < 0 else "") + formatting.size(abs(row.size_bytes)).text
+
+
+def price_facts(item: IndexPrice, scale: Scale, *, goes: bool) -> tuple[tuple[str, str], ...]:
+    """What an index costs to have, or one that goes no longer costs, with a label each."""
+    wal, build_wal = item.wal_bytes, item.build_wal_bytes
+    rows = (
+        ("Disk", None if item.size_bytes is None else formatting.size(item.size_bytes).text),
+        ("Entries written", _rated(item.entries, scale)),
+        ("Writing them", None if item.write_ms is None else scale.duration(item.write_ms)),
+        ("WAL for them", None if wal is None else f"{formatting.size(wal * scale.factor).text}{scale.unit}"),
+        ("Updates no longer HOT" if not goes else "Updates HOT again", _rated(item.hot_updates, scale)),
+        ("Time to build", None if item.build_ms is None else formatting.duration(item.build_ms).text),
+        ("WAL of the build", None if build_wal is None else formatting.size(build_wal).text),
+    )
+    return tuple((label, text) for label, text in rows if text is not None)
+
+
+def _rated(amount: float | None, scale: Scale) -> str | None:
+    if not amount:
+        return None
+    scaled_amount = amount * scale.factor
+    return f"{formatting.count(round(scaled_amount, 0 if scaled_amount >= 10 else 2)).text}{scale.unit}"
+
+
+def statement_line(effect: StatementEffect, scale: Scale) -> str:
+    """Cost and time of a statement before and after."""
+    before, after = formatting.cost(effect.cost_before).text, formatting.cost(effect.cost_after).text
+    said = f"cost {before} → {after}, {factor(effect.cost_before, effect.cost_after)}"
+    if not effect.total_ms or effect.estimated is None:
+        return said
+    time, then = scale.duration(effect.total_ms), scaled(effect.estimated, scale.bare)
+    return f"{said}; {time} → {then}"
+
+
+def reason(item: Reason) -> str:
+    """Why statements could not be planned, with the first of them."""
+    more = f" and {item.statements - _MAX_NAMED} more" if item.statements > _MAX_NAMED else ""
+    return f"{plural(item.statements, 'statement')} ({', '.join(item.query_ids[:_MAX_NAMED])}{more}): {item.reason}"
+
+
+def gaps_of_advice(gaps: Sequence[Gap]) -> tuple[GapGroup, ...]:
+    """Why no planner was asked about indexes, and what is missing of what any advice rests on."""
+    essential = {Fact.CATALOG, Fact.STATEMENTS, Fact.INDEX_ADVICE}
+    return group_gaps([gap for gap in gaps if gap.fact in essential and not gap.scope])
