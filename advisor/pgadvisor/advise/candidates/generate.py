@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.candidates.btrees import b_trees
 from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.advise.candidates.searched import searched
+from pgadvisor.advise.candidates.columns import Columns
+from pgadvisor.advise.candidates.existing import Existing
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.algebra import likeness
-from pgadvisor.indexes.standing import Standing
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 
 if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
+
+Generator = Callable[[Facts, Sequence[Load], "IndexesConfig"], Iterable[Candidate]]
+
+# Each kind of candidate; what two of them find alike is one candidate, wanted by all who want either.
+GENERATORS: tuple[Generator, ...] = (b_trees,)
 
 
 @dataclass(frozen=True)
@@ -28,45 +33,47 @@ class Generated:
 
 
 def generate(facts: Facts, loads: Sequence[Load], wished: Sequence[Candidate], options: IndexesConfig) -> Generated:
-    """Candidates from statements and those that rules wish for, the same index once with all who want it."""
+    """Candidates from statements and those that rules wish for, the same index once with all who want it.
+
+    loads come the costliest first; candidates are in the order in which they were found, the same for the same input.
+    """
     found: dict[object, Candidate] = {}
-    for candidate in (*wished, *_from_statements(facts, loads, options)):
+    for candidate in (*wished, *(each for generator in GENERATORS for each in generator(facts, loads, options))):
         same = likeness(candidate.definition)
         found[same] = found[same].with_wishes_of(candidate) if same in found else candidate
+    existing, columns = Existing(facts), Columns(facts)
     left: list[LeftIndex] = []
     kept: list[Candidate] = []
-    standing: dict[tuple[str, str], Standing[str]] = defaultdict(Standing)
-    for index in facts.indexes.values():
-        if index.valid and index.ready and index.live and index.complete:
-            table = (index.definition.schema, index.definition.table)
-            standing[table].add(f"{index.schema}.{index.name}", index.definition)
     for candidate in found.values():
-        reason = _reason(candidate, facts, standing, options)
+        reason = _reason(candidate, facts, existing, columns, options)
         left.append(reason) if reason else kept.append(candidate)
     return Generated(tuple(kept), tuple(left))
 
 
-def _from_statements(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iterator[Candidate]:
-    for load in loads:
-        if load.shape is not None:
-            yield from searched(facts, load.shape, options.max_columns)
-
-
 def _reason(
-    candidate: Candidate,
-    facts: Facts,
-    standing: dict[tuple[str, str], Standing[str]],
-    options: IndexesConfig,
+    candidate: Candidate, facts: Facts, existing: Existing, columns: Columns, options: IndexesConfig
 ) -> LeftIndex | None:
+    """Why a candidate is not worth a question; None where it is."""
     definition = candidate.definition
     table = facts.relation_named(definition.schema, definition.table)
-    serving = next(standing[definition.schema, definition.table].covering(definition), None)
-    if serving is not None:
-        return _left(candidate, WhyNot.SERVED, f"{serving} already serves.", serving)
-    rows = None if table is None else facts.row_count(table.oid)
+    if table is None:
+        return _left(candidate, WhyNot.IMPOSSIBLE, "Its table is not in the snapshot.")
+    serving = existing.serving(candidate)
+    if serving:
+        return _left(candidate, WhyNot.SERVED, f"{serving} does its work already.", serving)
+    rows = facts.row_count(table.oid)
     if rows is None or (rows < options.min_rows and not candidate.foreign_keys):
         known = "an unknown number of" if rows is None else f"{rows:,.0f}"
-        return _left(candidate, WhyNot.SMALL_TABLE, f"The table has {known} rows, fewer than {options.min_rows:,}.")
+        wanted = "" if rows is None else f", fewer than {options.min_rows:,}"
+        return _left(candidate, WhyNot.SMALL_TABLE, f"The table has {known} rows{wanted}.")
+    if definition.access_method == "btree":
+        of_table = columns.of(table)
+        bare = [name for name in definition.key_columns if name is not None]
+        impossible = next(filter(None, map(of_table.impossible, bare)), "")
+        if not impossible and of_table.too_wide((*bare, *definition.include)):
+            impossible = "Its entries may be wider than a third of a page, and writes of such rows would then fail."
+        if impossible:
+            return _left(candidate, WhyNot.IMPOSSIBLE, impossible)
     return None
 
 

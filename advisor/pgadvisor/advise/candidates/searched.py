@@ -1,49 +1,96 @@
-"""B-trees by the columns that a statement searches a table by: equality first, then what is a range or sorted by."""
+"""B-trees by the columns that a statement searches a table by: equality first, then one range; joins likewise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
-from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.facts import Facts
-from pgadvisor.model.catalog import IndexDefinition, IndexKey, Relation, RelationKind
-from pgadvisor.model.shape import StatementShape
+from pgadvisor.advise.candidates.columns import key
+from pgadvisor.advise.candidates.demands import Demand
+from pgadvisor.advise.candidates.wishes import Wish
 
-_EQUALITIES = frozenset({"=", "in", "is null"})
-
-
-def searched(facts: Facts, shape: StatementShape, max_columns: int) -> Iterator[Candidate]:
-    """Candidates for each table that a statement uses."""
-    for relation in dict.fromkeys(facts.root(used.relation_oid) for used in shape.relations):
-        if relation is not None and relation.kind in (RelationKind.TABLE, RelationKind.PARTITIONED):
-            for columns in _keys(facts, relation, shape):
-                yield Candidate(
-                    definition=IndexDefinition(
-                        schema=relation.schema,
-                        table=relation.name,
-                        keys=tuple(IndexKey(column=column) for column in columns[:max_columns]),
-                    ),
-                    query_ids=frozenset({shape.query_id}),
-                    reasons=frozenset({"conditions"}),
-                    partitioned=relation.kind is RelationKind.PARTITIONED,
-                )
+# Of a statement's many ranges, joins and arms of OR on one table so many are tried.
+_MOST_RANGES = 3
+_MOST_JOINS = 6
+_MOST_ARMS = 4
+# Of a set of columns searched by equality, so many orders beside the most telling first.
+_MOST_ORDERS = 3
+_MOST_SHARED = 6
 
 
-def _keys(facts: Facts, relation: Relation, shape: StatementShape) -> Iterator[tuple[str, ...]]:
-    own = [p for p in shape.predicates if p.indexable and not p.in_or and facts.root(p.relation_oid) == relation]
-    equal = tuple(dict.fromkeys(p.column for p in own if p.operator in _EQUALITIES))
-    other = tuple(dict.fromkeys(p.column for p in own if p.column not in equal))
-    joined = tuple(
-        dict.fromkeys(
-            side.column
-            for join in shape.joins
-            for side in (join.left, join.right)
-            if facts.root(side.relation_oid) == relation
-        )
-    )
-    for column in (*equal, *other, *joined):
-        yield (column,)
-    for first in (equal, *((column,) for column in joined)):
-        for last in ((), *((column,) for column in other)):
-            if first or last:
-                yield tuple(dict.fromkeys((*first, *equal, *last)))
+def searched(demand: Demand, shared: Mapping[frozenset[str], float], max_columns: int) -> Iterator[Wish]:
+    """Wishes of one statement for one table, the fullest first.
+
+    shared are sets of columns that statements search this table by for equality, with the time of these: an order that
+    begins with another's set serves both.
+    """
+    columns = demand.columns
+    equal = columns.telling(demand.equal)
+    if equal and columns.identified(equal):
+        yield _wish(equal[:max_columns], "equality", any_order=True)
+        return
+    if equal and columns.finds_one(equal[0]):
+        equal = equal[:1]
+    if equal:
+        yield _wish(equal[:max_columns], "equality", any_order=True)
+    for ranged in demand.ranges[:_MOST_RANGES]:
+        yield _then(equal, (ranged,), "equality and range" if equal else "range", max_columns)
+    yield from _joins(demand, equal, max_columns)
+    checked = [name for name in demand.ranges if name not in equal]
+    if len(checked) > 1 and len(equal) < max_columns - 1:
+        # What the first range leaves is checked in the index before the table is visited.
+        yield _wish((*equal, *checked)[:max_columns], "ranges in the index")
+    for order in _orders(equal, shared):
+        yield _then(order, demand.ranges[:1], "equality, in an order that others share", max_columns)
+    if len(equal) > 1:
+        for name in equal:
+            yield _wish((name,), "equality", any_order=True)
+    if equal:
+        for ranged in demand.ranges[:_MOST_RANGES]:
+            yield _wish((ranged,), "range")
+    for name in demand.either[:_MOST_ARMS]:
+        yield _wish((name,), "one arm of OR")
+    if len(demand.either) > 1:
+        yield _wish(demand.either[:max_columns], "arms of OR")
+
+
+def _joins(demand: Demand, equal: Sequence[str], max_columns: int) -> Iterator[Wish]:
+    """The inner side of a nested loop: found by the other side's values, with the table's own conditions."""
+    columns = demand.columns
+    for names in demand.joined[:_MOST_JOINS]:
+        joined = columns.telling(names)
+        yield _wish(joined[:max_columns], "join", any_order=True)
+        if columns.identified(joined):
+            continue
+        own = [name for name in equal if name not in joined]
+        if own:
+            yield _then(joined, own, "join and conditions", max_columns, any_order=True)
+            yield _then(own, joined, "conditions and join", max_columns, any_order=True)
+        for ranged in demand.ranges[:1]:
+            yield _then((*joined, *own), (ranged,), "join and range", max_columns)
+
+
+def _orders(equal: Sequence[str], shared: Mapping[frozenset[str], float]) -> Iterator[tuple[str, ...]]:
+    """Orders of columns that begin with what other statements search by, the costliest of these first."""
+    found: list[tuple[float, tuple[str, ...]]] = []
+    few = equal[:_MOST_SHARED]
+    for length in range(1, len(few)):
+        for first in combinations(few, length):
+            weight = shared.get(frozenset(first))
+            order = (*first, *(name for name in equal if name not in first))
+            if weight is not None and order != tuple(equal):
+                found.append((weight, order))
+    found.sort(key=lambda each: -each[0])
+    for _, order in found[:_MOST_ORDERS]:
+        yield order
+
+
+def _then(first: Sequence[str], last: Sequence[str], reason: str, max_columns: int, *, any_order: bool = False) -> Wish:
+    """The last columns behind as many of the first as there is room for."""
+    last = [name for name in last if name not in first][: max(max_columns - 1, 1)]
+    kept = list(first)[: max_columns - len(last)]
+    return _wish((*kept, *last), reason, any_order=any_order)
+
+
+def _wish(names: Sequence[str], reason: str, *, any_order: bool = False) -> Wish:
+    return Wish(keys=tuple(map(key, names)), reason=reason, any_order=any_order)

@@ -1,0 +1,96 @@
+"""All B-trees on bare columns that the statements of a workload might gain by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.candidates.columns import Columns, key
+from pgadvisor.advise.candidates.covering import covering
+from pgadvisor.advise.candidates.demands import Demand, demands_of
+from pgadvisor.advise.candidates.merging import Entry, TableWishes
+from pgadvisor.advise.candidates.ordered import ordered
+from pgadvisor.advise.candidates.searched import searched
+from pgadvisor.advise.candidates.wishes import Wish
+from pgadvisor.advise.selection.loads import Load
+from pgadvisor.facts import Facts
+from pgadvisor.model.catalog import IndexDefinition, Relation, RelationKind
+
+if TYPE_CHECKING:
+    from pgadvisor.config import IndexesConfig
+
+# Of one statement for one table.
+_MOST_WISHES = 24
+# Of one table, and more where more statements search it.
+_MOST_OF_TABLE = 48
+_MOST_OF_STATEMENT = 4
+
+
+@dataclass
+class _Asked:
+    """What is asked of one table."""
+
+    table: Relation
+    demands: list[Demand] = field(default_factory=list)
+
+
+def b_trees(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iterator[Candidate]:
+    """Candidates table by table, the foremost wishes of the costliest statements first."""
+    columns = Columns(facts)
+    asked: dict[int, _Asked] = {}
+    for load in loads:
+        if load.shape is not None:
+            for demand in demands_of(facts, columns, load.shape, load.query_id, load.total_ms):
+                asked.setdefault(demand.table.oid, _Asked(demand.table)).demands.append(demand)
+    for of_table in asked.values():
+        yield from _of_table(of_table, columns, options)
+
+
+def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig) -> Iterator[Candidate]:
+    of_table = columns.of(asked.table)
+    found = TableWishes(of_table)
+    small = (of_table.rows or 0.0) < options.min_rows
+    shared: dict[frozenset[str], float] = defaultdict(float)
+    for demand in asked.demands:
+        for names in dict.fromkeys((tuple(demand.equal), *demand.joined)):
+            shared[frozenset(names)] += demand.weight
+    for demand in asked.demands:
+        wishes = list(_wishes(demand, shared, options.max_columns))
+        # Nothing more than that it was thought of is said of a small table.
+        for place, wish in enumerate(wishes[: 1 if small else _MOST_WISHES]):
+            found.add(wish, demand.query_id, demand.weight, place)
+        for name in demand.impossible:
+            found.add(Wish(keys=(key(name),), reason="conditions"), demand.query_id, demand.weight, 0)
+    most = max(_MOST_OF_TABLE, _MOST_OF_STATEMENT * len(asked.demands))
+    for entry in found.merged(options.max_columns)[:most]:
+        yield _candidate(asked.table, entry)
+
+
+def _wishes(demand: Demand, shared: dict[frozenset[str], float], max_columns: int) -> Iterator[Wish]:
+    """What one statement wishes for, the best first: what it is searched by, sorted by, and both in the index alone."""
+    by_search = list(searched(demand, shared, max_columns))
+    by_order = list(ordered(demand, max_columns))
+    first = [*by_order, *by_search] if demand.limited else [*by_search, *by_order]
+    alone = list(covering(demand, first, max_columns))
+    # Each kind in turn, so that a bound leaves some of both.
+    most = max(len(first), len(alone))
+    known = set()
+    for number in range(most):
+        for wish in (*first[number : number + 1], *alone[number : number + 1]):
+            what = (wish.keys, wish.include)
+            if what not in known and not demand.columns.too_wide((*wish.columns, *wish.include)):
+                known.add(what)
+                yield wish
+
+
+def _candidate(table: Relation, entry: Entry) -> Candidate:
+    return Candidate(
+        definition=IndexDefinition(schema=table.schema, table=table.name, keys=entry.keys, include=entry.include),
+        query_ids=frozenset(entry.query_ids),
+        reasons=frozenset(entry.reasons),
+        partitioned=table.kind is RelationKind.PARTITIONED,
+        any_order=entry.any_order,
+    )

@@ -1,0 +1,168 @@
+"""What of a table's columns an index could hold, and how wide and how telling they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.sizes.attributes import of_column
+from pgadvisor.model.catalog import Column, IndexKey, Relation
+from pgadvisor.model.objects import TypeKind
+
+# Types of PostgreSQL's own without a B-tree operator class (a test asks pg_opclass), and domains and arrays of them.
+NO_BTREE_TYPES = frozenset(
+    {
+        *("json", "jsonpath", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "xid", "cid"),
+        *("aclitem", "txid_snapshot", "pg_snapshot", "refcursor", "gtsvector"),
+    }
+)
+# An entry of a B-tree may take a third of a page of 8 kB: BTMaxItemSize of nbtree.h.
+MOST_ENTRY_BYTES = 2_704
+_ENTRY_HEADER_BYTES = 16
+# ANALYZE leaves values wider than this out of the common ones and of the histogram (analyze.c, WIDTH_THRESHOLD), so
+# that the widest known says little; the widest is taken to be this much wider than the average.
+_WIDER_THAN_AVERAGE = 6
+# What is taken of a value of unknown length of which there are no statistics (get_typavgwidth, lsyscache.c).
+_WIDTH_UNKNOWN = 32
+
+
+class TableColumns:
+    """The columns of one table, as keys and included columns of a B-tree."""
+
+    def __init__(self, facts: Facts, table: Relation, unsortable: frozenset[str]) -> None:
+        self._facts = facts
+        self._table = table
+        self._columns = {column.name: column for column in facts.columns(table.oid)}
+        self._not_sortable = unsortable
+        self.rows = facts.row_count(table.oid)
+        self._unique = tuple(
+            frozenset(index.definition.key_columns)
+            for index in facts.indexes_of(table.oid)
+            if index.definition.unique and index.valid and index.live and index.definition.predicate is None
+        )
+
+    def impossible(self, name: str) -> str:
+        """Why a column cannot be a B-tree's key, in a sentence; "" where it can."""
+        column = self._columns.get(name)
+        if column is None or column.number < 0:
+            return f"{name} is no column of the table's own, so no index can hold it."
+        if column.generated == "v":
+            return f"{name} is a virtual generated column, which no index can hold."
+        if self._unsortable(column):
+            return f"{name} is of type {column.type}, which no B-tree can sort."
+        return ""
+
+    def usable(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of some columns that can be keys, each once, in their order."""
+        return tuple(name for name in dict.fromkeys(names) if not self.impossible(name))
+
+    def can_include(self, name: str) -> bool:
+        """Whether an index can hold a column that it does not search by."""
+        column = self._columns.get(name)
+        return column is not None and column.number > 0 and column.generated != "v"
+
+    def too_wide(self, names: Iterable[str]) -> bool:
+        """Whether an entry of these columns is at risk of not fitting a third of a page, so that writes would fail."""
+        return _ENTRY_HEADER_BYTES + sum(map(self._widest, names)) > MOST_ENTRY_BYTES
+
+    def width(self, names: Iterable[str]) -> float:
+        """Bytes of some columns in an average row."""
+        return sum(map(self._average, names))
+
+    def row_width(self) -> float:
+        """Bytes of an average row, its header left out."""
+        return self.width(self._columns)
+
+    def distinct(self, name: str) -> float | None:
+        """How many different values a column has, None where nobody knows."""
+        return self._facts.distinct_values(self._table.oid, name)
+
+    def constant(self, name: str) -> bool:
+        """Whether a column is known to have but one value, so that nothing is found by it."""
+        statistics = self._facts.statistics(self._table.oid, name)
+        return statistics is not None and statistics.n_distinct == 1 and statistics.null_fraction == 0
+
+    def mostly_null(self, name: str) -> bool:
+        """Whether few rows have a value, so that IS NOT NULL finds them."""
+        statistics = self._facts.statistics(self._table.oid, name)
+        return statistics is not None and statistics.null_fraction >= 0.9
+
+    def telling(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Columns by how many different values they have, the most first; those of which nobody knows last."""
+        return tuple(sorted(names, key=lambda name: -(self.distinct(name) or 0.0)))
+
+    def finds_one(self, name: str) -> bool:
+        """Whether a value of a column is shared by so few rows that more columns would narrow nothing."""
+        distinct = self.distinct(name)
+        return distinct is not None and self.rows is not None and distinct >= 0.5 * self.rows
+
+    def identified(self, names: Iterable[str]) -> bool:
+        """Whether values of these columns are those of one row at most, found by what makes that so."""
+        held = frozenset(names)
+        return any(each <= held for each in self._unique)
+
+    def shares_entries(self, names: Sequence[str]) -> bool:
+        """Whether a B-tree on these columns would keep many rows in one entry, and so be small."""
+        keys = 1.0
+        for name in names:
+            column, distinct = self._columns[name], self.distinct(name)
+            if distinct is None or not of_column(column, None).shares_entries:
+                return False
+            keys *= max(distinct, 1.0)
+        return self.rows is not None and keys <= self.rows / 4
+
+    def visible_share(self) -> float:
+        """Which share of the table's pages an index-only scan need not visit."""
+        leaves = self._facts.leaves(self._table.oid)
+        pages = sum(leaf.pages for leaf in leaves)
+        return sum(leaf.all_visible_pages for leaf in leaves) / pages if pages else 0.0
+
+    def _unsortable(self, column: Column) -> bool:
+        name = column.type_name.removeprefix("_")
+        return name in NO_BTREE_TYPES or name in self._not_sortable
+
+    def _average(self, name: str) -> float:
+        column = self._columns[name]
+        if column.length_bytes >= 0:
+            return float(column.length_bytes)
+        statistics = self._facts.statistics(self._table.oid, name)
+        return _WIDTH_UNKNOWN if statistics is None else float(max(statistics.average_width_bytes, 1))
+
+    def _widest(self, name: str) -> float:
+        column = self._columns[name]
+        if column.length_bytes >= 0:
+            return float(column.length_bytes)
+        declared = column.type.partition("(")[2].partition(")")[0]
+        by_average = _WIDER_THAN_AVERAGE * self._average(name)
+        if declared.isdecimal() and column.type_name in ("varchar", "bpchar", "bit", "varbit"):
+            return min(float(declared) * (0.125 if "bit" in column.type_name else 1.0) + 4, by_average)
+        return by_average
+
+
+def key(column: str, *, descending: bool = False, nulls_first: bool | None = None) -> IndexKey:
+    """A key on a bare column; NULLs stand where the manual's default for the direction has them."""
+    return IndexKey(
+        column=column, descending=descending, nulls_first=descending if nulls_first is None else nulls_first
+    )
+
+
+class Columns:
+    """The columns of all tables of a database."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._known: dict[int, TableColumns] = {}
+        # A domain over a domain is listed after it, since it has a later oid.
+        unsortable: set[str] = set()
+        for made in sorted(facts.snapshot.catalog.types, key=lambda each: each.oid):
+            base = (made.base_type or "").partition("(")[0].removesuffix("[]").rpartition(".")[2].strip('"')
+            if made.kind is TypeKind.DOMAIN and (base in NO_BTREE_TYPES or base in unsortable):
+                unsortable.add(made.name)
+        self._unsortable = frozenset(unsortable)
+
+    def of(self, table: Relation) -> TableColumns:
+        """The columns of a table."""
+        found = self._known.get(table.oid)
+        if found is None:
+            found = self._known[table.oid] = TableColumns(self._facts, table, self._unsortable)
+        return found
