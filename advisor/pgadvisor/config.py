@@ -150,7 +150,8 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     goal: what is made less, the time measured or the planner's costs. max_bytes and max_indexes bound the new ones,
     each of max_columns keys at most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index
     is to save this share of the whole workload. No statement may cost more by more than the share max_regression.
-    drop: existing indexes may go. max_explains bounds the questions to the planner.
+    drop: existing indexes may go. max_explains bounds the questions to the planner; max_seconds the search by the
+    clock, so that the same input need not give the same answer: None, the default, does not.
     """
 
     planner: AdvicePlanner = AdvicePlanner.TWIN
@@ -165,6 +166,7 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_regression: Amount = 0.1
     drop: bool = True
     max_explains: Count = 20_000
+    max_seconds: Seconds | None = None
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Renderer = Callable[[Report], bytes]
     Terminal = Callable[[Report, int, bool], str]
+    IndexTerminal = Callable[[Report, int, bool, bool], str]
     CoverageTable = Callable[[Snapshot, Sequence[str], int, bool], str]
     ExplanationRenderer = Callable[[Explanation], bytes]
     ExplanationTerminal = Callable[[Explanation, int, bool], str]
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 RULES_GROUP = "pgadvisor.rules"
 REPORTS_GROUP = "pgadvisor.reports"
 TERMINAL_GROUP = "pgadvisor.terminal"
+INDEX_TERMINAL_GROUP = "pgadvisor.index_terminal"
 COVERAGE_GROUP = "pgadvisor.coverage"
 EXPLANATIONS_GROUP = "pgadvisor.explanations"
 EXPLANATION_TERMINAL_GROUP = "pgadvisor.explanation_terminal"
@@ -76,6 +78,15 @@ def load_terminal() -> Terminal:
     Raises RegistryError where none is installed.
     """
     terminal: Terminal = _load(TERMINAL_GROUP, "renderer for the terminal")
+    return terminal
+
+
+def load_index_terminal() -> IndexTerminal:
+    """What turns a report's advice on indexes into text of a given width for a terminal, in colour or not, all of it.
+
+    Raises RegistryError where none is installed.
+    """
+    terminal: IndexTerminal = _load(INDEX_TERMINAL_GROUP, "renderer of advice on indexes for the terminal")
     return terminal
 
 

@@ -164,7 +164,7 @@ def judged(
 def told(report: Report, config: Config, files: Files) -> ExitCode:
     """Shows the report, writes it where it was asked for, and says why the exit code is what it is."""
     if not files.quiet and files.leaves_stdout:
-        tell(load_terminal()(report, _width(), coloured()))
+        tell(load_terminal()(report, width(), coloured()))
     for renderer, path in (("html", files.html), ("json", files.json)):
         if path is not None:
             write(report, renderer, path)
@@ -198,7 +198,8 @@ def incomplete(gaps: Sequence[Gap], missing: Sequence[Fact]) -> str:
     return "Exit code 3: a rule crashed; the report says which."
 
 
-def _width() -> int:
+def width() -> int:
+    """Columns of the terminal, 120 at most."""
     import shutil
 
     return min(shutil.get_terminal_size((80, 24)).columns, 120)
