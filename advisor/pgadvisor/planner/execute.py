@@ -61,8 +61,7 @@ class Trial:
 
 def check_history(candidate: Candidate, config: Limits) -> None:
     """Raises NotDone unless the statement only reads and the server has run it often and fast."""
-    if first_keyword(candidate.text) not in _READING or _says_into(candidate.text):
-        raise NotDone("It is no plain SELECT")
+    require_select(candidate.text)
     history = candidate.history
     if history.calls < config.execute_min_calls:
         raise NotDone(
@@ -74,6 +73,19 @@ def check_history(candidate: Candidate, config: Limits) -> None:
             f"{config.execute_max_max_ms:g} ms once",
             "Raise collect.execute_max_mean_ms and collect.execute_max_max_ms.",
         )
+
+
+def require_select(text: str) -> None:
+    """Raises NotDone unless a text begins as one that only reads."""
+    if first_keyword(text) not in _READING or _says_into(text):
+        raise NotDone("It is no plain SELECT")
+
+
+def require_reading_plan(plan: dict[str, Any]) -> None:
+    """Raises NotDone where a plan locks or writes rows, or asks another server."""
+    for node in nodes(plan):
+        if node["Node Type"] in _ACTING_NODES:
+            raise NotDone(f"It is no plain SELECT: its plan has a node {node['Node Type']}")
 
 
 def analyze_options(version_num: int, *, timing: bool) -> str:
@@ -157,9 +169,7 @@ class Executor:
             raise _no_value(sorted(missing))
 
     def _check_plan(self, plan: dict[str, Any]) -> None:
-        for node in nodes(plan):
-            if node["Node Type"] in _ACTING_NODES:
-                raise NotDone(f"It is no plain SELECT: its plan has a node {node['Node Type']}")
+        require_reading_plan(plan)
         cost, limit = plan["Plan"]["Total Cost"], self._config.execute_max_cost
         if cost > limit:
             raise NotDone(
