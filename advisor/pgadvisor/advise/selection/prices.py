@@ -1,13 +1,57 @@
-"""What an index costs to have: disk, and the time that writes take more, in the unit of the gain."""
+"""What an index costs to have: disk, and the time that writes take more, in the unit of the gain.
+
+All amounts are over the statements' window. What an entry takes is in write_costs.py, how many are written in
+writes.py; here they are multiplied, for pages that are in memory and those that are not, and scaled by what the server
+measured.
+"""
 
 from __future__ import annotations
 
-from pgadvisor.facts import Facts
-from pgadvisor.model.catalog import IndexDefinition
-from pgadvisor.model.index_advice import IndexPrice
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-# Milliseconds that one more entry takes a writer, its page in memory.
-_ENTRY_MS = 0.005
+from msgspec.structs import replace
+
+from pgadvisor.advise.selection.builds import DISK_BYTES_PER_S, build_ms, build_wal_bytes
+from pgadvisor.advise.selection.caches import Caches
+from pgadvisor.advise.selection.write_costs import (
+    CALL_US,
+    FOREIGN_KEY_US,
+    PREDICATE_US,
+    ROW_US,
+    EntryCost,
+    entry_cost,
+)
+from pgadvisor.advise.selection.writes import TableWrites, Writes
+from pgadvisor.facts import Facts
+from pgadvisor.indexes.size import estimated_size_bytes
+from pgadvisor.indexes.sizes.attributes import KeyStatistics
+from pgadvisor.indexes.sizes.catalog import column_statistics
+from pgadvisor.model.catalog import ConstraintKind, Index, IndexDefinition, Relation
+from pgadvisor.model.index_advice import IndexPrice
+from pgadvisor.model.shape import StatementKind, StatementShape
+
+# What a server's own INSERTs may say of how fast it writes, and from how many of them on.
+_SLOWEST, _FASTEST = 4.0, 0.5
+_LEAST_CALLS = 100
+# Updates that may be HOT need room on their page; where none was counted, nobody knows how often they find it.
+_HOT_SHARE_UNKNOWN = 0.5
+# BRIN's columns may change (PostgreSQL 16: "Allow HOT updates if only BRIN-indexed columns are updated").
+_BRIN_STAYS_HOT = 16
+_WORD = re.compile(r'"(?:[^"]|"")*"|[^\W\d][\w$]*')
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What is written to one index over the window, and how many updates are not HOT because of it.
+
+    Each of those gives every other index of the table an entry, too.
+    """
+
+    own: float
+    dead: float
+    lost_hot: float
 
 
 class Prices:
@@ -15,12 +59,214 @@ class Prices:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
+        self._writes = TableWrites(facts)
+        self._caches = Caches(facts)
+        self._columns: dict[int, dict[str, KeyStatistics]] = {}
+        self._speeds: dict[int, float] = {}
 
-    def of(self, definition: IndexDefinition, size_bytes: int | None, share: float = 1.0) -> IndexPrice:
-        """The price of an index of this size that holds this share of its table's rows."""
+    def of(self, definition: IndexDefinition, size_bytes: int | None, share: float | None = None) -> IndexPrice:
+        """The price of an index of this size that does not exist.
+
+        share is how much of its table's rows it holds; None: by its size, beside that of all rows.
+        """
         table = self._facts.relation_named(definition.schema, definition.table)
-        written = None if table is None else self._facts.entries_written(table.oid)
-        entries = None if written is None else written * share
-        return IndexPrice(
-            size_bytes=size_bytes, entries=entries, write_ms=None if entries is None else entries * _ENTRY_MS
+        if table is None:
+            return IndexPrice(size_bytes=size_bytes)
+        return self._price(table, definition, size_bytes, share, standing=self._facts.indexes_of(table.oid))
+
+    def of_existing(self, index: Index) -> IndexPrice:
+        """What an index costs now, which is what its drop saves; build_* are what it takes to have it back."""
+        table = self._facts.relations.get(index.table_oid)
+        size_bytes = self._facts.size_bytes(index.oid)
+        if table is None:
+            return IndexPrice(size_bytes=size_bytes)
+        rows = self._facts.row_count(table.oid)
+        share = None if not rows or index.row_count is None else min(index.row_count / rows, 1.0)
+        share = share if index.definition.predicate is not None else None
+        others = tuple(each for each in self._facts.indexes_of(table.oid) if each.oid != index.oid)
+        return self._price(table, index.definition, size_bytes, share, standing=others)
+
+    def _price(
+        self,
+        table: Relation,
+        definition: IndexDefinition,
+        size_bytes: int | None,
+        share: float | None,
+        *,
+        standing: tuple[Index, ...],
+    ) -> IndexPrice:
+        rows = self._facts.row_count(table.oid)
+        size = self._estimated_bytes(table, definition) if size_bytes is None else size_bytes
+        writes = self._writes.of(table.oid)
+        if share is None:
+            share = 1.0 if size is None else self._share(table, definition, size)
+        if rows is None or size is None:
+            entries = None if writes is None else self._entries(definition, share, writes, standing).own
+            return IndexPrice(size_bytes=size, entries=entries)
+        columns = self._columns_of(table.oid)
+        build = build_ms(
+            definition,
+            columns,
+            table_rows=rows,
+            table_bytes=self._facts.size_bytes(table.oid) or 0.0,
+            entries=rows * share,
+            size_bytes=size,
+            cache_bytes=self._caches.system_bytes,
+            block_size_bytes=self._facts.server.block_size_bytes,
         )
+        priced = IndexPrice(size_bytes=size, build_ms=build, build_wal_bytes=build_wal_bytes(definition, size))
+        return priced if writes is None else self._with_writes(priced, table, definition, share, writes, standing)
+
+    def _with_writes(
+        self,
+        priced: IndexPrice,
+        table: Relation,
+        definition: IndexDefinition,
+        share: float,
+        writes: Writes,
+        standing: tuple[Index, ...],
+    ) -> IndexPrice:
+        size = priced.size_bytes or 0
+        entries = self._entries(definition, share, writes, standing)
+        cost = self._entry_cost(table, definition, size)
+        fetched_us, images = self._caches.beyond_memory(cost, size, entries.own)
+        wal_bytes = entries.own * cost.wal_bytes + images
+        looked_at = PREDICATE_US * writes.versions if definition.predicate is not None else 0.0
+        own_us = entries.own * (cost.us + fetched_us) + entries.dead * cost.dead_us + looked_at
+        others_us = 0.0
+        for index in standing if entries.lost_hot else ():
+            other, other_size = self._existing_cost(table, index)
+            fetched_us, images = self._caches.beyond_memory(other, other_size, entries.lost_hot)
+            others_us += entries.lost_hot * (other.us + other.dead_us + fetched_us)
+            wal_bytes += entries.lost_hot * other.wal_bytes + images
+        written_ms = (own_us + others_us) / 1000 + wal_bytes / DISK_BYTES_PER_S * 1000
+        return IndexPrice(
+            size_bytes=priced.size_bytes,
+            entries=entries.own,
+            write_ms=written_ms * self._speed(table),
+            wal_bytes=wal_bytes,
+            hot_updates=entries.lost_hot,
+            build_ms=priced.build_ms,
+            build_wal_bytes=priced.build_wal_bytes,
+        )
+
+    def _entries(
+        self, definition: IndexDefinition, share: float, writes: Writes, standing: tuple[Index, ...]
+    ) -> _Entries:
+        held = _hinders_hot(definition, self._facts.server.major)
+        taken = frozenset[str]().union(*(_hinders_hot(each.definition, self._facts.server.major) for each in standing))
+        lost = _hot_lost(writes, held, taken)
+        # Rows that a predicate admits as they come, such as those of a queue, may leave it by an update.
+        in_and_out = any(each.columns & _words(definition.predicate) for each in writes.updates)
+        arriving = 1.0 if in_and_out else share
+        own = writes.inserted * arriving + (writes.updated - writes.hot_updated + lost) * share
+        dead = own - writes.inserted * arriving + writes.deleted * share
+        return _Entries(own=own, dead=dead, lost_hot=lost)
+
+    def _entry_cost(self, table: Relation, definition: IndexDefinition, size_bytes: float) -> EntryCost:
+        pages = size_bytes / self._facts.server.block_size_bytes
+        return entry_cost(definition, self._columns_of(table.oid), self._facts.row_count(table.oid) or 0.0, pages)
+
+    def _existing_cost(self, table: Relation, index: Index) -> tuple[EntryCost, float]:
+        size = float(self._facts.size_bytes(index.oid) or index.pages * self._facts.server.block_size_bytes)
+        return self._entry_cost(table, index.definition, size), size
+
+    def _share(self, table: Relation, definition: IndexDefinition, size_bytes: float) -> float:
+        """The share of the rows that a partial index holds: its size beside that of the same with all rows."""
+        if definition.predicate is None:
+            return 1.0
+        whole = self._estimated_bytes(table, _without_predicate(definition))
+        return min(size_bytes / whole, 1.0) if whole else 1.0
+
+    def _estimated_bytes(self, table: Relation, definition: IndexDefinition) -> int | None:
+        known = self._facts
+        held = {*definition.key_columns, *definition.include}
+        return estimated_size_bytes(
+            definition,
+            known.row_count(table.oid),
+            {
+                name: statistics
+                for name, statistics in self._columns_of(table.oid).items()
+                if name in held and known.stored_statistics(table.oid, name) is not None
+            },
+            table_pages=sum(leaf.pages for leaf in known.leaves(table.oid)),
+            block_size_bytes=known.server.block_size_bytes,
+        )
+
+    def _columns_of(self, table_oid: int) -> Mapping[str, KeyStatistics]:
+        if table_oid not in self._columns:
+            columns = self._facts.columns(table_oid)
+            stored = {each.name: self._facts.stored_statistics(table_oid, each.name) for each in columns}
+            known = {name: row for name, row in stored.items() if row is not None}
+            self._columns[table_oid] = column_statistics(columns, known, self._facts.snapshot.catalog.collations)
+        return self._columns[table_oid]
+
+    def _speed(self, table: Relation) -> float:
+        """How many times as long as measured by us this server takes to write, as its own INSERTs into a table say."""
+        if table.oid not in self._speeds:
+            self._speeds[table.oid] = self._measured_speed(table)
+        return self._speeds[table.oid]
+
+    def _measured_speed(self, table: Relation) -> float:
+        if any(
+            "insert" in each.events for each in self._facts.snapshot.catalog.triggers if each.relation_oid == table.oid
+        ):
+            return 1.0
+        row_us = ROW_US + FOREIGN_KEY_US * sum(
+            each.kind is ConstraintKind.FOREIGN_KEY for each in self._facts.constraints_of(table.oid)
+        )
+        for index in self._facts.indexes_of(table.oid):
+            cost, size = self._existing_cost(table, index)
+            fetched_us, _ = self._caches.beyond_memory(cost, size, 0.0)
+            row_us += cost.us + fetched_us
+        measured = modelled = 0.0
+        for shape in self._plain_inserts(table):
+            statement = self._facts.statements[shape.query_id]
+            measured += statement.total_ms * 1000
+            modelled += CALL_US * statement.calls + row_us * statement.rows
+        return min(max(measured / modelled, _FASTEST), _SLOWEST) if modelled else 1.0
+
+    def _plain_inserts(self, table: Relation) -> Iterator[StatementShape]:
+        """Statements that do nothing but insert rows of values into a table."""
+        for shape in self._facts.statements_on(table.oid):
+            is_alone = len(shape.relations) == 1 and shape.relations[0].written and not shape.columns_read
+            is_often = self._facts.statements[shape.query_id].calls >= _LEAST_CALLS
+            if shape.kind is StatementKind.INSERT and is_alone and is_often and not shape.conflict_columns:
+                yield shape
+
+
+def _hot_lost(writes: Writes, held: frozenset[str], taken: frozenset[str]) -> float:
+    """HOT updates that are none with an index on these columns; taken are those of the other indexes.
+
+    PostgreSQL manual, "Heap-Only Tuples": an update is HOT only if it modifies no indexed column. Those counted are
+    shared out among the statements seen that may have been HOT.
+    """
+    able = [each for each in writes.updates if not each.columns & taken]
+    rows = sum(each.rows for each in able)
+    losing = sum(each.rows for each in able if each.columns & held)
+    if not losing:
+        return 0.0
+    hot = writes.hot_updated if writes.hot_updated else min(rows, writes.updated) * _HOT_SHARE_UNKNOWN
+    return min(hot, writes.updated) * losing / rows
+
+
+def _hinders_hot(definition: IndexDefinition, major: int) -> frozenset[str]:
+    """Columns whose change makes an update one that is not HOT: keys, included ones, those of expressions."""
+    if definition.access_method == "brin" and major >= _BRIN_STAYS_HOT:
+        return frozenset()
+    named = {name for name in (*definition.key_columns, *definition.include) if name is not None}
+    for key in definition.keys:
+        named |= _words(key.expression)
+    return frozenset(named | _words(definition.predicate))
+
+
+def _words(text: str | None) -> frozenset[str]:
+    """Names in an expression, as the catalog has them, among them those of columns."""
+    if text is None:
+        return frozenset()
+    found = _WORD.findall(text)
+    return frozenset(each[1:-1].replace('""', '"') if each.startswith('"') else each.lower() for each in found)
+
+
+def _without_predicate(definition: IndexDefinition) -> IndexDefinition:
+    return replace(definition, predicate=None)
