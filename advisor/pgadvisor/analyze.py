@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgadvisor import engine
+from pgadvisor.advise.advising import advice_on
 from pgadvisor.advise.compose import compose
 from pgadvisor.advise.databases import merged
 from pgadvisor.advise.decide import decide
 from pgadvisor.advise.keys import keyed
+from pgadvisor.advise.lowering import lowered
 from pgadvisor.advise.platforms import without_platforms
 from pgadvisor.advise.tenants import folded
 from pgadvisor.config import rule_options
 from pgadvisor.facts import Facts
+from pgadvisor.model.coverage import Fact
 from pgadvisor.model.statements import SourceKind
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import check_names, combine
@@ -24,7 +27,9 @@ from pgadvisor.workload.schema import SchemaView
 from pgadvisor.workload.shapes import understand_all
 
 if TYPE_CHECKING:
+    from pgadvisor.advise.planners import Planners
     from pgadvisor.config import Config
+    from pgadvisor.model.findings import Outcome
     from pgadvisor.model.report import Report
     from pgadvisor.model.shape import NotUnderstood
     from pgadvisor.model.snapshot import Snapshot
@@ -37,8 +42,11 @@ def analyze_all(
     rules: Sequence[AnyRule],
     progress: Progress = silent,
     files: Sequence[Path] = (),
+    planners: Planners | None = None,
 ) -> Report:
     """One report on any number of snapshots, at least one.
+
+    planners opens what says of each database what indexes would be worth; without, none is asked.
 
     Of one database they are put together: two looks at a server as an interval, a primary and its standbys as one.
     Several databases are judged one by one, and their findings ranked together. Raises CombineError where snapshots
@@ -52,7 +60,8 @@ def analyze_all(
             for index, snapshot in enumerate(combined)
         ]
     check_names(combined)
-    return merged([analyze(snapshot, config, rules, progress) for snapshot in combined], config.report)
+    reports = [analyze(snapshot, config, rules, progress, planners) for snapshot in combined]
+    return merged(reports, config.report)
 
 
 def _with_files(
@@ -68,12 +77,18 @@ def _with_files(
     return put_in(snapshot, sources, config.collect.statements)
 
 
-def analyze(snapshot: Snapshot, config: Config, rules: Sequence[AnyRule], progress: Progress = silent) -> Report:
-    """Judges a snapshot with the given rules.
+def analyze(
+    snapshot: Snapshot,
+    config: Config,
+    rules: Sequence[AnyRule],
+    progress: Progress = silent,
+    planners: Planners | None = None,
+) -> Report:
+    """Judges a snapshot with the given rules; planners opens what says what indexes would be worth, if it is to.
 
     Raises ConfigError where options of the rules do not fit.
     """
-    return judge(*read_facts(snapshot, progress), config, rules, progress)
+    return judge(*read_facts(snapshot, progress), config, rules, progress, planners)
 
 
 def read_facts(snapshot: Snapshot, progress: Progress = silent) -> tuple[Facts, list[NotUnderstood]]:
@@ -91,14 +106,25 @@ def judge(
     config: Config,
     rules: Sequence[AnyRule],
     progress: Progress = silent,
+    planners: Planners | None = None,
 ) -> Report:
-    """What rules and advisor make of the facts. Raises ConfigError where options of the rules do not fit."""
+    """What rules and advisor make of the facts: rules propose, a planner proves, and rules tell of what it proved.
+
+    Raises ConfigError where options of the rules do not fit.
+    """
     options = rule_options(config, rules)
-    outcomes = engine.run(
-        rules, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")
-    )
-    outcomes = folded(without_platforms(outcomes, facts), facts)
+
+    def run(some: Sequence[AnyRule]) -> dict[str, Outcome]:
+        found = engine.run(
+            some, facts, options, frozenset(config.disable), started=lambda name: progress(f"Rule {name}")
+        )
+        return {outcome.rule: outcome for outcome in folded(without_platforms(found, facts), facts)}
+
+    outcomes = run([rule for rule in rules if Fact.INDEX_ADVICE not in rule.needs])
+    facts = facts.with_advice(advice_on(facts, keyed(tuple(outcomes.values())), config, planners, progress))
+    outcomes = lowered(outcomes, facts) | run([rule for rule in rules if Fact.INDEX_ADVICE in rule.needs])
+    ordered = tuple(outcomes[rule.name] for rule in rules)
     progress("Writing the report")
-    findings = keyed(outcomes)
+    findings = keyed(ordered)
     decisions = decide(findings, facts)
-    return compose(rules, options, outcomes, findings, decisions, facts, not_understood, config)
+    return compose(rules, options, ordered, findings, decisions, facts, not_understood, config)

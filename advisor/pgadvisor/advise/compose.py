@@ -13,6 +13,7 @@ from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import KeyedFinding, anchor
 from pgadvisor.advise.opaque import Opaque
 from pgadvisor.advise.platforms import platform_gaps
+from pgadvisor.advise.proof_texts import shown_advice
 from pgadvisor.advise.rates import of_statements, of_writes
 from pgadvisor.advise.recommend import action_plan, recommend, reject
 from pgadvisor.advise.tenants import folded_recommendations
@@ -56,7 +57,7 @@ def compose(
     """The report on one snapshot. Values of rows are masked here unless the configuration shows them."""
     show = config.report.show_values
     by_name = {rule.name: rule for rule in rules}
-    recommendations = folded_recommendations(recommend(decisions, facts, show))
+    recommendations = folded_recommendations(recommend(decisions, facts, show, config.indexes.name))
     advice: dict[str, list[str]] = defaultdict(list)
     for recommendation in recommendations:
         for key in recommendation.findings:
@@ -78,6 +79,7 @@ def compose(
         recommendations=recommendations,
         rejections=reject(decisions, show),
         action_plan=action_plan(recommendations),
+        index_advice=None if facts.advice is None else shown_advice(facts.advice.advice, show),
         outcomes=tuple(_outcome(outcome, by_name[outcome.rule]) for outcome in outcomes),
         rules=tuple(_text(rule, options[rule.name]) for rule in rules),
         statements=statements,

@@ -75,6 +75,9 @@ def merged(reports: Sequence[Report], config: ReportConfig) -> Report:
             _rejection(rejection, report.source.database) for report in reports for rejection in report.rejections
         ),
         action_plan=action_plan(recommendations),
+        index_advice_by_database={
+            report.source.database: report.index_advice for report in reports if report.index_advice is not None
+        },
         outcomes=tuple(_outcome(group) for group in zip(*(report.outcomes for report in reports), strict=True)),
         rules=first.rules,
         statements=tuple(kept),

@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from pgadvisor.advise.drops import decide_drops
 from pgadvisor.advise.keys import KeyedFinding
+from pgadvisor.advise.verdicts import Verdicts
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.standing import Standing
+from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions
 from pgadvisor.model.proposals import AddPrimaryKey, CreateIndex, DropIndex, Proposal, RebuildIndex
 
 T = TypeVar("T")
@@ -24,25 +26,54 @@ class Decision:
     proposal: Proposal
     findings: list[KeyedFinding] = field(default_factory=list)
     reason: str | None = None
+    advised: AdvisedIndex | None = None
 
 
 def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ...]:
     """One decision per distinct proposal, in the rank order of the findings it serves.
 
-    Drops are decided before creations, since an index that goes cannot serve in place of one that is wanted.
+    What the index advisor decided stands. Drops are decided before creations, since an index that goes cannot serve in
+    place of one that is wanted.
     """
     decisions = _distinct(findings)
+    if facts.advice is not None:
+        _as_advised(decisions, findings, facts.advice)
     drops = {d.proposal: d for d in decisions if isinstance(d.proposal, DropIndex)}
     keys = [d.proposal for d in decisions if isinstance(d.proposal, AddPrimaryKey)]
     rejected = decide_drops(tuple(drops), keys, facts)
     for drop, reason in rejected.items():
-        drops[drop].reason = reason
-    dropped = {(drop.schema, drop.name) for drop in drops if drop not in rejected}
+        drops[drop].reason = drops[drop].reason or reason
+    dropped = {(drop.schema, drop.name) for drop, decision in drops.items() if decision.reason is None}
     _decide_creations(decisions, facts, dropped)
     rank = {finding.key: number for number, finding in enumerate(findings)}
     for decision in decisions:
         decision.findings.sort(key=lambda finding: rank[finding.key])
     return tuple(sorted(decisions, key=lambda d: (rank[d.findings[0].key], d.reason is not None)))
+
+
+def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], advice: IndexDecisions) -> None:
+    """Puts what the planner proved in the place of what rules propose, and says why the rest is left."""
+    verdicts = Verdicts(advice)
+    by_key = {finding.key: finding for finding in findings}
+    for decision in decisions:
+        decision.advised = verdicts.advised(decision.proposal)
+        left = verdicts.left(decision.proposal)
+        if decision.advised is not None:
+            decision.proposal = decision.advised.proposal
+        elif left is not None:
+            decision.reason = left.sentence
+    # All who ask for an index, also those whose own it stands in for.
+    for advised in (*advice.created, *advice.dropped):
+        asking = [by_key[key] for key in advised.findings if key in by_key]
+        same = [decision for decision in decisions if decision.advised is advised]
+        if asking and not same:
+            same = [Decision(advised.proposal, advised=advised)]
+            decisions += same
+        for finding in [*asking, *(finding for other in same[1:] for finding in other.findings)]:
+            if finding not in same[0].findings:
+                same[0].findings.append(finding)
+        for other in same[1:]:
+            decisions.remove(other)
 
 
 def _distinct(findings: Sequence[KeyedFinding]) -> list[Decision]:
@@ -76,7 +107,12 @@ def _decide_creations(decisions: Sequence[Decision], facts: Facts, dropped: set[
         if isinstance(decision.proposal, RebuildIndex):
             definition = decision.proposal.definition
             coming[definition.schema, definition.table].add(decision, definition)
-    creations = [(d, d.proposal) for d in decisions if isinstance(d.proposal, CreateIndex)]
+    creations = [(d, d.proposal) for d in decisions if isinstance(d.proposal, CreateIndex) and d.reason is None]
+    # What is proved stands, whatever it is like.
+    for decision, wanted in creations:
+        if decision.advised is not None:
+            coming[wanted.definition.schema, wanted.definition.table].add(decision, wanted.definition)
+    creations = [each for each in creations if each[0].advised is None]
     # The widest first, so that those it covers fold into it; of equals, one whose order matters.
     for decision, wanted in sorted(creations, key=lambda each: _fixed_and_wide(each[1]), reverse=True):
         definition = wanted.definition

@@ -1,4 +1,4 @@
-"""The index advisor: candidates, the best set of them, and the proof of each."""
+"""The index advisor: candidates, the best set of them, what may go, and the proof of each."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import generate
-from pgadvisor.advise.proof import effects_of, prove, workload_effect
+from pgadvisor.advise.exchanges import exchanges
+from pgadvisor.advise.handing_over import handed_over
+from pgadvisor.advise.proof import Proof, effects_of
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import select
-from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
-from pgadvisor.model.index_advice import Compression, IndexAdvice, IndexDecisions
+from pgadvisor.model.index_advice import AdvisedIndex, Compression, IndexAdvice, IndexDecisions
 from pgadvisor.planner.protocol import Planner
 from pgadvisor.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from pgadvisor.advise.wishes import Going
     from pgadvisor.config import IndexesConfig
 
 
@@ -29,40 +31,68 @@ def advise_indexes(
     options: IndexesConfig,
     wished: Sequence[Candidate] = (),
     progress: Progress = silent,
+    *,
+    going: Sequence[Going] = (),
+    show_values: bool = False,
 ) -> IndexDecisions:
     """The best indexes that were found for the statements of a snapshot, with those that rules wish for.
+
+    going are existing indexes that rules would drop. Values of rows are masked in the plans unless shown.
 
     Raises PlannerError where the planner is gone.
     """
     loads = loads_of(facts)
     progress("Asking for plans as it is")
-    evaluator = Evaluator(planner, loads, options.max_explains)
+    evaluator = Evaluator(planner, loads, options.max_explains, facts)
     generated = generate(facts, evaluator.loads, wished, options)
-    selection = select(evaluator, generated.candidates, Prices(facts), options, progress)
-    created = prove(evaluator, selection)
-    after = evaluator.costs(selection.configuration)
-    writes = [each.price.write_ms for each in created]
-    known = [each for each in writes if each is not None]
+    prices = Prices(facts)
+    selection = select(evaluator, generated.candidates, prices, options, progress)
+    progress("Looking at what may go")
+    exchanged = exchanges(facts, evaluator, selection, going, prices, options)
+    handed = handed_over(facts, selection, exchanged, wished, options)
+    proof = Proof(facts, evaluator, exchanged.configuration, handed.names, show_values=show_values)
+    created = []
+    for number, each in enumerate(handed.created):
+        progress("Proving what is advised", number, len(handed.created))
+        created.append(each.proved(proof))
+    dropped = [each.proved(proof) for each in handed.dropped]
     return IndexDecisions(
-        created=created,
+        created=tuple(created),
+        dropped=tuple(dropped),
         advice=IndexAdvice(
             planner=planner.identity,
             goal=options.goal,
             budget_bytes=options.max_bytes,
             created=len(created),
-            left=(*generated.left, *selection.left),
-            workload=workload_effect(evaluator.base, after),
-            effects=effects_of(evaluator.base, after),
-            size_bytes=sum(each.price.size_bytes or 0 for each in created),
-            write_ms=sum(known) if known else None,
+            dropped=len(dropped),
+            left=(*generated.left, *handed.left),
+            workload=proof.workload(),
+            effects=effects_of(evaluator.base, proof.together),
+            size_bytes=_size(created) - _size(dropped),
+            write_ms=_writes(created, dropped),
             candidates=len(generated.candidates),
             explains=evaluator.explains,
             cut_short=selection.cut_short,
             compression=Compression(statements=len(evaluator.loads), of_statements=len(loads)),
             not_planned=_reasons(evaluator.refused),
-            shortcomings=Shortcomings(planner.shortfalls, facts).told(()),
+            shortcomings=proof.shortcomings.told([each.marks for index in created for each in index.effects]),
         ),
     )
+
+
+def _size(indexes: Sequence[AdvisedIndex]) -> int:
+    return sum(each.price.size_bytes or 0 for each in indexes)
+
+
+def _writes(created: Sequence[AdvisedIndex], dropped: Sequence[AdvisedIndex]) -> float | None:
+    """Milliseconds that writes take more over the window; None where nobody knows of any of them."""
+    known = [
+        sign * each.price.write_ms
+        for sign, indexes in ((1, created), (-1, dropped))
+        for each in indexes
+        if each.price.write_ms is not None
+    ]
+    return sum(known) if known else None
 
 
 def _reasons(refused: dict[str, str]) -> tuple[Reason, ...]:

@@ -1,48 +1,148 @@
-"""What each chosen index does, alone and together with the others, statement by statement."""
+"""What each chosen index does, alone and together with the others, statement by statement, with plans side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from pgadvisor.advise.keys import anchor
-from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
-from pgadvisor.advise.selection.search import Chosen, Selection
+from pgadvisor.advise.selection.evaluator import LoadCost
 from pgadvisor.advise.whatif_judging import Costs, estimated, judged
-from pgadvisor.model.effects import Effect, TimeRange
-from pgadvisor.model.index_advice import AdvisedIndex, StatementEffect, WorkloadEffect
-from pgadvisor.model.proposals import CreateIndex
-from pgadvisor.model.whatif import Configuration
+from pgadvisor.advise.whatif_plans import Plans
+from pgadvisor.advise.whatif_shortcomings import Shortcomings
+from pgadvisor.advise.whatif_values import ValueSets
+from pgadvisor.model.effects import Effect, PlanPair, TimeRange
+from pgadvisor.model.index_advice import StatementEffect, WorkloadEffect
+
+if TYPE_CHECKING:
+    from pgadvisor.advise.selection.evaluator import Evaluator
+    from pgadvisor.facts import Facts
+    from pgadvisor.model.catalog import IndexDefinition
+    from pgadvisor.model.whatif import Configuration
+
+# Plans are shown of so many of the statements that one index changes most, and of so many in all.
+PAIRS_OF_EACH = 3
+MAX_PAIRS = 40
+# Effects of one index are told of so many statements.
+MAX_EFFECTS = 50
+_LEAST_COST = 0.01
 
 
-def prove(evaluator: Evaluator, selection: Selection) -> tuple[AdvisedIndex, ...]:
-    """The chosen indexes with what each does."""
-    whole = selection.configuration
-    together = evaluator.costs(whole)
-    found = []
-    for chosen in selection.create:
-        definition = chosen.candidate.definition
-        without = Configuration(
-            create=tuple(each for each in whole.create if each != definition), drop=whole.drop, settings=whole.settings
+class Proof:
+    """A set of indexes, with what becomes of the workload under it and under it without one of them.
+
+    names are those that new indexes are to have.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        evaluator: Evaluator,
+        whole: Configuration,
+        names: Mapping[IndexDefinition, str],
+        *,
+        show_values: bool,
+    ) -> None:
+        self.whole = whole
+        self._facts = facts
+        self._evaluator = evaluator
+        self.together = evaluator.costs(whole)
+        planner = evaluator.planner
+        self.shortcomings = Shortcomings(planner.shortfalls, facts)
+        called = dict(zip(planner.names(whole.create), (names[each] for each in whole.create), strict=True))
+        self._plans = Plans(facts, planner, whole, called, show_values)
+        self._value_sets = ValueSets(facts, show_values)
+        self._pairs: dict[str, PlanPair] = {}
+
+    def workload(self) -> WorkloadEffect:
+        """What becomes of all statements by the whole set."""
+        return workload_effect(self._evaluator.base, self.together)
+
+    def alone(self, only: Configuration, table: tuple[str, str]) -> WorkloadEffect:
+        """What a change to one table does if it is the only one."""
+        places = self._places(table)
+        return workload_effect(_at(self._evaluator.base, places), self._costs(only, places))
+
+    def against(
+        self, without: Configuration, table: tuple[str, str]
+    ) -> tuple[WorkloadEffect, tuple[StatementEffect, ...]]:
+        """What the whole set does more than one that differs on this table alone, and to which statements."""
+        places = self._places(table)
+        base, now = _at(self._evaluator.base, places), _at(self.together, places)
+        was = self._costs(without, places)
+        effects = [self._marked(each) for each in effects_of(was, now, base)]
+        return workload_effect(was, now, base), tuple(self._with_plans(effects[:MAX_EFFECTS]))
+
+    def _costs(self, configuration: Configuration, places: Sequence[int]) -> tuple[LoadCost, ...]:
+        return self._evaluator.costs(configuration, [self._evaluator.loads[place] for place in places])
+
+    def _places(self, table: tuple[str, str]) -> list[int]:
+        """The places of loads that may use a table: those that are planned without it are planned alike."""
+        relation = self._facts.relation_named(*table)
+        root = None if relation is None else self._facts.root(relation.oid)
+        found = []
+        for place, load in enumerate(self._evaluator.loads):
+            used = (
+                None if load.shape is None else {self._facts.root(each.relation_oid) for each in load.shape.relations}
+            )
+            opaque = load.shape is None or load.shape.unresolved or load.shape.functions
+            if opaque or used is None or root in used or self._evaluator.base[place] != self.together[place]:
+                found.append(place)
+        return found
+
+    def _marked(self, effect: StatementEffect) -> StatementEffect:
+        text = self._facts.statements[effect.query_id].text or ""
+        return msgspec.structs.replace(effect, marks=self.shortcomings.touching(effect.query_id, text))
+
+    def _with_plans(self, effects: Sequence[StatementEffect]) -> Iterator[StatementEffect]:
+        for number, effect in enumerate(effects):
+            known = effect.query_id in self._pairs
+            if number >= PAIRS_OF_EACH or (not known and len(self._pairs) >= MAX_PAIRS):
+                yield effect
+                continue
+            if not known:
+                self._pairs[effect.query_id] = self._pair(effect)
+            yield msgspec.structs.replace(effect, plans=self._pairs[effect.query_id])
+
+    def _pair(self, effect: StatementEffect) -> PlanPair:
+        """The plans as it is and under the whole set, for the values by which the statement changes most."""
+        loads = self._evaluator.loads
+        place = next(number for number, load in enumerate(loads) if load.query_id == effect.query_id)
+        ratios = [
+            Costs(before, after).ratio or 1.0
+            for before, after in zip(self._evaluator.base[place].costs, self.together[place].costs, strict=True)
+        ]
+        losing = effect.effect is Effect.LOSES
+        most = max(range(len(ratios)), key=lambda at: (ratios[at] if losing else -ratios[at], -at))
+        question = loads[place].questions[most]
+        label = next(
+            (each.label for each in self._value_sets.of(effect.query_id) if each.values == question.values), ""
         )
-        left_out = evaluator.costs(without)
-        alone = evaluator.costs(Configuration(create=(definition,)))
-        effects = effects_of(left_out, together)
-        found.append(_advised(chosen, workload_effect(evaluator.base, alone), effects, left_out, together))
-    return tuple(found)
+        return self._plans.side_by_side(replace(question), label)
 
 
-def effects_of(before: Sequence[LoadCost], after: Sequence[LoadCost]) -> tuple[StatementEffect, ...]:
-    """What becomes of each statement that a change touches, the greatest change of time first."""
-    effects = [_effect(was, now) for was, now in zip(before, after, strict=True)]
+def effects_of(
+    before: Sequence[LoadCost], after: Sequence[LoadCost], base: Sequence[LoadCost] | None = None
+) -> tuple[StatementEffect, ...]:
+    """What becomes of each statement that a change touches, the greatest change of time first.
+
+    base are costs as it is, where before is something else: the time that was measured is that of base.
+    """
+    effects = _effects(before, after, base)
     touched = [each for each in effects if each.effect is not Effect.STAYS]
     return tuple(
         sorted(touched, key=lambda e: (-e.total_ms * abs(1 - e.cost_after / max(e.cost_before, 0.01)), e.query_id))
     )
 
 
-def workload_effect(before: Sequence[LoadCost], after: Sequence[LoadCost]) -> WorkloadEffect:
-    """What becomes of all of them together."""
-    effects = [_effect(was, now) for was, now in zip(before, after, strict=True)]
+def workload_effect(
+    before: Sequence[LoadCost], after: Sequence[LoadCost], base: Sequence[LoadCost] | None = None
+) -> WorkloadEffect:
+    """What becomes of all of them together; base as in effects_of."""
+    effects = _effects(before, after, base)
     ranges = [each.estimated for each in effects if each.estimated is not None]
     unbounded = any(each.high_ms is None for each in ranges)
     return WorkloadEffect(
@@ -58,44 +158,31 @@ def workload_effect(before: Sequence[LoadCost], after: Sequence[LoadCost]) -> Wo
     )
 
 
-def _advised(
-    chosen: Chosen,
-    alone: WorkloadEffect,
-    effects: tuple[StatementEffect, ...],
-    left_out: Sequence[LoadCost],
-    together: Sequence[LoadCost],
-) -> AdvisedIndex:
-    candidate = chosen.candidate
-    return AdvisedIndex(
-        proposal=CreateIndex(
-            definition=candidate.definition,
-            partitioned=candidate.partitioned,
-            holds_values=candidate.holds_values,
-            any_order=candidate.any_order,
-        ),
-        name="",
-        price=chosen.price,
-        alone=alone,
-        together=workload_effect(left_out, together),
-        effects=effects,
-        foreign_keys=tuple(sorted(candidate.foreign_keys)),
-        findings=tuple(sorted(candidate.findings)),
-        reasons=tuple(sorted(candidate.reasons)),
-        query_ids=tuple(sorted(candidate.query_ids)),
-    )
+def _at(costs: Sequence[LoadCost], places: Sequence[int]) -> tuple[LoadCost, ...]:
+    return tuple(costs[place] for place in places)
 
 
-def _effect(was: LoadCost, now: LoadCost) -> StatementEffect:
+def _effects(
+    before: Sequence[LoadCost], after: Sequence[LoadCost], base: Sequence[LoadCost] | None
+) -> list[StatementEffect]:
+    first = before if base is None else base
+    return [_effect(was, now, measured) for was, now, measured in zip(before, after, first, strict=True)]
+
+
+def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect:
     pairs = [Costs(before, after) for before, after in zip(was.costs, now.costs, strict=True)]
     effect, _ = judged(pairs[0], pairs[1:])
+    # What others of a set gain is theirs: of a gain the root of the ratio is sure (whatif_judging.estimated).
+    ratio = max(was.mean, _LEAST_COST) / max(measured.mean, _LEAST_COST)
+    total_ms = was.load.total_ms * min(ratio, 1.0) ** 0.5
     return StatementEffect(
         query_id=was.load.query_id,
         anchor=anchor(f"statement:{was.load.query_id}"),
         calls=was.load.calls,
-        total_ms=was.load.total_ms,
+        total_ms=total_ms,
         effect=effect,
         cost_before=was.mean,
         cost_after=now.mean,
         worst=max(each.ratio or 1.0 for each in pairs),
-        estimated=estimated(was.load.total_ms, pairs),
+        estimated=estimated(total_ms, pairs),
     )

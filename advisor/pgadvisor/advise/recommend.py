@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -12,7 +12,9 @@ from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.platforms import replication_caveats
 from pgadvisor.advise.price import gain, price
+from pgadvisor.advise.proof_texts import confidence_of, proof_of, shown_advised
 from pgadvisor.facts import Facts
+from pgadvisor.indexes.ddl import NAME_PATTERN
 from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.indexes.partitions import Partition, partition_tree
 from pgadvisor.indexes.recipes import Recipe, recipe
@@ -28,6 +30,7 @@ from pgadvisor.model.proposals import (
     RebuildIndex,
 )
 from pgadvisor.model.report import Recommendation, Rejection, Step
+from pgadvisor.planner.index_names import names_taken_by_schema
 
 MASKED = "Row values in this SQL are masked; run again with --show-values for SQL that can be run."
 ONLY_FOR_VALUES = (
@@ -37,9 +40,14 @@ ONLY_FOR_VALUES = (
 UNSEEN = "Only the statements seen speak for this: a job that runs once a month may not be among them."
 
 
-def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) -> tuple[Recommendation, ...]:
-    """The decisions that stand, in rank order of the findings they serve."""
+def recommend(
+    decisions: Sequence[Decision], facts: Facts, show_values: bool, naming: str = NAME_PATTERN
+) -> tuple[Recommendation, ...]:
+    """The decisions that stand, in rank order of the findings they serve; naming is the pattern of new names."""
     taken = names_taken_by_schema(facts)
+    for decision in decisions:
+        if decision.advised is not None and decision.reason is None and isinstance(decision.proposal, CreateIndex):
+            taken[decision.proposal.definition.schema].add(decision.advised.name)
     recommendations: list[Recommendation] = []
     known: Counter[str] = Counter()
     masked = {finding.key for d in decisions if _shown(d.proposal, show_values) != d.proposal for finding in d.findings}
@@ -47,7 +55,8 @@ def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) ->
         proposal = _shown(decision.proposal, show_values)
         partitions = partitions_of(decision.proposal, facts)
         schemas = {table_of(proposal)[0], *schemas_of(partitions)}
-        made = recipe(proposal, AnyOf(taken[schema] for schema in schemas), partitions)
+        name = decision.advised.name if decision.advised is not None and isinstance(proposal, CreateIndex) else ""
+        made = recipe(proposal, AnyOf(taken[schema] for schema in schemas), partitions, name=name, naming=naming)
         for schema in schemas:
             taken[schema].update(made.names)
         key = f"{_verb(proposal)}:{_identity(proposal)}"
@@ -56,26 +65,8 @@ def recommend(decisions: Sequence[Decision], facts: Facts, show_values: bool) ->
             key = f"{key}#{known[key]}"
         if masked.issuperset(finding.key for finding in decision.findings):
             made = replace(made, steps=tuple(map(commented, made.steps)))
-        recommendations.append(_recommendation(rank, key, decision, proposal, made, facts))
+        recommendations.append(_recommendation(rank, key, decision, proposal, made, facts, show_values))
     return tuple(recommendations)
-
-
-def names_taken_by_schema(facts: Facts) -> defaultdict[str, set[str]]:
-    """The names that a new index may not have, by schema: those of relations, which indexes share, and of constraints.
-
-    A schema for each tenant has the same names as the others, so that new ones are to be the same as well.
-    """
-    taken: defaultdict[str, set[str]] = defaultdict(set)
-    for index in facts.indexes.values():
-        taken[index.schema].add(index.name)
-    for relation in facts.relations.values():
-        taken[relation.schema].add(relation.name)
-    for sequence in facts.snapshot.catalog.sequences:
-        taken[sequence.schema].add(sequence.name)
-    for constraint in facts.constraints.values():
-        if table := facts.relations.get(constraint.table_oid):
-            taken[table.schema].add(constraint.name)
-    return taken
 
 
 class AnyOf:
@@ -125,9 +116,9 @@ def commented(step: Step) -> Step:
 
 
 def _recommendation(
-    rank: int, key: str, decision: Decision, shown: Proposal, made: Recipe, facts: Facts
+    rank: int, key: str, decision: Decision, shown: Proposal, made: Recipe, facts: Facts, show_values: bool
 ) -> Recommendation:
-    confidence = min((f.finding.confidence for f in decision.findings), key=lambda c: c.rank)
+    confidence = confidence_of(decision, facts)
     caveats = list(made.caveats)
     if isinstance(shown, DropIndex):
         confidence = max(confidence, Confidence.ESTIMATED, key=lambda c: c.rank)
@@ -150,7 +141,8 @@ def _recommendation(
         gain=gain(decision, facts),
         price=price(decision, facts),
         confidence=confidence,
-        proof=_proof(confidence),
+        proof=proof_of(decision, facts, confidence),
+        advised=None if decision.advised is None else shown_advised(decision.advised, shown, show_values),
         findings=tuple(finding.key for finding in decision.findings),
         severity=min((f.finding.severity for f in decision.findings), key=lambda s: s.rank),
         values_masked=masked,
@@ -170,15 +162,6 @@ def partitions_of(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
     if table is None or table.kind is not RelationKind.PARTITIONED:
         return ()
     return partition_tree(table.oid, definition, facts.children, facts.indexes_of, None if index is None else index.oid)
-
-
-def _proof(confidence: Confidence) -> str:
-    return {
-        Confidence.MEASURED: "The problem was measured by executing a statement; the change itself was not tried.",
-        Confidence.PROVED: "The problem is what the planner says; the change itself was not tried.",
-        Confidence.ESTIMATED: "Estimated from statistics and counters; the change itself was not tried.",
-        Confidence.HEURISTIC: "Read off the structure alone; the change itself was not tried.",
-    }[confidence]
 
 
 def _title(proposal: Proposal) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pgadvisor.advise.recommend import AnyOf, names_taken_by_schema, partitions_of, schemas_of, table_of
+from pgadvisor.advise.recommend import AnyOf, partitions_of, schemas_of, table_of
 from pgadvisor.indexes.quoting import quote_identifier, quote_literal
 from pgadvisor.indexes.recipes import recipe
 from pgadvisor.masking import mask_literals
@@ -16,6 +16,7 @@ from pgadvisor.model.catalog import Index, IndexDefinition, RelationKind
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Step
 from pgadvisor.model.whatif_result import Next
+from pgadvisor.planner.index_names import names_taken_by_schema
 from pgadvisor.workload.role_settings import costliest_roles, is_users_own, split_path
 from pgadvisor.workload.setting_values import shown_value
 

@@ -223,6 +223,11 @@ def of_indexes(command: F) -> F:
     return _with(command, (*_ADVICE, *_PLANNER))
 
 
+def of_planner(command: F) -> F:
+    """What says what indexes would be worth."""
+    return _with(command, _PLANNER)
+
+
 def of_look(command: F) -> F:
     """What is collected of one database for advice on indexes, and what is shown."""
     return _with(command, (_STATEMENTS, *_SCHEMAS, _EXECUTE, *_TIMES, _SHOW_VALUES))

@@ -16,6 +16,7 @@ from pgadvisor.gate import ExitCode, gate, unseen
 from pgadvisor.registry import load_rules, load_terminal
 
 if TYPE_CHECKING:
+    from pgadvisor.advise.planners import AuditedServer
     from pgadvisor.config import Config
     from pgadvisor.model.coverage import Fact, Gap
     from pgadvisor.model.report import Report
@@ -145,18 +146,21 @@ def judged(
     rules: Sequence[AnyRule],
     progress: Progress,
     workload: Sequence[Path] = (),
+    *,
+    server: AuditedServer | None = None,
 ) -> Report:
-    """The report on snapshots, and on the statements of files.
+    """The report on snapshots, and on the statements of files; server is the one that they were collected from.
 
     Raises Failure where they cannot be put together, or a file cannot be used.
     """
+    from pgadvisor.advise.planners import planners_of
     from pgadvisor.analyze import analyze_all
     from pgadvisor.snapshots.combine import CombineError
     from pgadvisor.workload.sources.source import SourceError
 
     _check_workload(workload, config)
     try:
-        return analyze_all(snapshots, config, rules, progress, workload)
+        return analyze_all(snapshots, config, rules, progress, workload, planners_of(config, server))
     except (CombineError, SourceError) as error:
         raise Failure(str(error), ExitCode.USAGE) from error
 

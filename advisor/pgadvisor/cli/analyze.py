@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pgadvisor.cli._errors import explained
-from pgadvisor.cli._options import configuration, of_every_run, of_judgement, of_reports, of_workload
+from pgadvisor.cli._options import configuration, of_every_run, of_judgement, of_planner, of_reports, of_workload
 from pgadvisor.cli._progress import shown
 from pgadvisor.cli._steps import Files, judged, read_file, rules_of, told
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @of_workload
 @of_reports
 @of_judgement
+@of_planner
 @of_every_run
 def analyze(
     files: tuple[Path, ...],

@@ -14,6 +14,7 @@ from pgadvisor.cli._options import (
     of_collection,
     of_every_run,
     of_judgement,
+    of_planner,
     of_reports,
     of_workload,
 )
@@ -50,6 +51,7 @@ from pgadvisor.cli._steps import Files, collected, judged, rules_of, saved, told
 @of_workload
 @of_collection
 @of_judgement
+@of_planner
 @of_every_run
 def audit(
     dsn: str | None,
@@ -65,6 +67,8 @@ def audit(
     The database is only read: short read-only transactions, nobody kept waiting, nothing changed. Under --execute safe,
     the default, SELECTs that the server itself runs often and fast may be run once under EXPLAIN ANALYZE.
     """
+    from pgadvisor.advise.planners import AuditedServer
+
     not_saved: Failure | None = None
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
@@ -77,7 +81,7 @@ def audit(
                 saved(snapshot, snapshots)
             except Failure as failure:
                 not_saved = failure
-        report = judged(snapshots, config, rules, progress)
+        report = judged(snapshots, config, rules, progress, server=AuditedServer(dsn))
     code = told(report, config, files)
     if not_saved is not None:
         raise not_saved

@@ -20,6 +20,7 @@ from pgadvisor.registry import load_index_terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pgadvisor.advise.planners import AuditedServer
     from pgadvisor.config import Config
     from pgadvisor.model.report import Report
     from pgadvisor.model.snapshot import Snapshot
@@ -74,6 +75,8 @@ def indexes(
     statement under thousands of sets of indexes: your own server is asked nothing, and nothing is changed on it.
     pgadvisor audit recommends the same, beside all else that it finds.
     """
+    from pgadvisor.advise.planners import AuditedServer
+
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         files = Files(html, json_, save, quiet)
@@ -89,7 +92,8 @@ def indexes(
             snapshots = collected(dsn, config, progress, workload=workload)
         if save is not None:
             saved(save, snapshots)
-        report = _report(snapshots, dsn, config, rules, progress, workload if paths else ())
+        server = None if paths else AuditedServer(dsn)
+        report = _report(snapshots, server, config, rules, progress, workload if paths else ())
     _tell(report, files, everything)
     raise SystemExit(_exit_code(report, config))
 
@@ -120,7 +124,7 @@ def _of_database(snapshots: Sequence[Snapshot], database: str) -> Sequence[Snaps
 
 def _report(
     snapshots: Sequence[Snapshot],
-    dsn: str | None,
+    server: AuditedServer | None,
     config: Config,
     rules: Sequence[AnyRule],
     progress: Progress,
@@ -128,7 +132,7 @@ def _report(
 ) -> Report:
     from pgadvisor.advise.index_report import about_indexes
 
-    return about_indexes(judged(snapshots, config, rules, progress, workload))
+    return about_indexes(judged(snapshots, config, rules, progress, workload, server=server))
 
 
 def _tell(report: Report, files: Files, everything: bool) -> None:

@@ -11,6 +11,8 @@ from pgadvisor.model.catalog import IndexDefinition, IndexKey
 
 # NAMEDATALEN - 1: what the server keeps of a name, in bytes.
 MAX_NAME_BYTES = 63
+NAME_PATTERN = "idx_{table}_{columns}"
+_PART = re.compile(r"\{(schema|table|columns)\}")
 
 
 def create_index(definition: IndexDefinition, name: str, *, concurrently: bool = True, on_only: bool = False) -> str:
@@ -57,13 +59,15 @@ def attach(schema: str, name: str, child_schema: str, child_name: str) -> str:
     return f"ALTER INDEX {qualified(schema, name)} ATTACH PARTITION {qualified(child_schema, child_name)};"
 
 
-def index_name(definition: IndexDefinition, taken: Container[str]) -> str:
+def index_name(definition: IndexDefinition, taken: Container[str], pattern: str = NAME_PATTERN) -> str:
     """A name such as idx_orders_customer_id, of at most 63 bytes, that is not in `taken`.
 
-    taken are the names of all relations in the table's schema: indexes share their namespace.
+    taken are the names of all relations in the table's schema: indexes share their namespace. In the pattern stand
+    {schema}, {table} and {columns}.
     """
     keys = (key.column if key.column is not None else _words(key.expression or "expr") for key in definition.keys)
-    return free_name("_".join(("idx", definition.table, *keys)), taken)
+    parts = {"schema": definition.schema, "table": definition.table, "columns": "_".join(keys)}
+    return free_name(_PART.sub(lambda part: parts[part[1]], pattern), taken)
 
 
 def free_name(wish: str, taken: Container[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import IndexDefinition
 
 
@@ -23,3 +26,10 @@ def definition_identity(definition: IndexDefinition) -> str:
     if definition.unique:
         parts.append("unique nulls not distinct" if definition.nulls_not_distinct else "unique")
     return " ".join(parts)
+
+
+def masked_definition(definition: IndexDefinition) -> IndexDefinition:
+    """A definition without the constants of its predicate."""
+    if definition.predicate is None:
+        return definition
+    return msgspec.structs.replace(definition, predicate=mask_literals(definition.predicate))

@@ -32,13 +32,15 @@ def partitioned_steps(
     partitions: Sequence[Partition],
     *,
     anew: bool = False,
+    naming: str = ddl.NAME_PATTERN,
 ) -> Built:
     """Steps that build an index on a partitioned table and all its partitions.
 
     anew: what the partitions have attached is gone with the parent's index by then, and gets its name back.
     """
     root = (definition.schema, name)
-    plan = _Plan(definition, taken, root, undo=ddl.drop_index(*root, concurrently=False, if_exists=True), anew=anew)
+    undo = ddl.drop_index(*root, concurrently=False, if_exists=True)
+    plan = _Plan(definition, taken, root, undo=undo, anew=anew, naming=naming)
     plan.names.append(name)
     plan.empty.append(Step(sql=ddl.create_index(definition, name, on_only=True), undo=plan.undo, lock=BUILDS_ON_ONLY))
     plan.below(root, partitions)
@@ -46,13 +48,17 @@ def partitioned_steps(
 
 
 def completed_steps(
-    definition: IndexDefinition, index: Name, taken: Container[str], partitions: Sequence[Partition]
+    definition: IndexDefinition,
+    index: Name,
+    taken: Container[str],
+    partitions: Sequence[Partition],
+    naming: str = ddl.NAME_PATTERN,
 ) -> Built:
     """Steps that give an existing, incomplete index of a partitioned table what it lacks.
 
     None can be undone: PostgreSQL neither detaches an index nor drops one that is attached.
     """
-    plan = _Plan(definition, taken, index, undo="", anew=False)
+    plan = _Plan(definition, taken, index, undo="", anew=False, naming=naming)
     plan.below(index, partitions)
     if not plan.attaches:
         plan.look_again(index, partitions)
@@ -66,6 +72,7 @@ class _Plan:
     root: Name
     undo: str
     anew: bool
+    naming: str
     empty: list[Step] = field(default_factory=list)
     builds: list[Step] = field(default_factory=list)
     attaches: list[Step] = field(default_factory=list)
@@ -148,7 +155,7 @@ class _Plan:
         definition = self._on(partition)
         if partition.index is not None:
             return definition, partition.index[1]
-        name = ddl.index_name(definition, _Both(self.taken, self.names))
+        name = ddl.index_name(definition, _Both(self.taken, self.names), self.naming)
         self.names.append(name)
         return definition, name
 
@@ -161,7 +168,7 @@ class _Plan:
         definition = partition.definition or self._on(partition)
         if not partition.partitioned:
             return (ddl.create_index(definition, index[1]),)
-        built = partitioned_steps(definition, index[1], self.taken, partition.children, anew=True)
+        built = partitioned_steps(definition, index[1], self.taken, partition.children, anew=True, naming=self.naming)
         return tuple(step.sql for step in built.steps)
 
     def _on(self, partition: Partition) -> IndexDefinition:

@@ -42,25 +42,30 @@ class Recipe:
 
 
 def recipe(
-    proposal: Proposal, taken: Container[str], partitions: Sequence[Partition] = (), *, name: str = ""
+    proposal: Proposal,
+    taken: Container[str],
+    partitions: Sequence[Partition] = (),
+    *,
+    name: str = "",
+    naming: str = ddl.NAME_PATTERN,
 ) -> Recipe:
     """The recipe of a proposal.
 
     taken are names of relations and constraints that a new index may not have. partitions are those directly
     below the proposal's table (partition_tree), needed where it is partitioned. name is the one that an index to be
-    created is given, "" where it gets one of itself.
+    created is given, "" where it gets one of itself, by the pattern that naming is.
     """
     match proposal:
         case CreateIndex(partitioned=True):
-            return _create_partitioned(proposal, taken, partitions, name)
+            return _create_partitioned(proposal, taken, partitions, name, naming)
         case CreateIndex():
-            return _create(proposal, taken, name)
+            return _create(proposal, taken, name, naming)
         case DropIndex(partitioned=True):
             return _drop_partitioned(proposal, taken, partitions)
         case DropIndex():
             return _drop(proposal)
         case RebuildIndex(partitioned=True):
-            return _complete(proposal, taken, partitions)
+            return _complete(proposal, taken, partitions, naming)
         case RebuildIndex():
             return _rebuild(proposal)
         case AnalyzeTable():
@@ -69,9 +74,9 @@ def recipe(
             return _primary_key(proposal, taken, partitions)
 
 
-def _create(proposal: CreateIndex, taken: Container[str], given: str) -> Recipe:
+def _create(proposal: CreateIndex, taken: Container[str], given: str, naming: str) -> Recipe:
     definition = proposal.definition
-    name = given or ddl.index_name(definition, taken)
+    name = given or ddl.index_name(definition, taken, naming)
     build = Step(
         sql=ddl.create_index(definition, name),
         undo=ddl.drop_index(definition.schema, name, if_exists=True),
@@ -91,11 +96,11 @@ def _create(proposal: CreateIndex, taken: Container[str], given: str) -> Recipe:
 
 
 def _create_partitioned(
-    proposal: CreateIndex, taken: Container[str], partitions: Sequence[Partition], given: str
+    proposal: CreateIndex, taken: Container[str], partitions: Sequence[Partition], given: str, naming: str
 ) -> Recipe:
     definition = proposal.definition
-    name = given or ddl.index_name(definition, taken)
-    built = partitioned_steps(definition, name, taken, partitions)
+    name = given or ddl.index_name(definition, taken, naming)
+    built = partitioned_steps(definition, name, taken, partitions, naming=naming)
     return Recipe(
         steps=built.steps,
         checks=(
@@ -183,9 +188,9 @@ def _rebuild(proposal: RebuildIndex) -> Recipe:
     )
 
 
-def _complete(proposal: RebuildIndex, taken: Container[str], partitions: Sequence[Partition]) -> Recipe:
+def _complete(proposal: RebuildIndex, taken: Container[str], partitions: Sequence[Partition], naming: str) -> Recipe:
     definition = proposal.definition
-    built = completed_steps(definition, (proposal.schema, proposal.name), taken, partitions)
+    built = completed_steps(definition, (proposal.schema, proposal.name), taken, partitions, naming)
     return Recipe(
         steps=built.steps,
         checks=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,24 @@ def names_taken(facts: Facts, schema: str) -> set[str]:
     """What an index of a schema cannot be called, since a relation or an index is."""
     found = {relation.name for relation in facts.relations.values() if relation.schema == schema}
     return found | {index.name for index in facts.indexes.values() if index.schema == schema}
+
+
+def names_taken_by_schema(facts: Facts) -> defaultdict[str, set[str]]:
+    """The names that a new index may not have, by schema: those of relations, which indexes share, and of constraints.
+
+    A schema for each tenant has the same names as the others, so that new ones are to be the same as well.
+    """
+    taken: defaultdict[str, set[str]] = defaultdict(set)
+    for index in facts.indexes.values():
+        taken[index.schema].add(index.name)
+    for relation in facts.relations.values():
+        taken[relation.schema].add(relation.name)
+    for sequence in facts.snapshot.catalog.sequences:
+        taken[sequence.schema].add(sequence.name)
+    for constraint in facts.constraints.values():
+        if table := facts.relations.get(constraint.table_oid):
+            taken[table.schema].add(constraint.name)
+    return taken
 
 
 def names_in_order(definitions: Sequence[IndexDefinition], facts: Facts) -> tuple[str, ...]:

@@ -1,0 +1,42 @@
+"""The index advisor within an analysis: a planner opened, asked for the proposals of rules, and closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.advise.planners import limited, no_planner
+from pgadvisor.advise.wishes import wishes_of
+from pgadvisor.planner.protocol import PlannerError
+
+if TYPE_CHECKING:
+    from pgadvisor.advise.keys import KeyedFinding
+    from pgadvisor.advise.planners import Planners
+    from pgadvisor.config import Config
+    from pgadvisor.facts import Facts
+    from pgadvisor.model.coverage import Gap
+    from pgadvisor.model.index_advice import IndexDecisions
+    from pgadvisor.progress import Progress
+
+
+def advice_on(
+    facts: Facts, findings: Sequence[KeyedFinding], config: Config, planners: Planners | None, progress: Progress
+) -> IndexDecisions | Gap:
+    """What the index advisor decides with the proposals of findings; the reason where no planner says anything."""
+    if planners is None:
+        return no_planner()
+    wishes = wishes_of(findings, facts)
+    try:
+        with planners(facts, progress) as planner:
+            return advise_indexes(
+                facts,
+                planner,
+                limited(config, planner),
+                wishes.candidates,
+                progress,
+                going=wishes.going,
+                show_values=config.report.show_values,
+            )
+    except PlannerError as error:
+        return no_planner(error)

@@ -1,0 +1,144 @@
+"""Which existing indexes may go, as the planner says: no plan of the workload seen may get worse without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pgadvisor.advise.selection.search import Chosen
+from pgadvisor.model.catalog import Index
+from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
+from pgadvisor.model.proposals import DropIndex
+from pgadvisor.model.whatif import Configuration, IndexName
+
+if TYPE_CHECKING:
+    from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
+    from pgadvisor.advise.selection.prices import Prices
+    from pgadvisor.advise.selection.search import Selection
+    from pgadvisor.advise.wishes import Going
+    from pgadvisor.config import IndexesConfig
+    from pgadvisor.facts import Facts
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An index that goes, and the new one that takes its place, if any. price is what going gives back."""
+
+    drop: DropIndex
+    price: IndexPrice
+    findings: tuple[str, ...] = ()
+    created: Chosen | None = None
+
+
+@dataclass
+class Exchanges:
+    """What goes, under which configuration in the end, and what was to go and stays."""
+
+    configuration: Configuration
+    made: list[Exchange] = field(default_factory=list)
+    left: list[LeftIndex] = field(default_factory=list)
+
+
+def exchanges(
+    facts: Facts,
+    evaluator: Evaluator,
+    selection: Selection,
+    going: Sequence[Going],
+    prices: Prices,
+    options: IndexesConfig,
+) -> Exchanges:
+    """What the search drops, and what rules would drop, one after the other under all that is decided before.
+
+    Of each, every statement is held against what it costs with the index, for all values that are known.
+    """
+    found = Exchanges(selection.configuration)
+    wanted = {(each.drop.schema, each.drop.name): each for each in going}
+    for index in selection.drop:
+        asked = wanted.pop((index.schema, index.name), None)
+        drop = _drop_of(index, selection, facts) if asked is None else asked.drop
+        found.made.append(Exchange(drop, _given_back(drop, facts, prices), () if asked is None else asked.findings))
+    for each in wanted.values():
+        _try(each, found, facts, evaluator, prices, options)
+    return found
+
+
+def _try(
+    going: Going,
+    found: Exchanges,
+    facts: Facts,
+    evaluator: Evaluator,
+    prices: Prices,
+    options: IndexesConfig,
+) -> None:
+    drop, before = going.drop, found.configuration
+    name = IndexName(schema=drop.schema, name=drop.name)
+    new = () if going.create is None else (going.create.definition,)
+    after = Configuration(
+        create=(*before.create, *(each for each in new if each not in before.create)), drop=(*before.drop, name)
+    )
+    if evaluator.planner.unable(after):
+        # Nobody can say: it stands as the rule has it.
+        return
+    worst = _worst(evaluator.costs(before), evaluator.costs(after))
+    if worst is not None and worst[0] > 1 + options.max_regression:
+        found.left.append(_stays(going, f"Without it {_costs_more(worst[1], worst[0])}.", facts))
+        return
+    created = None
+    if going.create is not None:
+        (size,) = evaluator.planner.sizes([going.create.definition])
+        created = Chosen(going.create, prices.of(going.create.definition, size.size_bytes))
+    found.configuration = after
+    found.made.append(Exchange(drop, _given_back(drop, facts, prices), going.findings, created))
+
+
+def _worst(before: Sequence[LoadCost], after: Sequence[LoadCost]) -> tuple[float, LoadCost] | None:
+    """The statement that gets worst, and how many times its cost it costs then, for whichever values."""
+    ratios = [
+        (now / max(was, 0.01), cost)
+        for cost, known in zip(after, before, strict=True)
+        for now, was in zip(cost.costs, known.costs, strict=True)
+    ]
+    return max(ratios, key=lambda each: each[0], default=None)
+
+
+def _costs_more(cost: LoadCost, times: float) -> str:
+    if times == float("inf"):
+        return f"the statement {cost.load.query_id} could not be planned"
+    return f"the statement {cost.load.query_id} would cost {times:.3g} times as much"
+
+
+def _stays(going: Going, sentence: str, facts: Facts) -> LeftIndex:
+    drop = going.drop
+    index = facts.index_named(drop.schema, drop.name)
+    return LeftIndex(
+        definition=drop.definition,
+        why=WhyNot.STILL_NEEDED,
+        sentence=sentence,
+        name=f"{drop.schema}.{drop.name}",
+        size_bytes=None if index is None else facts.size_bytes(index.oid),
+        findings=going.findings,
+    )
+
+
+def _drop_of(index: Index, selection: Selection, facts: Facts) -> DropIndex:
+    """The drop of an index that only the search would drop: for a new one on its table, where there is one."""
+    table = facts.relations.get(index.table_oid)
+    new = any(
+        (each.candidate.definition.schema, each.candidate.definition.table)
+        == (index.definition.schema, index.definition.table)
+        for each in selection.create
+    )
+    return DropIndex(
+        schema=index.schema,
+        name=index.name,
+        definition=index.definition,
+        partitioned=table is not None and table.kind.value == "partitioned",
+        replaced=new,
+    )
+
+
+def _given_back(drop: DropIndex, facts: Facts, prices: Prices) -> IndexPrice:
+    """Disk and writes that an index costs now."""
+    index = facts.index_named(drop.schema, drop.name)
+    return prices.of(drop.definition, None if index is None else facts.size_bytes(index.oid))

@@ -1,0 +1,112 @@
+"""How far a recommendation is proved, and by what, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pgadvisor.advise.decide import Decision
+from pgadvisor.indexes.identity import masked_definition
+from pgadvisor.model.base import Confidence
+from pgadvisor.model.effects import Effect
+from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice
+from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
+from pgadvisor.model.whatif import PlannerIdentity, PlannerKind
+
+if TYPE_CHECKING:
+    from pgadvisor.facts import Facts
+
+_UNTRIED = {
+    Confidence.MEASURED: "The problem was measured by executing a statement; the change itself was not tried.",
+    Confidence.PROVED: "The problem is what the planner says; the change itself was not tried.",
+    Confidence.ESTIMATED: "Estimated from statistics and counters; the change itself was not tried.",
+    Confidence.HEURISTIC: "Read off the structure alone; the change itself was not tried.",
+}
+
+
+def confidence_of(decision: Decision, facts: Facts) -> Confidence:
+    """How sure a recommendation is: what it creates as the planner proves it, what it drops never more than estimated.
+
+    What the planner proved is proved where it is of the server's own version and has all that the statements need.
+    """
+    found = min((each.finding.confidence for each in decision.findings), key=lambda each: each.rank)
+    if isinstance(decision.proposal, DropIndex):
+        return max(found, Confidence.ESTIMATED, key=lambda each: each.rank)
+    if decision.advised is None or facts.advice is None:
+        return found
+    gaining = [each for each in decision.advised.effects if each.effect is Effect.GAINS]
+    exact = facts.advice.advice.planner.same_major and not any(each.marks for each in gaining)
+    if gaining:
+        return Confidence.PROVED if exact else Confidence.ESTIMATED
+    return max(found, Confidence.ESTIMATED, key=lambda each: each.rank)
+
+
+def proof_of(decision: Decision, facts: Facts, confidence: Confidence) -> str:
+    """One or two sentences on what was proved, and by whom."""
+    advised, advice = decision.advised, None if facts.advice is None else facts.advice.advice
+    if advised is None or advice is None:
+        return _UNTRIED[confidence]
+    planner = _planner(advice.planner)
+    if isinstance(decision.proposal, DropIndex):
+        slower = sum(1 for each in advised.effects if each.effect is Effect.LOSES)
+        some = f"{_statements(slower)} a little more" if slower else "no statement seen any more"
+        return f"{planner} has plans without it that cost {some}; the drop itself was not tried."
+    told = f"{planner} {_chooses(advised)}"
+    return f"{told}{_exactness(advice.planner, confidence)}"
+
+
+def shown_advised(advised: AdvisedIndex, shown: Proposal, show_values: bool) -> AdvisedIndex:
+    """What was proved, with the proposal as a report may show it."""
+    assert isinstance(shown, CreateIndex | DropIndex)  # noqa: S101  what is advised is one of these
+    return advised if show_values else msgspec.structs.replace(advised, proposal=shown)
+
+
+def shown_advice(advice: IndexAdvice, show_values: bool) -> IndexAdvice:
+    """The advice as a report may show it: values of rows in predicates are masked."""
+    if show_values:
+        return advice
+    left = tuple(msgspec.structs.replace(each, definition=masked_definition(each.definition)) for each in advice.left)
+    return msgspec.structs.replace(advice, left=left)
+
+
+def _planner(identity: PlannerIdentity) -> str:
+    match identity.kind:
+        case PlannerKind.TWIN:
+            return "The planner of a twin of this server"
+        case PlannerKind.HYPOPG:
+            return "The planner of this server, asked through HypoPG,"
+        case _:
+            return "The planner"
+
+
+def _chooses(advised: AdvisedIndex) -> str:
+    gaining = [each for each in advised.effects if each.effect is Effect.GAINS]
+    if not gaining:
+        return "sees no statement gain by it, and none lose; it stands on what no plan of a statement shows."
+    before = sum(each.cost_before * max(each.calls, 1) for each in gaining)
+    after = sum(each.cost_after * max(each.calls, 1) for each in gaining)
+    share = after / before if before else 1.0
+    which = "which then costs" if advised.together.gain == 1 else "which then cost"
+    text = f"chooses it for {_statements(advised.together.gain)}, {which} {_percent(share)} of what they cost without"
+    if advised.together.gain == 1:
+        text = text.replace("what they cost", "what it costs")
+    slower = advised.together.lose
+    return f"{text}{f'; {_statements(slower)} cost more' if slower else ''}."
+
+
+def _exactness(identity: PlannerIdentity, confidence: Confidence) -> str:
+    if not identity.same_major:
+        return (
+            f" It is PostgreSQL {identity.version.partition('.')[0]}, and the server "
+            f"{identity.server_version.partition('.')[0]}: plans may differ."
+        )
+    return "" if confidence is Confidence.PROVED else " It lacks something that these statements need: see the advice."
+
+
+def _statements(count: int) -> str:
+    return "1 statement" if count == 1 else f"{count:,} statements"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

@@ -1,0 +1,58 @@
+"""What the index advisor made of a proposal: taken, served by another, refuted, or not looked into."""
+
+from __future__ import annotations
+
+from pgadvisor.indexes.algebra import likeness
+from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions, LeftIndex, WhyNot
+from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
+
+# The planner has seen that it is not worth it; the others are reasons of our own, or none.
+REFUTED = frozenset({WhyNot.NO_GAIN, WhyNot.TOO_COSTLY, WhyNot.SLOWS, WhyNot.STILL_NEEDED})
+# Nobody has looked into it, so that it stands as the rule has it.
+UNTRIED = frozenset({WhyNot.NOT_EXAMINED, WhyNot.IMPOSSIBLE})
+
+
+class Verdicts:
+    """Decisions of the index advisor, by what rules propose."""
+
+    def __init__(self, decisions: IndexDecisions) -> None:
+        self._created = {
+            likeness(each.proposal.definition): each
+            for each in decisions.created
+            if isinstance(each.proposal, CreateIndex)
+        }
+        self._dropped = {
+            (each.proposal.schema, each.proposal.name): each
+            for each in decisions.dropped
+            if isinstance(each.proposal, DropIndex)
+        }
+        self._left = {likeness(each.definition): each for each in reversed(decisions.advice.left) if not each.name}
+        self._stays = {each.name: each for each in reversed(decisions.advice.left) if each.name}
+
+    def advised(self, proposal: Proposal) -> AdvisedIndex | None:
+        """The same index among those advised, to be created or to be dropped."""
+        match proposal:
+            case CreateIndex():
+                return self._created.get(likeness(proposal.definition))
+            case DropIndex():
+                return self._dropped.get((proposal.schema, proposal.name))
+            case _:
+                return None
+
+    def left(self, proposal: Proposal) -> LeftIndex | None:
+        """Why it was left, None where it was taken, or where nobody has looked into it."""
+        if self.advised(proposal) is not None:
+            return None
+        match proposal:
+            case CreateIndex():
+                found = self._left.get(likeness(proposal.definition))
+            case DropIndex():
+                found = self._stays.get(f"{proposal.schema}.{proposal.name}")
+            case _:
+                found = None
+        return None if found is None or found.why in UNTRIED else found
+
+    def refuted(self, proposal: Proposal) -> str:
+        """The planner's reason against it, as a sentence; "" where there is none."""
+        found = self.left(proposal)
+        return found.sentence if found is not None and found.why in REFUTED else ""
