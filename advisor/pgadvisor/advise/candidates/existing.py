@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from pgadvisor.advise.candidates.candidate import Candidate
@@ -38,6 +40,24 @@ class Existing:
             return ""
         more = f" and those of {len(found) - 1} other partitions" if len(found) > 1 else ""
         return f"{_name(found[0])}{more}" if found[0] is not None else ""
+
+    def finds(self, table: Relation, columns: Collection[str]) -> bool | None:
+        """Whether rows are found by equality on all of these columns, on a partitioned table in each partition.
+
+        None where an index might that could not be read whole.
+        """
+        own = self._finds_on(table, columns)
+        leaves = [leaf for leaf in self._facts.leaves(table.oid) if leaf.oid != table.oid]
+        if own or not leaves:
+            return own
+        verdicts = {self._finds_on(leaf, columns) for leaf in leaves}
+        return False if False in verdicts else None if None in verdicts else True
+
+    def _finds_on(self, table: Relation, columns: Collection[str]) -> bool | None:
+        if any(self._of(table).serving_equality(columns)):
+            return True
+        unread = any(_usable(index) and not index.complete for index in self._facts.indexes_of(table.oid))
+        return None if unread else False
 
     def _on(self, table: Relation, candidate: Candidate) -> Index | None:
         """The index of one table that serves; indexes of partitions are compared as if they were the parent's."""

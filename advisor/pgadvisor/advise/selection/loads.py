@@ -19,7 +19,8 @@ class Load:
 
     questions are it for unknown values and for each set that is known, at least one; weights say how much each counts,
     1 in all. total_ms is the time that it took over the window, without what its callers are counted for. stands_for
-    are other statements whose calls and time it counts as its own.
+    are other statements whose calls and time it counts as its own. foreign_key is the key ("schema.table.name") whose
+    check it is, which the server runs by itself; its calls are counted rows and its time is estimated then.
     """
 
     query_id: str
@@ -29,6 +30,7 @@ class Load:
     calls: int
     total_ms: float
     stands_for: tuple[str, ...] = ()
+    foreign_key: str = ""
 
 
 def loads_of(facts: Facts) -> tuple[Load, ...]:
