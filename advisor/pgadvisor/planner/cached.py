@@ -36,7 +36,7 @@ class Cached:
         self.asked = 0
         self.saved = 0
         self._planner = planner
-        self._families = _Families(facts)
+        self._families = Families(facts)
         self._plans: _Bounded[Answer] = _Bounded(_PLANS)
         self._costs: _Bounded[float | None] = _Bounded(_COSTS)
         self._uses: _Bounded[Use | None] = _Bounded(_COSTS)
@@ -141,7 +141,7 @@ class Cached:
         return question.query_id, question.text, question.values, role, configuration.settings, concerned
 
 
-class _Families:
+class Families:
     """Which tables belong together: a partitioned or inherited table with all below it."""
 
     def __init__(self, facts: Facts) -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
 from pgadvisor.advise.selection.loads import Load
-from pgadvisor.model.whatif import AS_IS, Configuration
-from pgadvisor.planner.protocol import Planner, Question
+from pgadvisor.facts import Facts
+from pgadvisor.model.catalog import Index, IndexDefinition
+from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
+from pgadvisor.planner.cached import Families
+from pgadvisor.planner.protocol import Planner, Question, Use
+
+# Of the EXPLAINs allowed a part is kept for the proof of what was found.
+_FOR_SEARCH = 0.75
+_NOT_ASKED = "It was not asked about: the bound on EXPLAINs was reached before."
 
 
 class EndOfSearchError(Exception):
     """No more may be asked of the planner; the message says which bound was reached."""
+
+
+# What tells a question from another; shapes take long to hash.
+_Key = tuple[str, str, tuple[str | None, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -31,49 +45,218 @@ class Evaluator:
     """Costs of loads under configurations.
 
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
-    id. base are their costs as it is. explains counts the questions that the planner was asked for.
+    id. base are their costs as it is. explains counts the questions that the planner was asked for. With facts an index
+    is asked about only for statements that may use its table. most_seconds is counted from here on, None for no bound.
 
-    Raises PlannerError where the planner is gone, EndOfSearchError where most_explains are used up.
+    Raises PlannerError where the planner is gone.
     """
 
-    def __init__(self, planner: Planner, loads: Sequence[Load], most_explains: int) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        loads: Sequence[Load],
+        most_explains: int,
+        facts: Facts | None = None,
+        most_seconds: float | None = None,
+    ) -> None:
         self.planner = planner
+        self.facts = facts
         self.explains = 0
         self.refused: dict[str, str] = {}
         self._most_explains = most_explains
-        self.base = tuple(filter(None, map(self._planned, loads)))
+        self._ends_at = None if most_seconds is None else time.monotonic() + most_seconds
+        self._most_seconds = most_seconds
+        self._families = None if facts is None else Families(facts)
+        self._places: dict[IndexDefinition | IndexName, int] = {}
+        self._standing = 0
+        self._standing_names: dict[str, int] = defaultdict(int)
+        self._telling = 0
+        self._of_family: dict[int | None, int] = defaultdict(int)
+        self._uses_as_is: dict[_Key, Use] = {}
+        self.base = tuple(self._planned(loads))
         self.loads = tuple(each.load for each in self.base)
-        self._costs: dict[tuple[str, object], tuple[float, ...]] = {}
+        self._known: dict[_Key, KnownPlans] = {}
+        self._questions: dict[_Key, Question] = {}
+        self._of_settings: dict[tuple[str, Configuration], tuple[float, ...]] = {}
+        for index in () if facts is None else facts.indexes.values():
+            if index.parent_oid is None:
+                self.bit(index)
+
+    @property
+    def standing(self) -> int:
+        """The indexes that exist and might go, as a set of bits: the configuration as it is."""
+        return self._standing
+
+    def bit(self, item: IndexDefinition | Index) -> int:
+        """The bit of an index to be added, or of one that exists and might go."""
+        if isinstance(item, Index):
+            return self._standing_bit(IndexName(schema=item.schema, name=item.name), item)
+        if item not in self._places:
+            expressions = any(key.expression is not None for key in item.keys)
+            family = None if self._families is None else self._families.of_created(item)
+            self._add(item, family, telling=expressions)
+        return 1 << self._places[item]
+
+    def there(self, configuration: Configuration) -> int:
+        """A configuration as a set of bits; its settings do not count."""
+        for name in configuration.drop:
+            self._standing_bit(name, None)
+        bits = self._standing
+        for definition in configuration.create:
+            bits |= self.bit(definition)
+        for name in configuration.drop:
+            bits &= ~(1 << self._places[name])
+        return bits
+
+    def configuration(self, there: int) -> Configuration:
+        """A set of bits as a configuration, its indexes in the order in which they were first named."""
+        create, drop = [], []
+        for item, place in self._places.items():
+            if isinstance(item, IndexName):
+                if not there >> place & 1:
+                    drop.append(item)
+            elif there >> place & 1:
+                create.append(item)
+        return Configuration(create=tuple(create), drop=tuple(drop))
+
+    def known(self, question: Question) -> KnownPlans:
+        """What is known of a question of a load."""
+        key = _key(question)
+        found = self._known.get(key)
+        if found is None:
+            self._questions[key] = question
+            found = self._known[key] = KnownPlans(self._relevant(question), self._telling)
+            as_is = self._uses_as_is[key]
+            found.learn(self._standing, as_is.cost, self._used(as_is))
+        return found
+
+    def learn(self, asked: Iterable[tuple[Question, int]]) -> None:
+        """Asks what is not certain yet: questions, each under a set of bits.
+
+        Raises EndOfSearchError where that would be more than may be asked in a search; what fits is asked before.
+        """
+        missing: dict[int, dict[_Key, Question]] = defaultdict(dict)
+        for question, there in asked:
+            if self.known(question).exactly(there) is None:
+                missing[there][_key(question)] = question
+        for there, questions in missing.items():
+            # Some may follow from what was asked just before.
+            some = [each for each in questions.values() if self.known(each).exactly(there) is None]
+            if self._ends_at is not None and time.monotonic() > self._ends_at:
+                raise EndOfSearchError(f"{self._most_seconds:g} seconds had passed")
+            if some and self.explains + len(some) > self._most_explains * _FOR_SEARCH:
+                raise EndOfSearchError(f"{self._most_explains:,} EXPLAINs may be asked for, and a part of them proves")
+            self._ask(some, there)
 
     def costs(self, configuration: Configuration, loads: Sequence[Load] | None = None) -> tuple[LoadCost, ...]:
-        """Costs under a configuration, of all loads or of some of them, in their order."""
+        """Costs under a configuration, of all loads or of some of them, in their order.
+
+        Where no more may be asked, the cheapest plan is told that is known to be had.
+        """
         some = self.loads if loads is None else loads
-        contents = configuration.contents
-        missing = [load for load in some if (load.query_id, contents) not in self._costs]
-        questions = [question for load in missing for question in load.questions]
-        found = iter(self._ask(questions, configuration))
-        for load in missing:
-            costs = tuple(next(found) for _ in load.questions)
-            # What is planned as it is and not otherwise is taken to cost any amount.
-            self._costs[load.query_id, contents] = tuple(float("inf") if each is None else each for each in costs)
-        return tuple(LoadCost(load, self._costs[load.query_id, contents]) for load in some)
-
-    def _planned(self, load: Load) -> LoadCost | None:
-        costs = self._ask(load.questions, AS_IS)
-        planned = [each for each in zip(load.questions, load.weights, costs, strict=True) if each[2] is not None]
-        if not planned:
-            self.refused[load.query_id] = self.planner.plan(load.questions[0]).refusal
-            return None
-        weight = sum(each[1] for each in planned)
-        kept = replace(
-            load,
-            questions=tuple(question for question, _, _ in planned),
-            weights=tuple(each / weight for _, each, _ in planned),
+        if configuration.settings:
+            return tuple(LoadCost(load, self._under_settings(load, configuration)) for load in some)
+        there = self.there(configuration)
+        missing = [
+            question for load in some for question in load.questions if self.known(question).exactly(there) is None
+        ]
+        self._ask(missing[: max(self._most_explains - self.explains, 0)], there)
+        return tuple(
+            LoadCost(load, tuple(self.known(question).at_most(there) for question in load.questions)) for load in some
         )
-        return LoadCost(kept, tuple(cost for _, _, cost in planned if cost is not None))
 
-    def _ask(self, questions: Sequence[Question], configuration: Configuration) -> tuple[float | None, ...]:
-        if self.explains + len(questions) > self._most_explains:
-            raise EndOfSearchError(f"{self._most_explains} EXPLAINs were asked for")
+    def _under_settings(self, load: Load, configuration: Configuration) -> tuple[float, ...]:
+        key = (load.query_id, configuration)
+        if key not in self._of_settings:
+            self.explains += len(load.questions)
+            found = self.planner.costs(load.questions, configuration)
+            self._of_settings[key] = tuple(INFINITY if each is None else each for each in found)
+        return self._of_settings[key]
+
+    def _planned(self, loads: Sequence[Load]) -> Iterator[LoadCost]:
+        questions = [question for load in loads for question in load.questions]
+        uses = iter(self._first_answers(questions[: self._most_explains]))
+        room = self._most_explains
+        for load in loads:
+            if len(load.questions) > room:
+                self.refused[load.query_id] = _NOT_ASKED
+                room = 0
+                continue
+            room -= len(load.questions)
+            answers = [next(uses) for _ in load.questions]
+            planned = [
+                (question, weight, use)
+                for question, weight, use in zip(load.questions, load.weights, answers, strict=True)
+                if use is not None
+            ]
+            if not planned:
+                self.refused[load.query_id] = self.planner.plan(load.questions[0]).refusal
+                continue
+            whole = sum(weight for _, weight, _ in planned)
+            self._uses_as_is |= {_key(question): use for question, _, use in planned}
+            kept = replace(
+                load,
+                questions=tuple(question for question, _, _ in planned),
+                weights=tuple(weight / whole for _, weight, _ in planned),
+            )
+            yield LoadCost(kept, tuple(use.cost for _, _, use in planned))
+
+    def _first_answers(self, questions: Sequence[Question]) -> tuple[Use | None, ...]:
         self.explains += len(questions)
-        return self.planner.costs(questions, configuration) if questions else ()
+        return self.planner.uses(questions) if questions else ()
+
+    def _ask(self, questions: Sequence[Question], there: int) -> None:
+        if not questions:
+            return
+        self.explains += len(questions)
+        configuration = AS_IS if there == self._standing else self.configuration(there)
+        for question, use in zip(questions, self.planner.uses(questions, configuration), strict=True):
+            # What is planned as it is and not otherwise is taken to cost any amount.
+            cost, used = (INFINITY, 0) if use is None else (use.cost, self._used(use))
+            self.known(question).learn(there, cost, used)
+
+    def _used(self, use: Use) -> int:
+        bits = 0
+        for definition in use.created:
+            bits |= 1 << self._places[definition]
+        for name in use.names:
+            bits |= self._standing_names.get(name, 0)
+        return bits
+
+    def _standing_bit(self, name: IndexName, index: Index | None) -> int:
+        if name not in self._places:
+            families, facts = self._families, self.facts
+            family = None if families is None else families.of_dropped(name)
+            found = index if facts is None else facts.index_named(name.schema, name.name)
+            # An index of expressions tells by its statistics whether it is used or not.
+            telling = found is None or any(key.expression is not None for key in found.definition.keys)
+            self._standing |= 1 << len(self._places)
+            self._standing_names[name.name] |= 1 << len(self._places)
+            for part in () if facts is None or found is None else facts.child_indexes(found.oid):
+                self._standing_names[part.name] |= 1 << len(self._places)
+            self._add(name, family, telling=telling)
+        return 1 << self._places[name]
+
+    def _add(self, item: IndexDefinition | IndexName, family: int | None, *, telling: bool) -> None:
+        bit = 1 << len(self._places)
+        self._places[item] = len(self._places)
+        self._of_family[family] |= bit
+        self._telling |= bit if telling else 0
+        if telling or isinstance(item, IndexName):
+            # What is known was known without a word of it. The planner remembers what it was asked.
+            self._known = {}
+        for key, known in self._known.items():
+            if bit & self._relevant(self._questions[key]):
+                known.relevant |= bit
+
+    def _relevant(self, question: Question) -> int:
+        """The indexes that are on tables which a statement uses, or may use."""
+        families = None if self._families is None else self._families.of_question(question)
+        relevant = 0
+        for family in self._of_family if families is None else (None, *families):
+            relevant |= self._of_family.get(family, 0)
+        return relevant
+
+
+def _key(question: Question) -> _Key:
+    return question.query_id, question.text, question.values

@@ -1,4 +1,10 @@
-"""The best set of indexes within a budget: the one that gains most per byte first, as long as one pays."""
+"""The best set of indexes within a budget.
+
+Each statement is planned with every candidate there, then without those that it used, and so on: a few hundred EXPLAINs
+tell which indexes serve it and what each way costs (known_plans.py). Among these ways sets are looked for without
+asking, from several beginnings with several moves (moves.py); the best is asked for, which teaches more plans, until it
+stays the best. What is chosen was asked of the planner for the whole set.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +13,32 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator, LoadCost
+from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator
+from pgadvisor.advise.selection.moves import grow, improve, shrink
+from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.prices import Prices
+from pgadvisor.advise.selection.reasons import Chosen, reasons_for
+from pgadvisor.advise.selection.seeding import seed
+from pgadvisor.advise.selection.state import Item, Limits, Trial, bits_of
 from pgadvisor.model.catalog import Index
-from pgadvisor.model.index_advice import Goal, IndexPrice, LeftIndex, WhyNot
-from pgadvisor.model.whatif import Configuration
+from pgadvisor.model.index_advice import LeftIndex, WhyNot
+from pgadvisor.model.whatif import Configuration, IndexName
 from pgadvisor.progress import Progress
 
 if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
 
+__all__ = ["Chosen", "Selection", "select"]
 
-@dataclass(frozen=True)
-class Chosen:
-    """A candidate that is to be built, at its price."""
-
-    candidate: Candidate
-    price: IndexPrice
+# Sets that are asked for at most, one after the other.
+_ROUNDS = 8
+# Candidates that are tried beside the best set in each round.
+_TRIED = 12
 
 
 @dataclass
 class Selection:
-    """What the search came to: what is built, in the order chosen, what goes, and what was left and why.
+    """What the search came to: what is built, in the order of what each is worth, what goes, what was left and why.
 
     cut_short says which bound ended the search before it was done, "" where none did.
     """
@@ -41,18 +51,10 @@ class Selection:
     @property
     def configuration(self) -> Configuration:
         """All of it, as a planner takes it."""
-        return Configuration(create=tuple(chosen.candidate.definition for chosen in self.create))
-
-
-def value_of(costs: Sequence[LoadCost], base: Sequence[LoadCost], goal: Goal) -> float:
-    """What a workload costs at these costs: in ms as they were measured, or in the planner's units of all calls."""
-    total = 0.0
-    for now, before in zip(costs, base, strict=True):
-        if goal is Goal.COST:
-            total += now.mean * max(now.load.calls, 1)
-        elif before.mean:
-            total += now.load.total_ms * now.mean / before.mean
-    return total
+        return Configuration(
+            create=tuple(chosen.candidate.definition for chosen in self.create),
+            drop=tuple(IndexName(schema=index.schema, name=index.name) for index in self.drop),
+        )
 
 
 def select(
@@ -62,69 +64,155 @@ def select(
     options: IndexesConfig,
     progress: Progress,
 ) -> Selection:
-    """Greedy by gain per byte, each step proved under all that was chosen before."""
+    """The best set that was found, proved by the planner as a whole, with the reason of each that is not in it.
+
+    Raises PlannerError where the planner is gone.
+    """
+    search = _Search(evaluator, candidates, prices, options, progress)
     selection = Selection()
-    sizes = evaluator.planner.sizes([candidate.definition for candidate in candidates])
-    priced = [
-        Chosen(candidate, prices.of(candidate.definition, size.size_bytes))
-        for candidate, size in zip(candidates, sizes, strict=True)
-    ]
     try:
-        _grow(selection, evaluator, priced, options, progress)
+        search.run()
     except EndOfSearchError as error:
         selection.cut_short = str(error)
+    trial, there = search.trial, search.best
+    values = trial.values(there)
+    worth = {bit: trial.change(values, there, there & ~bit) for bit in bits_of(trial.added(there))}
+    selection.create = [search.chosen[bit] for bit in sorted(worth, key=lambda bit: (-worth[bit], bit))]
+    selection.left = [
+        *search.impossible,
+        *reasons_for(trial, search.chosen, there, search.least, examined=search.everything_was_asked),
+    ]
     return selection
 
 
-def _grow(
-    selection: Selection,
-    evaluator: Evaluator,
-    priced: Sequence[Chosen],
-    options: IndexesConfig,
-    progress: Progress,
-) -> None:
-    value = value_of(evaluator.base, evaluator.base, options.goal)
-    least = options.min_gain * value
-    rest = list(priced)
-    while rest and len(selection.create) < options.max_indexes:
-        progress("Choosing indexes", len(selection.create), options.max_indexes)
-        best: tuple[float, float, Chosen] | None = None
-        used = sum(chosen.price.size_bytes or 0 for chosen in selection.create)
-        fits = [
-            chosen
-            for chosen in rest
-            if options.max_bytes is None or used + (chosen.price.size_bytes or 0) <= options.max_bytes
+class _Search:
+    """One search; best is the best set so far."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        candidates: Sequence[Candidate],
+        prices: Prices,
+        options: IndexesConfig,
+        progress: Progress,
+    ) -> None:
+        self._evaluator = evaluator
+        self._progress = progress
+        self.impossible: list[LeftIndex] = []
+        self.everything_was_asked = False
+        progress("Imagining indexes")
+        able = self._able(sorted(candidates, key=lambda each: repr(each.definition)))
+        sizes = evaluator.planner.sizes([candidate.definition for candidate in able])
+        self.chosen = {
+            evaluator.bit(candidate.definition): Chosen(candidate, prices.of(candidate.definition, size.size_bytes))
+            for candidate, size in zip(able, sizes, strict=True)
+        }
+        objective = Objective(evaluator.base, options.goal)
+        self.least = options.min_gain * objective.whole
+        items = [
+            Item(bit, each.price.size_bytes, objective.of_writes(each.price.write_ms))
+            for bit, each in self.chosen.items()
         ]
-        for chosen in fits:
-            costs = evaluator.costs(_with(selection, chosen))
-            gain = value - value_of(costs, evaluator.base, options.goal) - (chosen.price.write_ms or 0.0)
-            slower = any(
-                now > before * (1 + options.max_regression)
-                for after, base in zip(costs, evaluator.base, strict=True)
-                for now, before in zip(after.costs, base.costs, strict=True)
-            )
-            ratio = gain / max(chosen.price.size_bytes or 0, 8192)
-            if not slower and gain > least and (best is None or ratio > best[0]):
-                best = (ratio, gain, chosen)
-        if best is None:
-            break
-        selection.create.append(best[2])
-        rest.remove(best[2])
-        value = value_of(evaluator.costs(selection.configuration), evaluator.base, options.goal)
-    for chosen in rest:
-        selection.left.append(
-            LeftIndex(
-                definition=chosen.candidate.definition,
-                why=WhyNot.NO_GAIN,
-                sentence="Beside what is chosen it gains less than it costs.",
-                size_bytes=chosen.price.size_bytes,
-                write_ms=chosen.price.write_ms,
-                query_ids=tuple(sorted(chosen.candidate.query_ids)),
-                findings=tuple(sorted(chosen.candidate.findings)),
-            )
-        )
+        limits = Limits(options.max_bytes, options.max_indexes, options.max_regression)
+        self.trial = Trial(evaluator, objective, items, limits)
+        self.best = self.trial.as_is
 
+    def run(self) -> None:
+        """Looks for the best set. Raises EndOfSearchError; best is then the best that is known."""
+        if not self.chosen:
+            return
+        try:
+            seed(self.trial, sum(self.chosen), self._progress)
+            self.everything_was_asked = True
+            self._settle()
+        except EndOfSearchError:
+            self.trial.refresh()
+            # What is known bounds the costs from above, so that it is no worse than it seems.
+            self.best = min(self.best, self._found(), key=self.trial.value)
+            raise
 
-def _with(selection: Selection, chosen: Chosen) -> Configuration:
-    create = (*selection.configuration.create, chosen.candidate.definition)
-    return Configuration(create=create)
+    def _settle(self) -> None:
+        """Finds the best set by what is known and asks for it, until that teaches nothing new."""
+        trial, asked = self.trial, set[int]()
+        for number in range(_ROUNDS):
+            self._progress("Choosing indexes", number, _ROUNDS)
+            found = self._found()
+            if found in asked:
+                break
+            asked.add(found)
+            self._ask_for(found)
+            self.best = min(self.best, found, key=trial.value)
+            self._try_beside(self.best)
+        self.best = self._without_what_gains_little(self.best)
+
+    def _found(self) -> int:
+        """The best set by what is known."""
+        trial, least = self.trial, self.least
+        everything = trial.as_is
+        for some in trial.sets:
+            everything |= some
+        beginnings = [
+            self.best,
+            grow(trial, trial.as_is, least, per_byte=True),
+            grow(trial, trial.as_is, least, per_byte=False),
+            shrink(trial, everything),
+        ]
+        ends = dict.fromkeys(improve(trial, there, least) for there in dict.fromkeys(beginnings))
+        return min(ends, key=trial.value)
+
+    def _ask_for(self, there: int) -> None:
+        trial = self.trial
+        trial.evaluator.learn((question, there) for question, _ in trial.questions())
+        trial.refresh()
+
+    def _try_beside(self, there: int) -> None:
+        """Asks for the set with one more, for those that may gain most by all that is known."""
+        trial = self.trial
+        values = trial.values(there)
+        hopes: list[tuple[float, int]] = []
+        for bit in sorted(set(bits_of(trial.added(sum(self.chosen)))) - set(bits_of(there))):
+            then = there | bit
+            known = -trial.change(values, there, then)
+            places = trial.touched(bit)
+            hope = sum(values[place] - trial.least_value(place, then) for place in places)
+            if hope > max(known, 0.0) + self.least:
+                hopes.append((hope, bit))
+        hopes.sort(key=lambda each: (-each[0], each[1]))
+        for _, bit in hopes[:_TRIED]:
+            trial.evaluator.learn((question, there | bit) for question, _ in trial.questions(trial.touched(bit)))
+        trial.refresh()
+
+    def _without_what_gains_little(self, there: int) -> int:
+        """The set without those that do not pay beside the others, each time asked for."""
+        trial = self.trial
+        while bits := trial.added(there):
+            values = trial.values(there)
+            worth, bit = min((trial.change(values, there, there & ~bit), bit) for bit in bits_of(bits))
+            if worth > self.least:
+                return there
+            self._ask_for(there & ~bit)
+            if trial.change(trial.values(there), there, there & ~bit) <= self.least:
+                there &= ~bit
+        return there
+
+    def _able(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Candidates that the planner can imagine; of the others it says why not."""
+        planner = self._evaluator.planner
+        if not planner.unable(Configuration(create=tuple(each.definition for each in candidates))):
+            return list(candidates)
+        able = []
+        for candidate in candidates:
+            reason = planner.unable(Configuration(create=(candidate.definition,)))
+            if not reason:
+                able.append(candidate)
+                continue
+            self.impossible.append(
+                LeftIndex(
+                    definition=candidate.definition,
+                    why=WhyNot.IMPOSSIBLE,
+                    sentence=reason,
+                    query_ids=tuple(sorted(candidate.query_ids)),
+                    findings=tuple(sorted(candidate.findings)),
+                )
+            )
+        return able

@@ -1,0 +1,86 @@
+"""What is known of one statement's plans under all configurations that it was asked about, and what follows from it.
+
+A configuration is a set of indexes, a bit each: those added, and those that exist and might go. A plan that uses some
+of them can be had wherever these are there, at the same cost: so the cheapest known one bounds the cost from above. The
+planner takes the best of more plans where more indexes are there: so a cost under more bounds it from below, and where
+that plan uses none of those that are missing, it is the plan. (The idea is that of INUM: Papadomanolakis,
+Dash and Ailamaki, "Efficient Use of the Query Optimizer for Automated Physical Design", VLDB 2007.)
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+
+INFINITY = float("inf")
+
+
+class KnownPlans:
+    """Plans of one statement for one set of values.
+
+    relevant are the indexes that can bear on it. telling are those of them that bear on it even where they are not
+    used, by the statistics of their expressions: nothing follows from one configuration for another that differs there.
+    plans are (cost, indexes used, telling ones that are there), the cheapest first.
+    """
+
+    __slots__ = ("_asked", "_followed", "plans", "relevant", "telling")
+
+    def __init__(self, relevant: int, telling: int) -> None:
+        self.relevant = relevant
+        self.telling = telling & relevant
+        self.plans: list[tuple[float, int, int]] = []
+        self._asked: dict[int, tuple[float, int]] = {}
+        self._followed: dict[int, float] = {}
+
+    def learn(self, there: int, cost: float, used: int) -> None:
+        """The planner's answer under a configuration; a cost of infinity for one that it refuses."""
+        there &= self.relevant
+        self._asked[there] = (cost, used & self.relevant)
+        if cost < INFINITY:
+            plan = (cost, used & self.relevant, there & self.telling)
+            if plan not in self.plans:
+                insort(self.plans, plan)
+
+    def exactly(self, there: int) -> float | None:
+        """The cost under a configuration as far as it is certain; None where the planner must be asked."""
+        there &= self.relevant
+        if there in self._asked:
+            return self._asked[there][0]
+        known = self._followed.get(there)
+        if known is not None:
+            return known
+        telling = self.telling
+        for more, (cost, used) in self._asked.items():
+            if more & there == there and not used & ~there and not (more ^ there) & telling and cost < INFINITY:
+                self._followed[there] = cost
+                return cost
+        return None
+
+    def at_most(self, there: int) -> float:
+        """What it costs at most: the cheapest plan that can be had; infinity where none is known."""
+        there &= self.relevant
+        asked = self._asked.get(there)
+        if asked is not None:
+            return asked[0]
+        telling = there & self.telling
+        for cost, used, told in self.plans:
+            if not used & ~there and told == telling:
+                return cost
+        return INFINITY
+
+    def at_least(self, there: int) -> float:
+        """What it costs at least: as much as under any configuration that has more."""
+        there &= self.relevant
+        telling = self.telling
+        return max(
+            (
+                cost
+                for more, (cost, _) in self._asked.items()
+                if more & there == there and not (more ^ there) & telling and cost < INFINITY
+            ),
+            default=0.0,
+        )
+
+    def plan_under(self, there: int) -> int | None:
+        """The indexes used by the plan that was given under a configuration; None where it was not asked about."""
+        asked = self._asked.get(there & self.relevant)
+        return None if asked is None else asked[1]

@@ -1,0 +1,102 @@
+"""Ways to a better set of indexes, by what is known already: none of them asks the planner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgadvisor.advise.selection.state import Trial, bits_of
+
+# A page: what an index takes at least.
+_LEAST_BYTES = 8192
+# Steps of a search that does not end by itself.
+_MOST_STEPS = 200
+
+
+def grow(trial: Trial, there: int, least: float, *, per_byte: bool) -> int:
+    """Adds indexes, those of one known plan at a time, as long as each gains more than the least; the best first."""
+    values = trial.values(there)
+    gains: dict[int, float] = {}
+    while True:
+        best: tuple[float, int] | None = None
+        for some in sorted(trial.sets):
+            new = some & ~there
+            if not new or not trial.fits(there | new):
+                continue
+            if some not in gains:
+                gains[some] = -trial.change(values, there, there | new)
+            gain = gains[some]
+            if gain <= least * new.bit_count():
+                continue
+            score = gain / max(trial.bytes_of(new), _LEAST_BYTES) if per_byte else gain
+            if best is None or score > best[0]:
+                best = (score, there | new)
+        if best is None:
+            return there
+        moved = trial.touched(there ^ best[1])
+        values = trial.changed(values, there, best[1])
+        there = best[1]
+        gains = {
+            some: gain for some, gain in gains.items() if not some & ~there or moved.isdisjoint(trial.touched(some))
+        }
+
+
+def shrink(trial: Trial, there: int) -> int:
+    """Takes indexes away until the set is within the budgets, each time the one that is missed least for its bytes."""
+    values = trial.values(there)
+    while not trial.fits(there):
+        _, then = min(
+            (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), _LEAST_BYTES), there & ~bit)
+            for bit in bits_of(trial.added(there))
+        )
+        values = trial.changed(values, there, then)
+        there = then
+    return there
+
+
+def improve(trial: Trial, there: int, least: float) -> int:
+    """Adds, drops and exchanges indexes as long as that makes it better."""
+    values = trial.values(there)
+    for _ in range(_MOST_STEPS):
+        best = _best_move(trial, values, there, least)
+        if best == there:
+            return there
+        values = trial.changed(values, there, best)
+        there = best
+    return there
+
+
+def _best_move(trial: Trial, values: Sequence[float], there: int, least: float) -> int:
+    """The best set that is one move away; the same where none is better."""
+    missed = sorted(
+        (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), _LEAST_BYTES), bit)
+        for bit in bits_of(trial.added(there))
+    )
+    moves = [there & ~bit for _, bit in missed]
+    for some in sorted(trial.sets):
+        new = some & ~there
+        if new:
+            moves += _with(trial, there, some, [bit for _, bit in missed])
+    best, lowest = there, -1e-9
+    for then in moves:
+        more = trial.change(values, there, then)
+        more += least * (trial.added(then).bit_count() - trial.added(there).bit_count())
+        if more < lowest:
+            best, lowest = then, more
+    return best
+
+
+def _with(trial: Trial, there: int, some: int, missed_least_first: Sequence[int]) -> list[int]:
+    """A set with some more, and without what must go for them to fit."""
+    then = there | some
+    if trial.fits(then):
+        return [then]
+    found = []
+    for bit in missed_least_first:
+        if bit & some:
+            continue
+        # One for one, and all that are missed least.
+        if trial.fits((there | some) & ~bit):
+            found.append((there | some) & ~bit)
+        if not trial.fits(then):
+            then &= ~bit
+    return [*found, then] if trial.fits(then) else found

@@ -1,0 +1,128 @@
+"""Why each candidate that is not chosen was left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.selection.known_plans import INFINITY
+from pgadvisor.advise.selection.state import Trial, bits_of
+from pgadvisor.indexes.algebra import covers
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A candidate at its price."""
+
+    candidate: Candidate
+    price: IndexPrice
+
+
+def reasons_for(
+    trial: Trial, chosen: Mapping[int, Chosen], there: int, least: float, *, examined: bool
+) -> list[LeftIndex]:
+    """Candidates that are not in a set, those first that would gain most by themselves.
+
+    examined: all were asked about; else those that no known plan uses may be of use.
+    """
+    as_is, values = trial.values(trial.as_is), trial.values(there)
+    found: list[tuple[float, int, LeftIndex]] = []
+    for bit, each in chosen.items():
+        if bit & there:
+            continue
+        alone = -trial.change(as_is, trial.as_is, trial.as_is | bit)
+        beside = -trial.change(values, there, there | bit)
+        why = _Why(trial, chosen, there, least, bit, alone, beside, examined=examined)
+        found.append((-why.alone_before_writes, bit, why.told(each)))
+    return [left for _, _, left in sorted(found, key=lambda entry: entry[:2])]
+
+
+@dataclass(frozen=True)
+class _Why:
+    """What is known of one candidate: what it gains alone and beside the chosen ones, its writing taken off."""
+
+    trial: Trial
+    chosen: Mapping[int, Chosen]
+    there: int
+    least: float
+    bit: int
+    alone: float
+    beside: float
+    examined: bool
+
+    @property
+    def alone_before_writes(self) -> float:
+        return self.alone + self.trial.items[self.bit].writes
+
+    def told(self, candidate: Chosen) -> LeftIndex:
+        """It, with the first reason that holds."""
+        why, sentence, served_by = next(self._reasons())
+        return LeftIndex(
+            definition=candidate.candidate.definition,
+            why=why,
+            sentence=sentence,
+            served_by=served_by,
+            size_bytes=candidate.price.size_bytes,
+            gain_ms=self._in_ms(self.alone_before_writes),
+            write_ms=candidate.price.write_ms,
+            query_ids=tuple(sorted(candidate.candidate.query_ids)),
+            findings=tuple(sorted(candidate.candidate.findings)),
+        )
+
+    def _in_ms(self, amount: float) -> float | None:
+        return max(self.trial.objective.in_ms(amount), 0.0) if -INFINITY < amount < INFINITY else None
+
+    def _reasons(self) -> Iterator[tuple[WhyNot, str, str]]:
+        writes = self.trial.items[self.bit].writes
+        used = bool(self.trial.touched(self.bit))
+        if self.beside == -INFINITY:
+            yield WhyNot.SLOWS, "With it a statement would cost more than it may.", ""
+        if not used and not self.examined:
+            yield WhyNot.NOT_EXAMINED, "The search ended before it was asked about.", ""
+        if not used:
+            yield WhyNot.NO_GAIN, "No plan of any statement would use it.", ""
+        if self.beside > self.least and not self.trial.fits(self.there | self.bit):
+            yield WhyNot.OVER_BUDGET, self._over_budget(), ""
+        if self.beside <= self.least < self.beside + writes:
+            yield WhyNot.TOO_COSTLY, "Writing it would take more than it gains.", ""
+        better = self._better() if self.alone_before_writes > self.least else None
+        if better is not None:
+            name = described(better)
+            yield WhyNot.BETTER_ONE, f"Beside {name}, which is proposed, it would gain next to nothing.", name
+        yield WhyNot.NO_GAIN, "It would gain next to nothing.", ""
+
+    def _over_budget(self) -> str:
+        limits = self.trial.limits
+        if self.trial.added(self.there).bit_count() >= limits.max_indexes:
+            return f"More than {limits.max_indexes} indexes may not be proposed, and others gain more."
+        if self.trial.items[self.bit].size_bytes is None:
+            return "Nobody can say how large it would be, and there is a budget."
+        return "It does not fit into the budget beside others that gain more for their size."
+
+    def _better(self) -> IndexDefinition | None:
+        """The chosen index that does its work: one that stands in for it, else the one without which it gains most."""
+        own = self.chosen[self.bit].candidate.definition
+        proposed = [
+            bit
+            for bit in bits_of(self.trial.added(self.there))
+            if not self.trial.touched(bit).isdisjoint(self.trial.touched(self.bit))
+        ]
+        for bit in proposed:
+            if covers(self.chosen[bit].candidate.definition, own):
+                return self.chosen[bit].candidate.definition
+        gains = [(self._gain_without(bit), -bit) for bit in proposed]
+        best = max(gains, default=None)
+        return self.chosen[-best[1]].candidate.definition if best is not None else None
+
+    def _gain_without(self, other: int) -> float:
+        without = self.there & ~other
+        return -self.trial.change(self.trial.values(without), without, without | self.bit)
+
+
+def described(definition: IndexDefinition) -> str:
+    """An index by its table and keys, where it has no name yet."""
+    keys = ", ".join(key.column if key.column is not None else key.expression or "" for key in definition.keys)
+    return f"{definition.schema}.{definition.table} ({keys})"

@@ -1,0 +1,185 @@
+"""A set of indexes under trial: what the workload would cost at most by the plans that are known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
+from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
+from pgadvisor.advise.selection.objective import Objective
+from pgadvisor.planner.protocol import Question
+
+
+@dataclass(frozen=True)
+class Item:
+    """An index that a search may have or not have: one to be added, or one that exists and may go.
+
+    bit is the evaluator's, size_bytes None where nobody knows, writes what it counts to be written.
+    """
+
+    bit: int
+    size_bytes: int | None
+    writes: float
+    exists: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a set may be: bytes more than now, None for any number; new indexes; how much more any values may cost."""
+
+    max_bytes: int | None
+    max_indexes: int
+    max_regression: float
+
+
+class _Weighed:
+    """A load with what is known of each of its questions."""
+
+    __slots__ = ("bases", "before", "cost", "known", "most")
+
+    def __init__(self, cost: LoadCost, known: Sequence[KnownPlans], max_regression: float) -> None:
+        self.cost = cost
+        self.known = tuple(known)
+        self.before = cost.mean
+        self.bases = cost.costs
+        self.most = tuple(each * (1 + max_regression) + 0.01 for each in cost.costs)
+
+
+class Trial:
+    """Values of sets of indexes, as sets of bits.
+
+    They are upper bounds, exact where the planner was asked: plans that it was not asked for may be better.
+    """
+
+    def __init__(self, evaluator: Evaluator, objective: Objective, items: Iterable[Item], limits: Limits) -> None:
+        self.evaluator = evaluator
+        self.objective = objective
+        self.limits = limits
+        self.items = {item.bit: item for item in items}
+        self.as_is = evaluator.standing
+        ordered = sorted(evaluator.base, key=lambda each: each.load.query_id)
+        self._loads = [
+            _Weighed(each, [evaluator.known(question) for question in each.load.questions], limits.max_regression)
+            for each in ordered
+        ]
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Takes in what was learnt since."""
+        self._touched: dict[int, list[int]] = defaultdict(list)
+        self.sets: set[int] = set()
+        added = sum(bit for bit, item in self.items.items() if not item.exists)
+        for place, load in enumerate(self._loads):
+            bits = 0
+            for known in load.known:
+                for _, used, _ in known.plans:
+                    bits |= used
+                    if used & added:
+                        self.sets.add(used & added)
+                bits |= known.telling
+            for bit in bits_of(bits):
+                self._touched[bit].append(place)
+
+    def touched(self, bits: int) -> set[int]:
+        """Places of the loads that may change where these indexes come or go."""
+        return {place for bit in bits_of(bits) for place in self._touched.get(bit, ())}
+
+    def load_value(self, place: int, there: int) -> float:
+        """What one load counts under a set; infinity where some values cost more than they may."""
+        load = self._loads[place]
+        mean = 0.0
+        for known, weight, most in zip(load.known, load.cost.load.weights, load.most, strict=True):
+            cost = known.at_most(there)
+            if cost > most:
+                return INFINITY
+            mean += cost * weight
+        return self.objective.of_load(load.cost.load.calls, load.cost.load.total_ms, load.before, mean)
+
+    def values(self, there: int) -> list[float]:
+        """What each load counts under a set."""
+        return [self.load_value(place, there) for place in range(len(self._loads))]
+
+    def writes(self, there: int) -> float:
+        """What writing the indexes of a set counts more than it does now."""
+        total = 0.0
+        for bit, item in self.items.items():
+            if item.exists:
+                total -= 0.0 if there & bit else item.writes
+            elif there & bit:
+                total += item.writes
+        return total
+
+    def value(self, there: int) -> float:
+        """What all of it counts under a set."""
+        return sum(self.values(there)) + self.writes(there)
+
+    def change(self, values: Sequence[float], there: int, then: int) -> float:
+        """By how much the whole becomes more from one set, whose loads count so much, to another."""
+        moved = there ^ then
+        more = self.writes_of(moved & then) - self.writes_of(moved & there)
+        for place in sorted(self.touched(moved)):
+            more += self.load_value(place, then) - values[place]
+        return more
+
+    def changed(self, values: list[float], there: int, then: int) -> list[float]:
+        """What each load counts under another set."""
+        found = list(values)
+        for place in self.touched(there ^ then):
+            found[place] = self.load_value(place, then)
+        return found
+
+    def writes_of(self, bits: int) -> float:
+        """What writing these counts."""
+        return sum(self.items[bit].writes for bit in bits_of(bits) if bit in self.items)
+
+    def bytes_of(self, bits: int) -> float:
+        """Their bytes; infinitely many where a size is not known."""
+        sizes = [self.items[bit].size_bytes for bit in bits_of(bits) if bit in self.items]
+        return sum(INFINITY if size is None else size for size in sizes)
+
+    def added(self, there: int) -> int:
+        """The new ones of a set."""
+        return there & ~self.as_is
+
+    def room(self, there: int) -> float:
+        """Bytes that are left of the budget; those of indexes that go come back."""
+        if self.limits.max_bytes is None:
+            return INFINITY
+        gone = self.as_is & ~there
+        back = sum(self.items[bit].size_bytes or 0 for bit in bits_of(gone) if bit in self.items)
+        return self.limits.max_bytes + back - self.bytes_of(self.added(there))
+
+    def fits(self, there: int) -> bool:
+        """Whether a set is within the budgets."""
+        return self.added(there).bit_count() <= self.limits.max_indexes and (
+            self.limits.max_bytes is None or self.room(there) >= 0
+        )
+
+    def questions(self, places: Iterable[int] | None = None) -> Iterator[tuple[Question, KnownPlans]]:
+        """Questions of all loads, or of those at these places, with what is known of each."""
+        for place in range(len(self._loads)) if places is None else sorted(places):
+            load = self._loads[place]
+            yield from zip(load.cost.load.questions, load.known, strict=True)
+
+    def least_value(self, place: int, there: int) -> float:
+        """What one load counts under a set at least, as far as anything is known of it."""
+        load = self._loads[place]
+        mean = sum(
+            known.at_least(there) * weight for known, weight in zip(load.known, load.cost.load.weights, strict=True)
+        )
+        return self.objective.of_load(load.cost.load.calls, load.cost.load.total_ms, load.before, mean)
+
+    @property
+    def places(self) -> range:
+        """The places of all loads, by query id."""
+        return range(len(self._loads))
+
+
+def bits_of(bits: int) -> Iterator[int]:
+    """The single bits of a set, the lowest first."""
+    while bits:
+        bit = bits & -bits
+        yield bit
+        bits ^= bit
