@@ -26,7 +26,7 @@ _MEASURED_ROWS = 200_000.0
 # Bytes of WAL for each byte of the index.
 _WAL = {"btree": 0.9, "hash": 2.2, "gin": 0.55, "brin": 1.0}
 # What a modest disk gives and takes; not measured.
-DISK_BYTES_PER_S = 200e6
+_DISK_BYTES_PER_S = 200e6
 
 
 def build_ms(
@@ -46,7 +46,7 @@ def build_ms(
     if definition.access_method in ("btree", "gist"):
         sort_us *= max(math.log2(max(entries, 2.0)) / math.log2(_MEASURED_ROWS), 0.3)
     read_bytes = _SCANS * table_bytes if table_bytes > cache_bytes else 0.0
-    return (scan_us + sort_us) / 1000 + (read_bytes + size_bytes) / DISK_BYTES_PER_S * 1000
+    return (scan_us + sort_us) / 1000 + (read_bytes + size_bytes) / _DISK_BYTES_PER_S * 1000
 
 
 def build_wal_bytes(definition: IndexDefinition, size_bytes: float) -> int:

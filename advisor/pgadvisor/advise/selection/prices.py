@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pgadvisor.advise.selection.builds import DISK_BYTES_PER_S, build_ms, build_wal_bytes
+from pgadvisor.advise.selection.builds import build_ms, build_wal_bytes
 from pgadvisor.advise.selection.caches import Caches
 from pgadvisor.advise.selection.write_costs import (
     CALL_US,
@@ -32,6 +32,8 @@ from pgadvisor.model.catalog import ConstraintKind, Index, IndexDefinition, Rela
 from pgadvisor.model.index_advice import IndexPrice
 from pgadvisor.model.shape import StatementKind, StatementShape
 
+# A byte of WAL takes a processor 1.2 ns (benchmarks/indexes/write_costs.py), with the disk 2 (that was not measured).
+_WAL_BYTES_PER_MS = 500_000.0
 # What a server's own INSERTs may say of how fast it writes, and from how many of them on.
 _SLOWEST, _FASTEST = 4.0, 0.5
 _LEAST_CALLS = 100
@@ -139,7 +141,7 @@ class Prices:
             fetched_us, images = self._caches.beyond_memory(other, other_size, entries.lost_hot)
             others_us += entries.lost_hot * (other.us + other.dead_us + fetched_us)
             wal_bytes += entries.lost_hot * other.wal_bytes + images
-        written_ms = (own_us + others_us) / 1000 + wal_bytes / DISK_BYTES_PER_S * 1000
+        written_ms = (own_us + others_us) / 1000 + wal_bytes / _WAL_BYTES_PER_MS
         return IndexPrice(
             size_bytes=priced.size_bytes,
             entries=entries.own,
@@ -224,7 +226,7 @@ class Prices:
             statement = self._facts.statements[shape.query_id]
             measured += statement.total_ms * 1000
             modelled += CALL_US * statement.calls + row_us * statement.rows
-        return min(max(measured / modelled, _FASTEST), _SLOWEST) if modelled else 1.0
+        return min(max(measured / modelled, _FASTEST), _SLOWEST) if measured and modelled else 1.0
 
     def _plain_inserts(self, table: Relation) -> Iterator[StatementShape]:
         """Statements that do nothing but insert rows of values into a table."""

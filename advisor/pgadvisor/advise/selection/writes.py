@@ -15,6 +15,8 @@ from pgadvisor.model.shape import StatementKind, StatementShape
 
 # An INSERT that was called once and brought so much of its table is no part of what happens every day.
 _LOAD_SHARE = 0.2
+# Counters and statements are reset and read one after the other.
+_SAME_WINDOW_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class TableWrites:
         calls, writes = self._facts.snapshot.calls_window, self._facts.snapshot.writes_window
         if calls is None or writes is None or calls.seconds is None or not writes.seconds:
             return None
+        if abs(calls.seconds - writes.seconds) <= _SAME_WINDOW_S:
+            return 1.0
         return calls.seconds / writes.seconds
 
     @cached_property
