@@ -1,0 +1,201 @@
+"""What each statement of a workload searches tables by, as the planner's own plans spell it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.selection.loads import Load
+from pgadvisor.facts import Facts
+from pgadvisor.model.catalog import IndexDefinition, IndexKey, Relation, RelationKind
+from pgadvisor.model.index_advice import LeftIndex, WhyNot
+from pgadvisor.model.plan_reading import parse_plan
+from pgadvisor.planner.protocol import Planner, Question
+from pgadvisor.workload.lexer import has_literal
+from pgadvisor.workload.plan_searches import Search, Sort, Subject, TableSearches, searches_of
+
+# Plans asked for in all, and of one statement for values.
+MAX_PLANS = 3_000
+_MAX_SETS = 3
+# Different values that a column has at most for an index of the rows of one of them.
+MOST_VALUES = 12
+EQUALITIES = frozenset({"=", "= any"})
+RANGES = frozenset({"<", "<=", ">", ">="})
+_INDEXED = (RelationKind.TABLE, RelationKind.PARTITIONED)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What one statement searches one table by.
+
+    relation is the table that the statement names: of a partition the partitioned one. searches must hold, all of them;
+    choices are those of which one of several must, for each OR. of_values are those that are known by values of
+    parameters alone. rows are the table's.
+    """
+
+    load: Load
+    relation: Relation
+    searches: tuple[Search, ...]
+    choices: tuple[tuple[Search, ...], ...]
+    sorts: tuple[Sort, ...]
+    of_values: frozenset[Search]
+    rows: float
+
+    @property
+    def query_ids(self) -> frozenset[str]:
+        """The statement, as candidates have it."""
+        return frozenset({self.load.query_id})
+
+    @property
+    def each(self) -> tuple[Search, ...]:
+        """All of them, those that must hold first."""
+        return (*self.searches, *(search for some in self.choices for search in some))
+
+    @property
+    def equal_columns(self) -> tuple[str, ...]:
+        """Columns searched for equality."""
+        found = (search.subject.column for search in self.searches if search.operator in EQUALITIES)
+        return tuple(dict.fromkeys(column for column in found if column is not None))
+
+    def definition(self, keys: Sequence[IndexKey], method: str = "btree") -> IndexDefinition:
+        """An index on the table."""
+        return IndexDefinition(
+            schema=self.relation.schema, table=self.relation.name, access_method=method, keys=tuple(keys)
+        )
+
+    def candidate(self, definition: IndexDefinition, reason: str, because_of: Iterable[Search] = ()) -> Candidate:
+        """A candidate for the statement; of searches known by values alone, what is in it is masked as these are."""
+        return Candidate(
+            definition=definition,
+            query_ids=self.query_ids,
+            reasons=frozenset({reason}),
+            partitioned=self.relation.kind is RelationKind.PARTITIONED,
+            holds_values=any(each in self.of_values and has_literal(each.subject.text) for each in because_of),
+        )
+
+    def left(self, definition: IndexDefinition, sentence: str) -> LeftIndex:
+        """An index that the statement cannot have, and why."""
+        return LeftIndex(
+            definition=definition, why=WhyNot.IMPOSSIBLE, sentence=sentence, query_ids=(self.load.query_id,)
+        )
+
+
+class SearchReader:
+    """Asks a planner for plans of statements, and reads what they search by. asked counts the plans."""
+
+    def __init__(self, facts: Facts, planner: Planner, min_rows: int) -> None:
+        self.asked = 0
+        self._facts = facts
+        self._planner = planner
+        self._min_rows = min_rows
+
+    def read(self, loads: Sequence[Load]) -> tuple[Searched, ...]:
+        """What statements search tables by that are large enough, the costliest statement first.
+
+        Raises PlannerError where the planner is gone.
+        """
+        costliest = sorted(loads, key=lambda load: (-load.total_ms, load.query_id))
+        return tuple(found for load in costliest for found in self._of(load))
+
+    def _of(self, load: Load) -> Iterator[Searched]:
+        if load.shape is not None and not any(self._is_large(used.relation_oid) for used in load.shape.relations):
+            return
+        merged: dict[int, TableSearches] = {}
+        of_values: set[Search] = set()
+        known: dict[tuple[int, str], None] = {}
+        valued = 0
+        for question in load.questions:
+            if question.values is not None and (valued >= _MAX_SETS or not self._hangs_on_values(merged)):
+                continue
+            valued += question.values is not None
+            for oid, table in self._asked(question).items():
+                into = merged.setdefault(oid, TableSearches(table.relation))
+                into.has_unknown = into.has_unknown or table.has_unknown
+                # What is computed of values of one call is no order for others.
+                into.sorts.update(
+                    {
+                        sort: None
+                        for sort in table.sorts
+                        if question.values is None or not has_literal(sort.subject.text)
+                    }
+                )
+                for search in table.searches:
+                    if (oid, search.condition) not in known:
+                        known[oid, search.condition] = None
+                        of_values.update([search] if question.values is not None else [])
+                    into.searches[search] = None
+        for oid, table in merged.items():
+            rows = self._facts.row_count(oid)
+            if rows is not None and self._is_large(oid):
+                yield _searched(load, table, frozenset(of_values), rows)
+
+    def _asked(self, question: Question) -> dict[int, TableSearches]:
+        if self.asked >= MAX_PLANS:
+            return {}
+        self.asked += 1
+        plan = self._planner.plan(question).plan
+        if plan is None:
+            return {}
+        try:
+            return searches_of(parse_plan(plan), self._facts)
+        except (KeyError, TypeError, RecursionError):
+            # A planner's answer that is kept in a snapshot may be anything.
+            return {}
+
+    def _is_large(self, oid: int) -> bool:
+        root = self._facts.root(oid)
+        rows = None if root is None or root.kind not in _INDEXED else self._facts.row_count(root.oid)
+        return rows is not None and rows >= self._min_rows
+
+    def _hangs_on_values(self, tables: dict[int, TableSearches]) -> bool:
+        """Whether what would serve a statement is known better with values: patterns, rare ones, keys in documents."""
+        if not tables:
+            return True
+        return any(
+            table.has_unknown or any(search.unknown and search.operator not in RANGES for search in table.searches)
+            for table in tables.values()
+        )
+
+
+def _searched(load: Load, table: TableSearches, of_values: frozenset[Search], rows: float) -> Searched:
+    searches: dict[tuple[str, str], Search] = {}
+    choices: dict[int, dict[str, Search]] = defaultdict(dict)
+    for search in table.searches:
+        if search.choice:
+            choices[search.choice].setdefault(search.condition, search)
+        else:
+            searches.setdefault((search.condition, search.subject.text), search)
+    different = dict.fromkeys(tuple(some.values()) for some in choices.values())
+    return Searched(
+        load=load,
+        relation=table.relation,
+        searches=tuple(searches.values()),
+        choices=tuple(different),
+        sorts=tuple(table.sorts),
+        of_values=of_values,
+        rows=rows,
+    )
+
+
+def key_of(subject: Subject, operator_class: str = "") -> IndexKey:
+    """A key on what is searched by, with its type's operator class unless another is named."""
+    return IndexKey(
+        column=subject.column,
+        expression=subject.expression,
+        operator_class=operator_class,
+        default_operator_class=not operator_class,
+    )
+
+
+def plain(column: str) -> IndexKey:
+    """A key on a column."""
+    return IndexKey(column=column)
+
+
+def with_predicate(definition: IndexDefinition, predicate: str) -> IndexDefinition:
+    """The index of the rows that satisfy a condition alone."""
+    return structs.replace(definition, predicate=predicate)
