@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -12,9 +13,11 @@ from rich.text import Text
 from pgadvisor.model.effects import Effect
 from pgadvisor.model.index_advice import Goal, IndexAdvice, LeftIndex, StatementEffect
 from pgadvisor.model.report import Recommendation, Report, Step
+from pgadvisor.model.verification import Verdict
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports import index_words as said
-from pgadvisor_reports.index_view import AdvisedRow, IndexPage, LeftGroup
+from pgadvisor_reports import verification_words as tested
+from pgadvisor_reports.index_view import AdvisedRow, IndexPage, LeftGroup, index_pages
 from pgadvisor_reports.page import Page
 from pgadvisor_reports.terminal import name, paragraph, plain_console, prose
 from pgadvisor_reports.text import clip, is_fit, one_line, visible
@@ -29,6 +32,8 @@ MAX_REASONS = 5
 _MAX_TEXT = 2_000
 _COLOUR = {Effect.GAINS: "green", Effect.LOSES: "red"}
 _EVERYTHING = 1_000_000
+# How a check begins that is to be made once the step is done.
+_AFTER = "-- After"
 
 
 def render(report: Report, width: int, colour: bool, everything: bool = False) -> str:
@@ -38,35 +43,21 @@ def render(report: Report, width: int, colour: bool, everything: bool = False) -
     """
     output = io.StringIO()
     console = plain_console(output, max(width, MIN_WIDTH), colour)
-    _Writer(console, report, everything).write()
+    for number, page in enumerate(index_pages(report, Page(report).recommendations)):
+        if number:
+            console.print()
+        _Writer(console, page, everything).write()
     return "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
 
 
-def write_summary(console: Console, report: Report) -> None:
-    """The advice in a paragraph, for a report on more than indexes; nothing where no planner was asked."""
-    page = IndexPage(report, Page(report).recommendations)
-    advice = page.advice
-    if advice is None:
-        return
-    console.print()
-    paragraph(console, Text.assemble((f"{said.headline(page)}.", "bold"), f" {said.effects(advice.workload)}."))
-    for label, text in said.figures(page):
-        paragraph(console, Text.assemble((f"{label}: ", "bold"), text), indent=2, hanging=2)
-    if page.left_count:
-        left = words.plural(page.left_count, "other was", "others were")
-        paragraph(
-            console, f"{left} thought of and left: pgadvisor indexes and the HTML report say why.", "dim", indent=2
-        )
-
-
 class _Writer:
-    """Writes one report's advice to one console."""
+    """Writes the advice on one database to one console."""
 
-    def __init__(self, console: Console, report: Report, everything: bool) -> None:
+    def __init__(self, console: Console, page: IndexPage, everything: bool) -> None:
         self.console = console
-        self.report = report
+        self.report = page.report
         self.everything = everything
-        self.page = IndexPage(report, Page(report).recommendations)
+        self.page = page
         self._prepared: Step | None = None
         self._checked: set[str] = set()
         # What holds of several is told with the first of them.
@@ -78,6 +69,7 @@ class _Writer:
         advice = self.page.advice
         if advice is not None:
             self._figures(advice)
+        self._verification()
         if self.page.rows:
             self.console.print(self._table())
         self._details()
@@ -96,11 +88,9 @@ class _Writer:
         source, advice = self.report.source, self.page.advice
         self._line(said.headline(self.page), "bold")
         seen = formatting.moment(source.collected_at).text
+        where = f"{name(self.page.database or source.database)}, {one_line(words.server(self.report))}"
         window = formatting.window_length(self.report.trust.statements_window)
-        self._line(
-            f"{name(source.database)}, {one_line(words.server(self.report))}, as seen {seen}; statements of {window}",
-            "dim",
-        )
+        self._line(f"{where}, as seen {seen}; statements of {window}", "dim")
         if advice is not None:
             self._line(prose(planner(advice.planner)), "" if advice.planner.same_major else "yellow")
         if redacted := words.redaction(self.report):
@@ -123,6 +113,24 @@ class _Writer:
         self._line(prose(said.searched(advice)), "dim")
         if compressed := said.compression(advice):
             self._line(compressed, "dim")
+
+    def _verification(self) -> None:
+        """What came of it on a copy; what did not keep its promise first."""
+        tried = self.report.verification
+        if tried is None:
+            return
+        self.console.print()
+        self._line(prose(tested.verified(tried)))
+        if times := tested.verified_times(tried):
+            self._line(Text.assemble(("Time of the calls counted, measured: ", "bold"), times), hanging=2)
+        worse = [each for each in tried.statements if each.verdict is Verdict.WORSE]
+        for each in (tried.statements if self.everything else worse)[: self._most(MAX_REASONS)]:
+            promised = f"; promised {tested.promised(each)}" if each.promise is not None else ""
+            style = "red" if each.verdict is Verdict.WORSE else ""
+            line = f"{name(each.query_id)}: {each.verdict.value}: {prose(tested.measured_times(each))}{promised}"
+            self._line(line, style, indent=2, hanging=2)
+        for note in tested.verification_notes(tried):
+            self._line(prose(note), "dim", indent=2)
 
     def _table(self) -> Table:
         """What is advised, a line each."""
@@ -159,7 +167,7 @@ class _Writer:
             self._row(row)
         if len(shown) < len(self.page.rows):
             self.console.print()
-            self._line(f"{words.plural(len(self.page.rows) - len(shown), 'more')} in the table alone: --all.", "dim")
+            self._line(f"{len(self.page.rows) - len(shown)} more in the table alone: --all.", "dim")
 
     def _row(self, row: AdvisedRow) -> None:
         advised, scale = row.advised, self.page.scale
@@ -170,18 +178,26 @@ class _Writer:
         self._line(said.together(advised, scale), indent=4, hanging=2)
         if self.everything:
             self._line(said.alone(advised, scale), indent=4, hanging=2)
-        for effect in advised.effects[: self._most(MAX_STATEMENTS)]:
-            self._effect(effect)
-        more = len(advised.effects) - self._most(MAX_STATEMENTS)
-        if more > 0:
-            self._line(f"and {words.plural(more, 'more statement')}", "dim", indent=4)
+        self._effects(advised.effects)
         self._line(f"Proof: {prose(row.action.proof)}", indent=4, hanging=2)
+        if row.action.measured is not None:
+            self._line(f"Measured on a copy: {prose(tested.measured(row.action.measured))}", indent=4, hanging=2)
         price = said.price_facts(advised.price, scale, goes=row.goes)
         if price:
             label = "Frees" if row.goes else "Price"
-            told = "; ".join(f"{each.lower()} {text}" for each, text in price)
+            told = "; ".join(f"{said.lowered(each)} {text}" for each, text in price)
             self._line(f"{label}: {told}", indent=4, hanging=2)
         self._action(row.action)
+
+    def _effects(self, effects: Sequence[StatementEffect]) -> None:
+        """The greatest, and the greatest of those that lose, which nobody is to overlook."""
+        shown = list(effects[: self._most(MAX_STATEMENTS)])
+        losing = [each for each in effects if each.effect is Effect.LOSES and each not in shown]
+        shown += losing[:MAX_STATEMENTS]
+        for effect in shown:
+            self._effect(effect)
+        if len(shown) < len(effects):
+            self._line(f"and {words.plural(len(effects) - len(shown), 'more statement')}", "dim", indent=4)
 
     def _effect(self, effect: StatementEffect) -> None:
         """A statement before and after, and as much of its text as fits on a line."""
@@ -197,11 +213,11 @@ class _Writer:
         if action.values_masked:
             self._line("Holds values of rows, masked here: run again with --show-values for SQL to run.", indent=4)
         if self.everything:
-            self._checks(action, "-- Before")
+            self._checks([check for check in action.checks if not check.sql.startswith(_AFTER)])
         for step in action.steps:
             self._step(step)
         if self.everything:
-            self._checks(action, "-- After")
+            self._checks([check for check in action.checks if check.sql.startswith(_AFTER)])
         undo = [step.undo for step in reversed(action.steps) if step.undo]
         if undo and (self.everything or len(undo) == 1):
             self._line("undo:", "dim", indent=4)
@@ -212,10 +228,10 @@ class _Writer:
                 self._minded.add(caveat)
                 self._line(f"Mind: {prose(caveat)}", "yellow", indent=4, hanging=2)
 
-    def _checks(self, action: Recommendation, when: str) -> None:
-        """Checks of before or after; one that was told already stands for all that are the same."""
-        for check in action.checks:
-            if check.sql.startswith(when) and check.sql not in self._checked:
+    def _checks(self, checks: Sequence[Step]) -> None:
+        """Checks; one that was told already stands for all that are the same."""
+        for check in checks:
+            if check.sql not in self._checked:
                 self._checked.add(check.sql)
                 self._sql(check.sql)
 
@@ -235,7 +251,7 @@ class _Writer:
             self._line(prose(action.proof), "dim", indent=4)
             self._action(action)
         if len(self.page.unproved) > self._most(MAX_DETAILS):
-            self._line(f"and {words.plural(len(self.page.unproved) - MAX_DETAILS, 'more')}: --all.", "dim")
+            self._line(f"and {len(self.page.unproved) - MAX_DETAILS} more: --all.", "dim")
 
     def _left(self) -> None:
         if not self.page.left_count:
@@ -280,7 +296,7 @@ class _Writer:
         for item in touching[: self._most(MAX_REASONS)]:
             self._line(f"{marks((item.number,))} {prose(shortcoming(item))}", hanging=4)
         if len(touching) > self._most(MAX_REASONS):
-            self._line(f"and {words.plural(len(touching) - MAX_REASONS, 'more')}")
+            self._line(f"and {len(touching) - MAX_REASONS} more")
 
     def _more(self) -> None:
         if (self.page.rows or self.page.unproved) and not self.everything:

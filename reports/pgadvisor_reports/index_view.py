@@ -87,17 +87,20 @@ class LeftGroup:
 
 
 class IndexPage:
-    """A report's advice on indexes, ready to be written down. actions are its recommendations in the order to run."""
+    """A report's advice on the indexes of one database, ready to be written down.
 
-    def __init__(self, report: Report, actions: Sequence[Recommendation]) -> None:
+    actions are the recommendations in the order to run. database is "" in a report on one. advice is None where no
+    planner was asked.
+    """
+
+    def __init__(
+        self, report: Report, actions: Sequence[Recommendation], advice: IndexAdvice | None, database: str = ""
+    ) -> None:
         self.report = report
-        self.actions = tuple(actions)
-        self._texts = {each.query_id: each for each in reversed(report.statements)}
-
-    @property
-    def advice(self) -> IndexAdvice | None:
-        """None where no planner was asked."""
-        return self.report.index_advice
+        self.advice = advice
+        self.database = database
+        self.actions = tuple(each for each in actions if each.database == database)
+        self._texts = {each.query_id: each for each in reversed(report.statements) if each.database == database}
 
     @cached_property
     def rows(self) -> tuple[AdvisedRow, ...]:
@@ -173,6 +176,16 @@ class IndexPage:
             price_ms=0.0 if goes else price.write_ms,
             cost_share=(together.cost_before - together.cost_after) / whole if whole else 0.0,
         )
+
+
+def index_pages(report: Report, actions: Sequence[Recommendation]) -> tuple[IndexPage, ...]:
+    """The advice on each database, in the report's order; one without any where no planner was asked."""
+    if not report.databases:
+        return (IndexPage(report, actions, report.index_advice),)
+    return tuple(
+        IndexPage(report, actions, report.index_advice_by_database.get(source.database), source.database)
+        for source in report.databases
+    )
 
 
 def least_gain(effect: WorkloadEffect, effects: Sequence[StatementEffect]) -> float:

@@ -122,6 +122,8 @@ def writes(write_ms: float | None, scale: Scale) -> str:
 
 def effects(work: WorkloadEffect) -> str:
     """How many statements gain and lose."""
+    if not (work.gain or work.lose):
+        return "No statement gains or loses"
     return f"{plural(work.gain, 'statement')} {'gains' if work.gain == 1 else 'gain'}, {_loses(work.lose)}"
 
 
@@ -191,31 +193,35 @@ def because(item: AdvisedIndex) -> str:
     """What it is for, in one line; "" where nobody says."""
     parts = [*item.reasons]
     if item.foreign_keys:
-        parts.append(f"foreign key {_named(item.foreign_keys)}")
+        parts.append(f"foreign key {named(item.foreign_keys)}")
     if item.replaces:
-        parts.append(f"in place of {_named(item.replaces)}")
+        parts.append(f"in place of {named(item.replaces)}")
     return "; ".join(parts)
 
 
-def _named(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     return ", ".join(names[:_MAX_NAMED]) + more
 
 
 def together(item: AdvisedIndex, scale: Scale) -> str:
     """What would be lost if it alone were left out."""
-    return f"Within the set: {_effect_of(item.together, item.effects, scale)}."
+    work = item.together
+    without = f"without it the workload's cost is {factor(work.cost_after, work.cost_before)}"
+    return f"Within the set: {lowered(effects(work))}; {without}{_saved(work, item.effects, scale)}."
 
 
 def alone(item: AdvisedIndex, scale: Scale) -> str:
     """What it does as the only change."""
-    return f"As the only change: {_effect_of(item.alone, (), scale)}."
+    work = item.alone
+    change = f"the workload's cost is {factor(work.cost_before, work.cost_after)}"
+    return f"As the only change: {lowered(effects(work))}; {change}{_saved(work, (), scale)}."
 
 
-def _effect_of(work: WorkloadEffect, found: Sequence[StatementEffect], scale: Scale) -> str:
-    said = f"{effects(work)}; the workload's cost {factor(work.cost_before, work.cost_after)}"
+def _saved(work: WorkloadEffect, found: Sequence[StatementEffect], scale: Scale) -> str:
     least = least_gain(work, found)
-    return f"{said}, at least {scale.duration(least)} saved" if least else said
+    return f", at least {scale.duration(least)} saved" if least else ""
 
 
 def gain(row: AdvisedRow, scale: Scale, goal: Goal) -> str:
@@ -234,7 +240,7 @@ def price(row: AdvisedRow, scale: Scale) -> str:
     """What an index takes to write, as the table of all has it."""
     if row.goes:
         return "–"
-    return "unknown" if row.price_ms is None else formatting.duration(row.price_ms * scale.factor).text
+    return "unknown" if row.price_ms is None else _or_none(scale.bare.duration(row.price_ms), row.price_ms)
 
 
 def size(row: AdvisedRow) -> str:
@@ -250,13 +256,22 @@ def price_facts(item: IndexPrice, scale: Scale, *, goes: bool) -> tuple[tuple[st
     rows = (
         ("Disk", None if item.size_bytes is None else formatting.size(item.size_bytes).text),
         ("Entries written", _rated(item.entries, scale)),
-        ("Writing them", None if item.write_ms is None else scale.duration(item.write_ms)),
-        ("WAL for them", None if wal is None else f"{formatting.size(wal * scale.factor).text}{scale.unit}"),
-        ("Updates no longer HOT" if not goes else "Updates HOT again", _rated(item.hot_updates, scale)),
+        ("Writing them", None if item.write_ms is None else _or_none(scale.duration(item.write_ms), item.write_ms)),
+        ("WAL for them", None if not wal else f"{formatting.size(wal * scale.factor).text}{scale.unit}"),
+        ("Updates HOT again" if goes else "Updates no longer HOT", _rated(item.hot_updates, scale)),
         ("Time to build", None if item.build_ms is None else formatting.duration(item.build_ms).text),
         ("WAL of the build", None if build_wal is None else formatting.size(build_wal).text),
     )
     return tuple((label, text) for label, text in rows if text is not None)
+
+
+def _or_none(text: str, amount: float) -> str:
+    return text if amount else "none"
+
+
+def lowered(text: str) -> str:
+    """Words that go on where others stood, but for what is written in capitals always."""
+    return text if text[1:2].isupper() else f"{text[:1].lower()}{text[1:]}"
 
 
 def _rated(amount: float | None, scale: Scale) -> str | None:

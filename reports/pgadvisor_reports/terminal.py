@@ -12,6 +12,8 @@ from pgadvisor.model.coverage import Fact
 from pgadvisor.model.findings import OutcomeStatus
 from pgadvisor.model.report import Recommendation, Report, ReportFinding, Step
 from pgadvisor_reports import formatting, words
+from pgadvisor_reports import index_words as said
+from pgadvisor_reports.index_view import index_pages
 from pgadvisor_reports.page import Page
 from pgadvisor_reports.text import clip, is_fit, one_line, visible
 
@@ -34,9 +36,19 @@ def render(report: Report, width: int, colour: bool) -> str:
     Text of strangers reaches the terminal without characters that steer it.
     """
     output = io.StringIO()
+    if report.verification is not None:
+        return _of_trial(report, width, colour)
     console = plain_console(output, max(width, 40), colour)
     _Writer(console, Page(report)).write()
     return output.getvalue()
+
+
+def _of_trial(report: Report, width: int, colour: bool) -> str:
+    """What is new in a report that was tried; all else was told when it was made."""
+    # It needs what is below.
+    from pgadvisor_reports import verification_terminal
+
+    return verification_terminal.render(report, width, colour)
 
 
 def plain_console(output: io.StringIO, width: int, colour: bool) -> Console:
@@ -80,10 +92,13 @@ class _Writer:
         self.page = page
         self.report = page.report
         self._prepared: Step | None = None
+        self._advised = index_pages(page.report, page.recommendations)
+        self._scales = {each.database: each.scale for each in self._advised}
         self._texts = {(view.database, view.query_id): view.text for view in page.report.statements}
 
     def write(self) -> None:
         self._header()
+        self._indexes()
         self._findings()
         self._outcomes()
         self._gaps()
@@ -143,6 +158,21 @@ class _Writer:
             more = [f"{len(hosts) - MAX_HOSTS} more"] if len(hosts) > MAX_HOSTS else []
             self._field(f"{words.plural(len(hosts), 'server')} added up", ", ".join([*shown, *more]))
 
+    def _indexes(self) -> None:
+        """The advice on indexes in a few lines; nothing where no planner was asked."""
+        for page in self._advised:
+            if page.advice is None:
+                continue
+            where = f"Database {name(page.database)}: " if page.database else ""
+            head = (f"{where}{said.headline(page)}", "bold")
+            self._line(Text.assemble(head, f". {said.effects(page.advice.workload)}."))
+            for label, text in said.figures(page):
+                self._field(label, text)
+            if page.left_count:
+                left = f"{words.plural(page.left_count, 'other was', 'others were')} thought of and left"
+                self._line(f"{left}: pgadvisor indexes and the HTML report say why.", "dim")
+            self.console.print()
+
     def _findings(self) -> None:
         self._line(words.verdict(self.report), "bold")
         if self.page.preparation is not None:
@@ -201,6 +231,8 @@ class _Writer:
         if action.copies:
             others = words.plural(len(action.copies), "other schema")
             self._line(f"and the same in {others}: their SQL is in the HTML and JSON reports", "dim", indent=5)
+        if action.advised is not None and (scale := self._scales.get(action.database)):
+            self._line(said.together(action.advised, scale), "dim", indent=5)
         facts = [f"{one_line(item.label)}: {formatting.evidence(item).text}" for item in action.price]
         undo = [step.undo for step in action.steps if step.undo]
         is_short = len(undo) == 1 and "\n" not in undo[0]

@@ -20,7 +20,8 @@ def about_indexes(report: Report) -> Report:
         each for each in report.recommendations if isinstance(each.proposal, CreateIndex | DropIndex | RebuildIndex)
     )
     kept = {each.key for each in recommendations}
-    named = {key for each in (*recommendations, *report.rejections) for key in each.findings}
+    named = {key for each in recommendations for key in each.findings}
+    named.update(key for each in report.rejections for key in each.findings)
     advices = [*report.index_advice_by_database.values(), *([report.index_advice] if report.index_advice else [])]
     named.update(key for advice in advices for left in advice.left for key in left.findings)
     findings = tuple(each for each in report.findings if each.key in named)

@@ -20,12 +20,10 @@ from pgadvisor.registry import load_index_terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pgadvisor.advise.planners import AuditedServer
     from pgadvisor.config import Config
     from pgadvisor.model.report import Report
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.progress import Progress
-    from pgadvisor.rules_api import AnyRule
 
 
 @click.command(
@@ -75,37 +73,52 @@ def indexes(
     statement under thousands of sets of indexes: your own server is asked nothing, and nothing is changed on it.
     pgadvisor audit recommends the same, beside all else that it finds.
     """
+    from pgadvisor.advise.index_report import about_indexes
     from pgadvisor.advise.planners import AuditedServer
 
+    not_saved: Failure | None = None
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         files = Files(html, json_, save, quiet)
         files.check()
         rules = rules_of(config)
-        paths = _snapshot_files(targets)
-        if paths and save is not None:
-            raise Failure(f"--save keeps what is collected, and {paths[0]} is collected already.", ExitCode.USAGE)
-        dsn = None if paths else next(iter(targets), None)
+        paths = _snapshot_files(targets, save)
         if paths:
             snapshots = _of_database([each for path in paths for each in _read(path, progress)], database)
+            report = judged(snapshots, config, rules, progress, workload)
         else:
+            dsn = next(iter(targets), None)
             snapshots = collected(dsn, config, progress, workload=workload)
-        if save is not None:
-            saved(save, snapshots)
-        server = None if paths else AuditedServer(dsn)
-        report = _report(snapshots, server, config, rules, progress, workload if paths else ())
+            not_saved = _not_saved(save, snapshots)
+            report = judged(snapshots, config, rules, progress, server=AuditedServer(dsn))
+        report = about_indexes(report)
     _tell(report, files, everything)
+    if not_saved is not None:
+        raise not_saved
     raise SystemExit(_exit_code(report, config))
 
 
-def _snapshot_files(targets: Sequence[str]) -> list[Path]:
+def _snapshot_files(targets: Sequence[str], save: Path | None) -> list[Path]:
     """The snapshots named; none where a database is, or nothing. Raises Failure."""
     paths = [STDOUT if target == "-" else snapshot_file(target) for target in targets]
     found = [path for path in paths if path is not None]
     if len(targets) > 1 and len(found) < len(targets):
         other = next(target for target, path in zip(targets, paths, strict=True) if path is None)
         raise Failure(f"Give one database, or files of snapshots: {other} is no file.", ExitCode.USAGE)
+    if found and save is not None:
+        raise Failure(f"--save keeps what is collected, and {found[0]} is collected already.", ExitCode.USAGE)
     return found
+
+
+def _not_saved(save: Path | None, snapshots: Sequence[Snapshot]) -> Failure | None:
+    """Saves what was collected; where that fails, what to say of it once the report is told."""
+    if save is None:
+        return None
+    try:
+        saved(save, snapshots)
+    except Failure as failure:
+        return failure
+    return None
 
 
 def _read(path: Path, progress: Progress) -> tuple[Snapshot, ...]:
@@ -120,19 +133,6 @@ def _of_database(snapshots: Sequence[Snapshot], database: str) -> Sequence[Snaps
         names = ", ".join(sorted({each.server.database for each in snapshots}))
         raise Failure(f"There is no snapshot of a database {database}; there are: {names}.", ExitCode.USAGE)
     return found
-
-
-def _report(
-    snapshots: Sequence[Snapshot],
-    server: AuditedServer | None,
-    config: Config,
-    rules: Sequence[AnyRule],
-    progress: Progress,
-    workload: Sequence[Path],
-) -> Report:
-    from pgadvisor.advise.index_report import about_indexes
-
-    return about_indexes(judged(snapshots, config, rules, progress, workload, server=server))
 
 
 def _tell(report: Report, files: Files, everything: bool) -> None:

@@ -1,0 +1,159 @@
+"""The advice on indexes in the terminal: all parts of it, short, in the width, and no stranger's tricks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from pgadvisor.model.findings import OutcomeStatus
+from pgadvisor.model.report import Rate, RateUnit, Report
+from pgadvisor.registry import load_index_terminal, load_terminal
+from support.index_reports import hostile_index_report, index_report, nothing_report, unproved_report
+from support.strangers_pages import check_terminal, check_width
+
+_PLAIN = index_report(verified=True)
+
+
+def _told(report: Report, width: int = 100, *, everything: bool = False) -> str:
+    text = load_index_terminal()(report, width, False, everything)
+    return " ".join(text.replace("\N{NARROW NO-BREAK SPACE}", " ").split())
+
+
+def test_all_parts_stand_in_reading_order() -> None:
+    text = _told(_PLAIN)
+    at = -1
+    for part in (
+        "2 indexes to create, 1 index to drop shop, PostgreSQL 18.3 on db1.example.org:5432",
+        "Planned by the twin, PostgreSQL 18.3, of the same major version as the server.",
+        "3 statements gain, 1 loses. Cost, weighted by calls: 1.02 billion → 310 million, 3.29 times less",
+        "Time of the statements, per day: 3.79 h; estimated: what gains 3.56 h → 5.42 min or less, what loses 1 h → ",
+        "Disk: 58.2 MB more; the budget is 100 MB",
+        "Time to write, per day: 51.3 s more, estimated",
+        "from 64 candidates by 3 812 questions to the planner. The search ended early: 20,000 EXPLAINs were asked for.",
+        "80 statements stood for 100; 0.4% of the time",
+        "Tried on a copy, shop_copy on PostgreSQL 18.3, 2026-03-14 09:26 UTC: 3 statements, 1 kept, 1 worse than",
+        "2.25 h → 15.2 min, 8.88 times less",
+        "-7046029254386353130: worse than promised: 96.5 ms → 101 ms, 4.7% more; promised 3.1% of its time or less",
+        "1 public.orders (status, created_at desc) include",
+        "3 drop public.customers_email_idx1 −46.1 MB 7.89 s – 0/0",
+        "For: equality, then order with LIMIT; partial",
+        "Within the set: 1 statement gains, none loses; without it the workload's cost is 2.32 times more, at",
+        "cost 25 312 → 24.50, 1 033 times less; 1.56 h per day → 2.92 min or less",
+        "-7046029254386353131 [1]: select o.id",
+        "Proof: The planner of the twin says so",
+        "Measured on a copy: kept: built in 3.9 s; 36.3 MB (36 MB promised).",
+        "Price: disk 36 MB; entries written 199 233 per day; writing them 34.5 s per day; WAL for them 95.9 MB per day",
+        "CREATE INDEX CONCURRENTLY orders_status_created_at_idx",
+        "undo: DROP INDEX CONCURRENTLY public.orders_status_created_at_idx;",
+        "Mind: Run it without lock_timeout",
+        "For: foreign key order_items_product_id_fkey; in place of public.order_items_product_id_quantity_idx",
+        # Whoever loses is shown, wherever it stands.
+        "cost 8.40 → 8.90, 6.0% more",
+        "Measured on a copy: not run: The build ran into its timeout.",
+        "Frees: disk 46.1 MB",
+        "Not proved by a planner: 1 recommendation",
+        "Thought of and left: 47 indexes Over budget (1) public.orders (note) (46.7 MB, gains 2.22 min per day): It",
+        "Still needed (1) public.orders_is_gift_idx: public.orders (is_gift): Statement 3 would cost 3 times more.",
+        "No gain (9): No plan uses it. public.orders (c0)",
+        "and 6 more",
+        "Not planned 5 statements (",
+        "[2] extension postgis: The twin lacks it (1 statement cannot be planned).",
+        "or here with --all.",
+    ):
+        assert part in text, part
+        assert text.index(part) > at, part
+        at = text.index(part)
+
+
+def test_the_table_has_size_gain_price_and_who_gains_and_loses() -> None:
+    text = load_index_terminal()(_PLAIN, 120, False, False).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    rows = [" ".join(line.split()) for line in text.split("\n")]
+    assert any(row.startswith("1 public.orders (status") and row.endswith("36 MB 1.51 h 34.5 s 1/0") for row in rows)
+    assert "2 public.order_items (product_id) 68.3 MB 1.96 h 24.7 s 2/1" in rows
+
+
+def test_it_is_short_unless_all_is_asked_for() -> None:
+    short, whole = _told(_PLAIN), _told(_PLAIN, everything=True)
+    for part in ("public.orders (c8)", "pg_stat_activity", "As the only change: 1 statement gains", "[3] function"):
+        assert part not in short
+        assert part in whole
+    assert "--all" not in whole
+    nine = [msgspec.structs.replace(_PLAIN.recommendations[1], key=f"r{number}") for number in range(9)]
+    many = msgspec.structs.replace(_PLAIN, recommendations=tuple(nine), action_plan=())
+    assert "4 more in the table alone: --all." in _told(many)
+    # The same caveat once, however many recommendations have it.
+    assert _told(many).count("Mind: Run it without lock_timeout") == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("make", [index_report, nothing_report, unproved_report, hostile_index_report])
+@pytest.mark.parametrize("everything", [False, True])
+def test_no_line_is_wider_than_the_terminal_but_sql(make: Callable[[], Report], width: int, everything: bool) -> None:
+    report = make()
+    steps = [step for action in report.recommendations for step in (*action.steps, *action.checks)]
+    sql = [text for step in steps for text in (step.sql, step.undo)]
+    check_width(load_index_terminal()(report, width, False, everything), width, sql)
+
+
+def test_text_of_strangers_does_not_steer_the_terminal() -> None:
+    for colour in (False, True):
+        for terminal in (load_terminal()(hostile_index_report(), 80, colour), _coloured(colour)):
+            check_terminal(terminal)
+
+
+def _coloured(colour: bool) -> str:
+    return load_index_terminal()(hostile_index_report(), 80, colour, True)
+
+
+def test_nothing_to_do_and_nothing_proved_are_told_apart() -> None:
+    assert _told(nothing_report()).startswith("No index is to be created or dropped shop")
+    text = _told(unproved_report())
+    assert text.startswith("Indexes: no planner was asked, so nothing is proved")
+    assert "there are no server programs. pip install 'pgadvisor[embedded]'" in text
+    assert "Not proved by a planner: 4 recommendations" in text
+
+
+def test_an_audit_tells_the_same_in_a_few_lines() -> None:
+    text = " ".join(load_terminal()(_PLAIN, 100, False).replace("\N{NARROW NO-BREAK SPACE}", " ").split())
+    for part in (
+        "2 indexes to create, 1 index to drop. 3 statements gain, 1 loses.",
+        "Disk: 58.2 MB more; the budget is 100 MB",
+        "47 others were thought of and left",
+        "Within the set: 2 statements gain, 1 loses; without it the workload's cost is 51.6% more, at least 1.96 h per day saved.",
+    ):
+        assert part in text
+    assert "to create" not in load_terminal()(unproved_report(), 100, False)
+
+
+def test_amounts_are_over_the_window_as_everywhere() -> None:
+    """Per day only where the report has rates per day; else in all, over a window that is said."""
+    assert "at least 1.51 h per day saved" in _told(_PLAIN)
+    views = tuple(
+        msgspec.structs.replace(view, time=Rate(total=view.total_ms, value=view.total_ms, per=RateUnit.TOTAL))
+        for view in _PLAIN.statements
+    )
+    text = _told(msgspec.structs.replace(_PLAIN, statements=views))
+    assert "Time of the statements, in 6 days 2 h: 23.1 h; estimated" in text
+    assert "per day" not in text
+
+
+def test_each_of_several_databases_has_its_own() -> None:
+    advice = _PLAIN.index_advice
+    assert advice is not None
+    sources = tuple(msgspec.structs.replace(_PLAIN.source, database=name) for name in ("shop", "archive"))
+    actions = tuple(msgspec.structs.replace(action, database="archive") for action in _PLAIN.recommendations)
+    views = tuple(msgspec.structs.replace(view, database="archive") for view in _PLAIN.statements)
+    report = msgspec.structs.replace(
+        _PLAIN,
+        databases=sources,
+        recommendations=actions,
+        statements=views,
+        index_advice=None,
+        index_advice_by_database={"archive": advice},
+    )
+    text = _told(report)
+    shop, archive = text.index("Indexes: no planner was asked"), text.index("archive, PostgreSQL")
+    assert shop < archive < text.index("For: equality")
+    assert all(outcome.status is not OutcomeStatus.FAILED for outcome in report.outcomes)
