@@ -50,6 +50,8 @@ class TableColumns:
             return f"{name} is a virtual generated column, which no index can hold."
         if self._unsortable(column):
             return f"{name} is of type {column.type}, which no B-tree can sort."
+        if self.too_wide((name,)):
+            return f"Values of {name} may be wider than a third of a page, and writing such rows would then fail."
         return ""
 
     def usable(self, names: Iterable[str]) -> tuple[str, ...]:
