@@ -2,98 +2,105 @@
 
 from __future__ import annotations
 
-from pgadvisor.model.report import Report
-from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Promise, Verdict, Verification
+from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Verdict, Verification
 from pgadvisor_reports import formatting, words
 
-
-def summary(report: Report) -> str:
-    """The one sentence on top."""
-    verification = report.verification
-    if verification is None:
-        return ""
-    counts = {verdict: sum(1 for each in verification.statements if each.verdict is verdict) for verdict in Verdict}
-    found = [f"{count} {verdict.value}" for verdict, count in counts.items() if count]
-    head = "Every promise was kept" if report.promises_kept() else "A promise was not kept"
-    if verification.before_ms is None:
-        head = "Nothing could be measured"
-    return f"{head}: {words.plural(len(verification.statements), 'statement')}" + (
-        f" ({', '.join(found)})." if found else "."
-    )
+_NONE = "–"
 
 
-def totals(verification: Verification) -> str:
-    """What all calls of the statements that were run would take."""
-    before, after = verification.before_ms, verification.after_ms
+def verified(tried: Verification) -> str:
+    """Where it was tried, and how many promises were kept."""
+    where = f"Tried on the copy {tried.database}, PostgreSQL {tried.server_version}"
+    counts = {verdict: sum(1 for each in tried.statements if each.verdict is verdict) for verdict in Verdict}
+    found = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
+    if not found:
+        return f"{where}: no statement was run."
+    return f"{where}: of {words.plural(len(tried.statements), 'statement')} {found}."
+
+
+def verified_times(tried: Verification) -> str:
+    """What all calls of the statements that were run would take, without and with; "" where none was run."""
+    before, after = tried.before_ms, tried.after_ms
     if before is None or after is None:
         return ""
-    share = formatting.fraction(after / before).text if before else "all"
-    return (
-        f"Their calls would take {formatting.duration(before).text} without the indexes and "
-        f"{formatting.duration(after).text} with them, {share} of it."
+    share = f" ({formatting.fraction(after / before).text} of it)" if before else ""
+    return f"{formatting.duration(before).text} → {formatting.duration(after).text}{share}"
+
+
+def verification_notes(tried: Verification) -> list[str]:
+    """How it was measured, what it took, and what is missing."""
+    notes = [f"Cut short: {tried.cut_short}"] if tried.cut_short else []
+    if tried.build_ms is not None and tried.size_bytes is not None:
+        notes.append(
+            f"The indexes took {formatting.duration(tried.build_ms).text} to build and "
+            f"{formatting.size(tried.size_bytes).text} in all; all was rolled back."
+        )
+    notes.append(
+        f"Run warm, without the indexes and with them in turns, up to {words.plural(tried.runs, 'time')} in each of two "
+        f"rounds, with up to {words.plural(tried.values, 'set')} of values that the copy's statistics give; the fastest "
+        "run counts."
     )
+    if tried.analyzed:
+        notes.append(
+            f"Statistics of expressions were gathered of {', '.join(tried.analyzed)}, and rolled back as well."
+        )
+    if tried.not_run:
+        notes.append(f"{words.plural(tried.not_run, 'statement')} not run.")
+    if tried.not_tried:
+        recommendations = words.plural(len(tried.not_tried), "recommendation")
+        notes.append(f"Not tried, being of no index to create or to drop: {recommendations}.")
+    return notes
 
 
-def built(verification: Verification) -> str:
-    """What building took."""
-    if verification.size_bytes is None or verification.build_ms is None:
-        return "No index was built."
-    return (
-        f"Built in {formatting.duration(verification.build_ms).text}, "
-        f"{formatting.size(verification.size_bytes).text} in all, and rolled back."
-    )
+def before(each: MeasuredStatement) -> str:
+    """What a statement took without the indexes."""
+    return _time(each.before_ms, each.timed_out_before)
 
 
-def how(verification: Verification) -> str:
-    """How it was measured, in a sentence or three."""
-    sentences = [
-        f"Each statement was run warm, without the indexes and with them in turns, {verification.runs} times each in "
-        f"two rounds, with up to {words.plural(verification.values, 'set')} of values that the copy's statistics give; "
-        "the fastest run counts."
-    ]
-    if verification.analyzed:
-        tables = ", ".join(verification.analyzed)
-        sentences.append(f"Statistics for expressions were gathered of {tables}, and rolled back as well.")
-    return " ".join(sentences)
+def after(each: MeasuredStatement) -> str:
+    """What it took with them."""
+    return _time(each.after_ms, each.timed_out_after)
 
 
-def time(ms: float | None, timed_out: bool) -> str:
-    """A measured time; one that ran into the timeout is longer than that."""
-    if ms is None:
-        return "–"
-    return f"{'> ' if timed_out else ''}{formatting.duration(ms).text}"
+def measured_times(each: MeasuredStatement) -> str:
+    """What a statement took, without and with; why it was not run where it was not."""
+    return each.reason if each.before_ms is None and each.reason else f"{before(each)} → {after(each)}"
 
 
-def promise(promised: Promise | None, before_ms: float | None) -> str:
-    """What was promised of a time, given what it was before."""
-    if promised is None or before_ms is None:
-        return "–"
-    high = None if promised.high is None else formatting.duration(promised.high * before_ms).text
-    low = None if promised.low is None else formatting.duration(promised.low * before_ms).text
-    if promised.low is not None and promised.low >= 1:
-        return f"at least {low}" if low is not None else "–"
-    return f"at most {high}" if high is not None else "–"
+def promised(each: MeasuredStatement) -> str:
+    """What was promised of its time, given what it was before."""
+    if each.promise is None or each.before_ms is None:
+        return _NONE
+    low, high = each.promise.low, each.promise.high
+    if low is not None and low >= 1:
+        return f"at least {formatting.duration(low * each.before_ms).text}"
+    return _NONE if high is None else f"at most {formatting.duration(high * each.before_ms).text}"
 
 
-def size(index: MeasuredIndex) -> str:
-    """What an index takes, and what it was said to."""
-    if index.size_bytes is None:
-        return ""
-    said = f", {formatting.size(index.promised_bytes).text} promised" if index.promised_bytes is not None else ""
-    return f"{formatting.size(index.size_bytes).text}{said}"
+def verdict(each: MeasuredStatement) -> str:
+    """The verdict, with what two measurements of the same differ by."""
+    noise = "" if each.noise is None else f" (±{formatting.fraction(each.noise).text})"
+    return f"{each.verdict.value}{noise}"
 
 
-def index(measured: MeasuredIndex) -> str:
+def used(each: MeasuredStatement) -> str:
+    """Which of the indexes its plan uses."""
+    what = "the SELECT that finds the same rows uses" if each.equivalent else "uses"
+    return f"{what} {', '.join(each.uses)}" if each.uses else f"{what} none of them"
+
+
+def measured(index: MeasuredIndex) -> str:
     """What came of one index, in a line."""
-    parts = [measured.verdict.value]
-    if text := size(measured):
-        parts.append(text)
-    if measured.build_ms is not None:
-        parts.append(f"built in {formatting.duration(measured.build_ms).text}")
-    parts += [text.rstrip(".") for text in (measured.reason, measured.note) if text]
+    parts = [index.verdict.value]
+    if index.size_bytes is not None:
+        said = f", {formatting.size(index.promised_bytes).text} promised" if index.promised_bytes is not None else ""
+        parts.append(f"{formatting.size(index.size_bytes).text}{said}")
+    if index.build_ms is not None:
+        parts.append(f"built in {formatting.duration(index.build_ms).text}")
+    parts += [text.rstrip(".") for text in (index.reason, index.note) if text]
     return "; ".join(parts)
 
 
-def uses(statement: MeasuredStatement) -> str:
-    """Which recommended indexes its plan uses."""
-    return ", ".join(statement.uses)
+def _time(ms: float | None, timed_out: bool) -> str:
+    """A measured time; one that ran into the timeout is longer than that."""
+    return _NONE if ms is None else f"{'> ' if timed_out else ''}{formatting.duration(ms).text}"

@@ -167,6 +167,15 @@ def judged(
 
 def told(report: Report, config: Config, files: Files) -> ExitCode:
     """Shows the report, writes it where it was asked for, and says why the exit code is what it is."""
+    shown_and_written(report, files)
+    code = ExitCode.INTERRUPTED if report.trust.interrupted else gate(report, config.gate)
+    if code is not ExitCode.CLEAN:
+        click.echo(plain(_why(code, report, config)), err=True)
+    return code
+
+
+def shown_and_written(report: Report, files: Files) -> None:
+    """Shows the report, and writes it where it was asked for."""
     if not files.quiet and files.leaves_stdout:
         tell(load_terminal()(report, width(), coloured()))
     for renderer, path in (("html", files.html), ("json", files.json)):
@@ -174,10 +183,6 @@ def told(report: Report, config: Config, files: Files) -> ExitCode:
             write(report, renderer, path)
             if not files.quiet and path != STDOUT:
                 click.echo(f"Written: {path}", err=True)
-    code = ExitCode.INTERRUPTED if report.trust.interrupted else gate(report, config.gate)
-    if code is not ExitCode.CLEAN:
-        click.echo(plain(_why(code, report, config)), err=True)
-    return code
 
 
 def _why(code: ExitCode, report: Report, config: Config) -> str:

@@ -14,7 +14,7 @@ from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice
 from pgadvisor.model.plan_view import PlanView
 from pgadvisor.model.proposals import Proposal
 from pgadvisor.model.snapshot import Change, Contents, Host
-from pgadvisor.model.verification import MeasuredIndex, Verification
+from pgadvisor.model.verification import MeasuredIndex, Verdict, Verification
 
 REPORT_FORMAT = 1
 # The lock of a step that only sets what holds for its session.
@@ -344,3 +344,9 @@ class Report(Model, frozen=True, kw_only=True):
     def worst_severity(self) -> Severity | None:
         """The severity of the worst finding, None where there is none."""
         return min((s for s, count in self.severity_counts.items() if count), key=lambda s: s.rank, default=None)
+
+    def promises_kept(self) -> bool:
+        """Whether nothing that was measured on a copy was slower than promised."""
+        measured = () if self.verification is None else self.verification.statements
+        indexes = tuple(each.measured for each in self.recommendations if each.measured is not None)
+        return all(each.verdict is not Verdict.WORSE for each in (*measured, *indexes))

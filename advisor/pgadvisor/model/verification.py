@@ -108,7 +108,3 @@ class Verification(Model, frozen=True, kw_only=True):
     not_tried: tuple[str, ...] = ()
     cut_short: str = ""
     interrupted: bool = False
-
-    def kept(self) -> bool:
-        """Whether no promise was broken."""
-        return all(each.verdict is not Verdict.WORSE for each in self.statements)

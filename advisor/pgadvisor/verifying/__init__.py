@@ -1,0 +1,1 @@
+"""Advice on indexes tried on a copy of a database: the only thing in the project that ever writes."""
