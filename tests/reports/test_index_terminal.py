@@ -33,9 +33,9 @@ def test_all_parts_stand_in_reading_order() -> None:
         "Time to write, per day: 51.3 s more, estimated",
         "from 64 candidates by 3 812 questions to the planner. The search ended early: 20,000 EXPLAINs were asked for.",
         "80 statements stood for 100; 0.4% of the time",
-        "Tried on a copy, shop_copy on PostgreSQL 18.3, 2026-03-14 09:26 UTC: 3 statements, 1 kept, 1 worse than",
-        "2.25 h → 15.2 min, 8.88 times less",
-        "-7046029254386353130: worse than promised: 96.5 ms → 101 ms, 4.7% more; promised 3.1% of its time or less",
+        "Tried on the copy shop_copy, PostgreSQL 18.3: of 3 statements 1 kept, 1 worse than promised, 1 not run.",
+        "2.25 h → 15.2 min",
+        "-7046029254386353130: worse than promised: 96.5 ms → 101 ms; promised at most 2.99 ms",
         "1 public.orders (status, created_at desc) include",
         "3 drop public.customers_email_idx1 −46.1 MB 7.89 s – 0/0",
         "For: equality, then order with LIMIT; partial",
@@ -43,7 +43,7 @@ def test_all_parts_stand_in_reading_order() -> None:
         "cost 25 312 → 24.50, 1 033 times less; 1.56 h per day → 2.92 min or less",
         "-7046029254386353131 [1]: select o.id",
         "Proof: The planner of the twin says so",
-        "Measured on a copy: kept: built in 3.9 s; 36.3 MB (36 MB promised).",
+        "Measured on a copy: kept; 36.3 MB, 36 MB promised; built in 3.9 s",
         "Price: disk 36 MB; entries written 199 233 per day; writing them 34.5 s per day; WAL for them 95.9 MB per day",
         "CREATE INDEX CONCURRENTLY orders_status_created_at_idx",
         "undo: DROP INDEX CONCURRENTLY public.orders_status_created_at_idx;",
@@ -51,7 +51,7 @@ def test_all_parts_stand_in_reading_order() -> None:
         "For: foreign key order_items_product_id_fkey; in place of public.order_items_product_id_quantity_idx",
         # Whoever loses is shown, wherever it stands.
         "cost 8.40 → 8.90, 6.0% more",
-        "Measured on a copy: not run: The build ran into its timeout.",
+        "Measured on a copy: not run; The build ran into its timeout.",
         "Frees: disk 46.1 MB",
         "Not proved by a planner: 1 recommendation",
         "Thought of and left: 47 indexes Over budget (1) public.orders (note) (46.7 MB, gains 2.22 min per day): It",
@@ -121,7 +121,7 @@ def test_an_audit_tells_the_same_in_a_few_lines() -> None:
         "2 indexes to create, 1 index to drop. 3 statements gain, 1 loses.",
         "Disk: 58.2 MB more; the budget is 100 MB",
         "47 others were thought of and left",
-        "Within the set: 2 statements gain, 1 loses; without it the workload's cost is 51.6% more, at least 1.96 h per day saved.",
+        "2 statements gain, 1 loses; without it the workload's cost is 51.6% more, at least 1.96 h per day saved.",
     ):
         assert part in text
     assert "to create" not in load_terminal()(unproved_report(), 100, False)
