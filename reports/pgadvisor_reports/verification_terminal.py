@@ -44,14 +44,14 @@ class _Writer:
     def write(self) -> None:
         """All of it."""
         tried = self.verification
-        where = f"tried on the copy {one_line(tried.database)}, PostgreSQL {one_line(tried.server_version)}"
-        self._line(Text.assemble((one_line(words.subject(self.report)), "bold"), f", {where}"))
+        self._line(one_line(words.subject(self.report)), "bold")
         if tried.cut_short:
             self._line(f"CUT SHORT: {one_line(tried.cut_short)}", "bold yellow")
-        self._line(said.summary(self.report), "bold" if self.report.promises_kept() else "bold red")
-        for sentence in (said.totals(tried), said.built(tried), said.how(tried)):
-            if sentence:
-                self._line(clip(one_line(sentence), _MAX_TEXT))
+        self._line(one_line(said.verified(tried)), "bold" if self.report.promises_kept() else "bold red")
+        if times := said.verified_times(tried):
+            self._line(f"Their calls, by the times measured: {times}")
+        for note in said.verification_notes(tried)[1 if tried.cut_short else 0 :]:
+            self._line(clip(one_line(note), _MAX_TEXT), "dim")
         self._statements()
         self._indexes()
         self._not_run()
@@ -87,7 +87,7 @@ class _Writer:
                     Text.assemble(
                         (one_line(clip(each.title, _MAX_TEXT)), "bold"),
                         ": ",
-                        (one_line(said.index(each.measured)), _COLOUR.get(each.measured.verdict, "")),
+                        (one_line(said.measured(each.measured)), _COLOUR.get(each.measured.verdict, "")),
                     ),
                     hanging=2,
                 )
@@ -118,12 +118,7 @@ class _Writer:
 
 
 def _row(each: MeasuredStatement) -> tuple[str, str, str, str]:
-    return (
-        said.time(each.before_ms, each.timed_out_before),
-        said.time(each.after_ms, each.timed_out_after),
-        said.promise(each.promise, each.before_ms),
-        said.verdict(each),
-    )
+    return said.before(each), said.after(each), said.promised(each), said.verdict(each)
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
