@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from pgadvisor.indexes.predicates import without_brackets
 from pgadvisor.indexes.quoting import qualified, qualified_sql, quote_identifier, quote_literal
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
@@ -107,7 +108,8 @@ def _cut(text: str, limit_bytes: int) -> str:
 
 
 def _key(key: IndexKey) -> str:
-    words = [quote_identifier(key.column) if key.column is not None else f"({key.expression})"]
+    # The catalogs' own parentheses around an expression say no more than one pair.
+    words = [quote_identifier(key.column) if key.column is not None else f"({without_brackets(key.expression or '')})"]
     if not key.default_collation and key.collation:
         words.append(f"COLLATE {qualified_sql(key.collation)}")
     if key.operator_class and (not key.default_operator_class or key.operator_class_options):

@@ -83,6 +83,14 @@ def conjuncts(predicate: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def without_brackets(text: str) -> str:
+    """An expression without the brackets around all of it; too long a one is left as it is."""
+    if len(text) > MAX_LENGTH:
+        return text
+    start, end, _ = _Layout(text).without_brackets(0, len(text), 0)
+    return text[start:end]
+
+
 def _strict_column(part: str) -> str | None:
     match = _STRICT.fullmatch(part)
     return None if match is None else _unquoted(match["column"] or match["cast"])
