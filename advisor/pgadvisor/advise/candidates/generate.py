@@ -10,18 +10,21 @@ from pgadvisor.advise.candidates.btrees import b_trees
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.columns import Columns
 from pgadvisor.advise.candidates.existing import Existing
+from pgadvisor.advise.candidates.foreign_keys import foreign_keys
+from pgadvisor.advise.candidates.special import special
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.algebra import likeness
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
+from pgadvisor.planner.protocol import Planner
 
 if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
 
-Generator = Callable[[Facts, Sequence[Load], "IndexesConfig"], Iterable[Candidate]]
+Generator = Callable[[Facts, Sequence[Load], "IndexesConfig"], Iterable[Candidate | LeftIndex]]
 
 # Each kind of candidate; what two of them find alike is one candidate, wanted by all who want either.
-GENERATORS: tuple[Generator, ...] = (b_trees,)
+GENERATORS: tuple[Generator, ...] = (b_trees, foreign_keys)
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,33 @@ class Generated:
     left: tuple[LeftIndex, ...]
 
 
-def generate(facts: Facts, loads: Sequence[Load], wished: Sequence[Candidate], options: IndexesConfig) -> Generated:
+def generate(
+    facts: Facts,
+    loads: Sequence[Load],
+    wished: Sequence[Candidate],
+    options: IndexesConfig,
+    planner: Planner | None = None,
+) -> Generated:
     """Candidates from statements and those that rules wish for, the same index once with all who want it.
 
     loads come the costliest first; candidates are in the order in which they were found, the same for the same input.
+    A planner's plans say what else than B-trees on columns might serve. Raises PlannerError where it is gone.
     """
     found: dict[object, Candidate] = {}
-    for candidate in (*wished, *(each for generator in GENERATORS for each in generator(facts, loads, options))):
-        same = likeness(candidate.definition)
-        found[same] = found[same].with_wishes_of(candidate) if same in found else candidate
-    existing, columns = Existing(facts), Columns(facts)
     left: list[LeftIndex] = []
+
+    def add(each: Candidate | LeftIndex) -> None:
+        if isinstance(each, LeftIndex):
+            left.append(each)
+            return
+        same = likeness(each.definition)
+        found[same] = found[same].with_wishes_of(each) if same in found else each
+
+    for each in (*wished, *(each for generator in GENERATORS for each in generator(facts, loads, options))):
+        add(each)
+    for other in () if planner is None else special(facts, planner, loads, tuple(found.values()), options):
+        add(other)
+    existing, columns = Existing(facts), Columns(facts)
     kept: list[Candidate] = []
     for candidate in found.values():
         reason = _reason(candidate, facts, existing, columns, options)
@@ -71,7 +90,7 @@ def _reason(
         bare = [name for name in definition.key_columns if name is not None]
         impossible = next(filter(None, map(of_table.impossible, bare)), "")
         if not impossible and of_table.too_wide((*bare, *definition.include)):
-            impossible = "Its entries may be wider than a third of a page, and writes of such rows would then fail."
+            impossible = "Its entries may be wider than a third of a page, and writing such rows would then fail."
         if impossible:
             return _left(candidate, WhyNot.IMPOSSIBLE, impossible)
     return None
