@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.answering import answered
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import generate
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.proof import Proof, effects_of
 from pgadvisor.advise.selection.evaluator import Evaluator
+from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
 from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import select
@@ -41,31 +43,32 @@ def advise_indexes(
 
     Raises PlannerError where the planner is gone.
     """
-    loads = loads_of(facts)
+    loads = with_foreign_key_checks(facts, loads_of(facts), planner)
     progress("Asking for plans as it is")
     evaluator = Evaluator(planner, loads, options.max_explains, facts)
-    generated = generate(facts, evaluator.loads, wished, options)
+    generated = generate(facts, evaluator.loads, wished, options, planner)
     prices = Prices(facts)
     selection = select(evaluator, generated.candidates, prices, options, progress)
     progress("Looking at what may go")
     exchanged = exchanges(facts, evaluator, selection, going, prices, options)
-    handed = handed_over(facts, selection, exchanged, wished, options)
+    handed = handed_over(facts, selection, exchanged, options)
     proof = Proof(facts, evaluator, exchanged.configuration, handed.names, show_values=show_values)
-    created = []
+    proved = []
     for number, each in enumerate(handed.created):
         progress("Proving what is advised", number, len(handed.created))
-        created.append(each.proved(proof))
-    dropped = [each.proved(proof) for each in handed.dropped]
+        proved.append(each.proved(proof))
+    created, left = answered(proved, wished, (*exchanged.left, *generated.left, *selection.left))
+    dropped = tuple(each.proved(proof) for each in handed.dropped)
     return IndexDecisions(
-        created=tuple(created),
-        dropped=tuple(dropped),
+        created=created,
+        dropped=dropped,
         advice=IndexAdvice(
             planner=planner.identity,
             goal=options.goal,
             budget_bytes=options.max_bytes,
             created=len(created),
             dropped=len(dropped),
-            left=(*generated.left, *handed.left),
+            left=left,
             workload=proof.workload(),
             effects=effects_of(evaluator.base, proof.together),
             size_bytes=_size(created) - _size(dropped),
