@@ -57,7 +57,7 @@ def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], adv
     by_key = {finding.key: finding for finding in findings}
     for decision in decisions:
         decision.advised = verdicts.advised(decision.proposal)
-        left = verdicts.left(decision.proposal)
+        left = verdicts.left(decision.proposal, [each.finding for each in decision.findings])
         if decision.advised is not None:
             decision.proposal = decision.advised.proposal
         elif left is not None:

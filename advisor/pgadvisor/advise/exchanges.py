@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from pgadvisor.advise.wishes import Going
     from pgadvisor.config import IndexesConfig
     from pgadvisor.facts import Facts
+
+
+_LEAST_COST = 0.01
+# The server's own default.
+_RANDOM_PAGE_COST = 4.0
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,9 @@ def _try(
     if evaluator.planner.unable(after):
         # Nobody can say: it stands as the rule has it.
         return
-    worst = _worst(evaluator.costs(before), evaluator.costs(after))
-    if worst is not None and worst[0] > 1 + options.max_regression:
-        found.left.append(_stays(going, f"Without it {_costs_more(worst[1], worst[0])}.", facts))
+    slower = _slowest(going, evaluator.costs(before), evaluator.costs(after), options, _page_cost(facts))
+    if slower is not None:
+        found.left += _stays(going, f"Without it {_costs_more(*slower)}.", facts)
         return
     created = None
     if going.create is not None:
@@ -92,14 +97,34 @@ def _try(
     found.made.append(Exchange(drop, _given_back(drop, facts, prices), going.findings, created))
 
 
-def _worst(before: Sequence[LoadCost], after: Sequence[LoadCost]) -> tuple[float, LoadCost] | None:
-    """The statement that gets worst, and how many times its cost it costs then, for whichever values."""
+def _slowest(
+    going: Going,
+    before: Sequence[LoadCost],
+    after: Sequence[LoadCost],
+    options: IndexesConfig,
+    page_cost: float,
+) -> tuple[LoadCost, float] | None:
+    """The statement that gets worse by most times, with these, for whichever values; None where none gets worse.
+
+    One page more that is read, or less, is what two indexes of different sizes always differ by. A partial index is
+    for known values: no plan for unknown ones can use it, which is said of it, so that these are left out where values
+    are known.
+    """
+    partial = going.create is not None and going.create.definition.predicate is not None
     ratios = [
-        (now / max(was, 0.01), cost)
+        (now / max(was, _LEAST_COST), cost)
         for cost, known in zip(after, before, strict=True)
-        for now, was in zip(cost.costs, known.costs, strict=True)
+        for question, now, was in zip(cost.load.questions, cost.costs, known.costs, strict=True)
+        if now - was > page_cost and not (partial and question.values is None and len(cost.costs) > 1)
     ]
-    return max(ratios, key=lambda each: each[0], default=None)
+    times, cost = max(ratios, key=lambda each: each[0], default=(1.0, None))
+    return None if cost is None or times <= 1 + options.max_regression else (cost, times)
+
+
+def _page_cost(facts: Facts) -> float:
+    """What the planner takes a page to cost that is read out of order."""
+    known = (each.value for each in facts.server.settings if each.name == "random_page_cost")
+    return float(next(known, _RANDOM_PAGE_COST))
 
 
 def _costs_more(cost: LoadCost, times: float) -> str:
@@ -108,17 +133,27 @@ def _costs_more(cost: LoadCost, times: float) -> str:
     return f"the statement {cost.load.query_id} would cost {times:.3g} times as much"
 
 
-def _stays(going: Going, sentence: str, facts: Facts) -> LeftIndex:
+def _stays(going: Going, sentence: str, facts: Facts) -> Iterator[LeftIndex]:
+    """That an index stays, and so that what was to take its place is not built."""
     drop = going.drop
     index = facts.index_named(drop.schema, drop.name)
-    return LeftIndex(
+    name = f"{drop.schema}.{drop.name}"
+    yield LeftIndex(
         definition=drop.definition,
         why=WhyNot.STILL_NEEDED,
         sentence=sentence,
-        name=f"{drop.schema}.{drop.name}",
+        name=name,
         size_bytes=None if index is None else facts.size_bytes(index.oid),
         findings=going.findings,
     )
+    if going.create is not None:
+        yield LeftIndex(
+            definition=going.create.definition,
+            why=WhyNot.SERVED,
+            sentence=f"{name}, which it was to replace, stays: {sentence[:1].lower()}{sentence[1:]}",
+            served_by=name,
+            findings=going.findings,
+        )
 
 
 def _drop_of(index: Index, selection: Selection, facts: Facts) -> DropIndex:
@@ -141,4 +176,4 @@ def _drop_of(index: Index, selection: Selection, facts: Facts) -> DropIndex:
 def _given_back(drop: DropIndex, facts: Facts, prices: Prices) -> IndexPrice:
     """Disk and writes that an index costs now."""
     index = facts.index_named(drop.schema, drop.name)
-    return prices.of(drop.definition, None if index is None else facts.size_bytes(index.oid))
+    return IndexPrice() if index is None else prices.of_existing(index)

@@ -27,7 +27,7 @@ def lowered(outcomes: Mapping[str, Outcome], facts: Facts) -> dict[str, Outcome]
 
 
 def _lowered(finding: Finding, verdicts: Verdicts) -> Finding:
-    reasons = [verdicts.refuted(proposal) for proposal in finding.proposals]
+    reasons = [verdicts.refuted(proposal, finding) for proposal in finding.proposals]
     if not reasons or not all(reasons):
         return finding
     return msgspec.structs.replace(

@@ -61,40 +61,18 @@ class Proof:
         """What becomes of all statements by the whole set."""
         return workload_effect(self._evaluator.base, self.together)
 
-    def alone(self, only: Configuration, table: tuple[str, str]) -> WorkloadEffect:
-        """What a change to one table does if it is the only one."""
-        places = self._places(table)
-        return workload_effect(_at(self._evaluator.base, places), self._costs(only, places))
+    def alone(self, only: Configuration) -> WorkloadEffect:
+        """What a change does if it is the only one."""
+        return workload_effect(self._evaluator.base, self._evaluator.costs(only))
 
-    def against(
-        self, without: Configuration, table: tuple[str, str]
-    ) -> tuple[WorkloadEffect, tuple[StatementEffect, ...]]:
-        """What the whole set does more than one that differs on this table alone, and to which statements."""
-        places = self._places(table)
-        base, now = _at(self._evaluator.base, places), _at(self.together, places)
-        was = self._costs(without, places)
-        effects = [self._marked(each) for each in effects_of(was, now, base)]
-        return workload_effect(was, now, base), tuple(self._with_plans(effects[:MAX_EFFECTS]))
-
-    def _costs(self, configuration: Configuration, places: Sequence[int]) -> tuple[LoadCost, ...]:
-        return self._evaluator.costs(configuration, [self._evaluator.loads[place] for place in places])
-
-    def _places(self, table: tuple[str, str]) -> list[int]:
-        """The places of loads that may use a table: those that are planned without it are planned alike."""
-        relation = self._facts.relation_named(*table)
-        root = None if relation is None else self._facts.root(relation.oid)
-        found = []
-        for place, load in enumerate(self._evaluator.loads):
-            used = (
-                None if load.shape is None else {self._facts.root(each.relation_oid) for each in load.shape.relations}
-            )
-            opaque = load.shape is None or load.shape.unresolved or load.shape.functions
-            if opaque or used is None or root in used or self._evaluator.base[place] != self.together[place]:
-                found.append(place)
-        return found
+    def against(self, without: Configuration) -> tuple[WorkloadEffect, tuple[StatementEffect, ...]]:
+        """What the whole set does more than another one, and to which statements."""
+        base, was = self._evaluator.base, self._evaluator.costs(without)
+        effects = [self._marked(each) for each in effects_of(was, self.together, base)[:MAX_EFFECTS]]
+        return workload_effect(was, self.together, base), tuple(self._with_plans(effects))
 
     def _marked(self, effect: StatementEffect) -> StatementEffect:
-        text = self._facts.statements[effect.query_id].text or ""
+        text = next(load.questions[0].text for load in self._evaluator.loads if load.query_id == effect.query_id)
         return msgspec.structs.replace(effect, marks=self.shortcomings.touching(effect.query_id, text))
 
     def _with_plans(self, effects: Sequence[StatementEffect]) -> Iterator[StatementEffect]:
@@ -171,7 +149,7 @@ def _effects(
 
 def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect:
     pairs = [Costs(before, after) for before, after in zip(was.costs, now.costs, strict=True)]
-    effect, _ = judged(pairs[0], pairs[1:])
+    effect = Effect.STAYS if was.costs == now.costs else judged(pairs[0], pairs[1:])[0]
     # What others of a set gain is theirs: of a gain the root of the ratio is sure (whatif_judging.estimated).
     ratio = max(was.mean, _LEAST_COST) / max(measured.mean, _LEAST_COST)
     total_ms = was.load.total_ms * min(ratio, 1.0) ** 0.5

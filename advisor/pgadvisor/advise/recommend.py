@@ -9,9 +9,10 @@ from dataclasses import replace
 import msgspec
 
 from pgadvisor.advise.decide import Decision
+from pgadvisor.advise.gains import gain_of
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.platforms import replication_caveats
-from pgadvisor.advise.price import gain, price
+from pgadvisor.advise.price import gain, price, told
 from pgadvisor.advise.proof_texts import confidence_of, proof_of, shown_advised
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import NAME_PATTERN
@@ -21,6 +22,7 @@ from pgadvisor.indexes.recipes import Recipe, recipe
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.base import Confidence
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
+from pgadvisor.model.findings import Evidence
 from pgadvisor.model.proposals import (
     AddPrimaryKey,
     AnalyzeTable,
@@ -138,8 +140,8 @@ def _recommendation(
         steps=made.steps,
         checks=made.checks,
         caveats=tuple(caveats),
-        gain=gain(decision, facts),
-        price=price(decision, facts),
+        gain=_gain(decision, facts),
+        price=_price(decision, facts),
         confidence=confidence,
         proof=proof_of(decision, facts, confidence),
         advised=None if decision.advised is None else shown_advised(decision.advised, shown, show_values),
@@ -147,6 +149,19 @@ def _recommendation(
         severity=min((f.finding.severity for f in decision.findings), key=lambda s: s.rank),
         values_masked=masked,
     )
+
+
+def _gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
+    """What the planner proved, where it did and statements gain; else what is known of the findings."""
+    if decision.advised is not None and isinstance(decision.proposal, CreateIndex):
+        return gain_of(decision.advised, facts) or gain(decision, facts)
+    return gain(decision, facts)
+
+
+def _price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
+    if decision.advised is not None and isinstance(decision.proposal, CreateIndex):
+        return told(decision.advised.price, facts, decision.proposal.definition)
+    return price(decision, facts)
 
 
 def partitions_of(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pgadvisor.indexes.algebra import likeness
+from pgadvisor.model.base import Severity
+from pgadvisor.model.findings import Finding, SubjectKind
 from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions, LeftIndex, WhyNot
 from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
 
 # The planner has seen that it is not worth it; the others are reasons of our own, or none.
 REFUTED = frozenset({WhyNot.NO_GAIN, WhyNot.TOO_COSTLY, WhyNot.SLOWS, WhyNot.STILL_NEEDED})
 # Nobody has looked into it, so that it stands as the rule has it.
-UNTRIED = frozenset({WhyNot.NOT_EXAMINED, WhyNot.IMPOSSIBLE})
+UNTRIED = frozenset({WhyNot.NOT_EXAMINED, WhyNot.IMPOSSIBLE, WhyNot.SMALL_TABLE})
 
 
 class Verdicts:
@@ -39,8 +43,11 @@ class Verdicts:
             case _:
                 return None
 
-    def left(self, proposal: Proposal) -> LeftIndex | None:
-        """Why it was left, None where it was taken, or where nobody has looked into it."""
+    def left(self, proposal: Proposal, findings: Iterable[Finding]) -> LeftIndex | None:
+        """Why what findings propose was left, None where it was taken, or where nobody has looked into it.
+
+        What stands on the checks of a foreign key is refuted by no plan of a statement.
+        """
         if self.advised(proposal) is not None:
             return None
         match proposal:
@@ -50,9 +57,16 @@ class Verdicts:
                 found = self._stays.get(f"{proposal.schema}.{proposal.name}")
             case _:
                 found = None
-        return None if found is None or found.why in UNTRIED else found
+        if found is None or found.why in UNTRIED:
+            return None
+        return None if found.why in REFUTED and any(map(_stands_on_checks, findings)) else found
 
-    def refuted(self, proposal: Proposal) -> str:
-        """The planner's reason against it, as a sentence; "" where there is none."""
-        found = self.left(proposal)
+    def refuted(self, proposal: Proposal, finding: Finding) -> str:
+        """The planner's reason against what a finding proposes, as a sentence; "" where there is none."""
+        found = self.left(proposal, [finding])
         return found.sentence if found is not None and found.why in REFUTED else ""
+
+
+def _stands_on_checks(finding: Finding) -> bool:
+    """Whether rows that go elsewhere have so much read for a foreign key that it is a warning."""
+    return finding.subject.kind is SubjectKind.CONSTRAINT and finding.severity is not Severity.INFO
