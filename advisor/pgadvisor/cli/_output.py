@@ -17,7 +17,7 @@ from pgadvisor.gate import ExitCode
 from pgadvisor.registry import load_renderer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
 
     from pgadvisor.model.report import Report
@@ -57,6 +57,30 @@ def _to_stdout() -> Iterator[TextIO]:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Failure(f"Cannot write to standard output: {error.strerror}.", ExitCode.CANNOT_WRITE) from error
+
+
+def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Raises Failure where a file that is to be written is one that is read, or is to be written twice.
+
+    It is the same file by whatever name or link. Pipes and devices keep nothing that could be lost. What is read may be
+    a connection string, which os.path.exists takes for no file however long it is.
+    """
+    files = [path for path in outputs if path != STDOUT and (path.is_file() or not path.exists())]
+    for number, path in enumerate(files):
+        if any(each != STDOUT and _is_same(path, each) for each in inputs if os.path.exists(each)):  # noqa: PTH110
+            raise Failure(
+                f"{path} is what is read, and would be overwritten. Name another file to write to.", ExitCode.USAGE
+            )
+        if any(_is_same(path, each) for each in files[:number]):
+            raise Failure(
+                f"{path} is named for two things that are written, and would keep one. Name two files.", ExitCode.USAGE
+            )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def check_writable(path: Path) -> None:

@@ -11,7 +11,7 @@ import click
 
 from pgadvisor.cli._connection import not_connected, refuse_file
 from pgadvisor.cli._errors import Failure, plain
-from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, coloured, tell, write
+from pgadvisor.cli._output import STDOUT, cannot_write, check_writable, coloured, refuse_overwriting, tell, write
 from pgadvisor.gate import ExitCode, gate, unseen
 from pgadvisor.registry import load_rules, load_terminal
 
@@ -33,11 +33,15 @@ class Files(NamedTuple):
     snapshot: Path | None = None
     quiet: bool = False
 
-    def check(self) -> None:
-        """Fails now rather than after the work where something cannot be written. Raises Failure."""
+    def check(self, *inputs: Path | str | None) -> None:
+        """Fails now rather than after the work where something cannot be written. Raises Failure.
+
+        inputs are what is read, as far as it is files, which nothing may be written to.
+        """
         paths = [path for path in (self.html, self.json, self.snapshot) if path is not None]
         if paths.count(STDOUT) > 1:
             raise Failure("Only one thing can go to standard output. Name a file for the others.", ExitCode.USAGE)
+        refuse_overwriting(paths, [Path(each) for each in inputs if each and "\0" not in str(each)])
         for path in paths:
             check_writable(path)
 

@@ -59,7 +59,7 @@ def analyze(
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         outputs = Files(html, json_, quiet=quiet)
-        outputs.check()
+        outputs.check(*files, *workload, options["config_file"])
         rules = rules_of(config)
         snapshots: list[Snapshot] = []
         for path in files:

@@ -73,7 +73,7 @@ def audit(
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         files = Files(html, json_, snapshot, quiet)
-        files.check()
+        files.check(*workload, options["config_file"])
         rules = rules_of(config)
         snapshots = collected(dsn, config, progress, workload=workload)
         if snapshot is not None:

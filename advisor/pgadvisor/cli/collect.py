@@ -78,7 +78,7 @@ def collect(
     with explained("nothing was collected"):
         config = configuration(**options)
         files = Files(snapshot=output, quiet=quiet)
-        files.check()
+        files.check(*workload, options["config_file"])
         with shown(quiet) as progress:
             snapshots = collected(dsn, config, progress, watch, workload)
             if redact or redact_names:

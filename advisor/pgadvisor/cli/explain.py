@@ -87,7 +87,7 @@ def explain(
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         files = Files(html, json_, quiet=quiet)
-        files.check()
+        files.check(target, options["config_file"])
         rules = rules_of(config)
         explanation = _explained(_text(sql), target, config, rules, progress, run=run, as_role=as_role)
     _tell(explanation, files)

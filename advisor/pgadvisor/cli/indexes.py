@@ -80,7 +80,7 @@ def indexes(
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         files = Files(html, json_, save, quiet)
-        files.check()
+        files.check(*targets, *workload, options["config_file"])
         rules = rules_of(config)
         paths = _snapshot_files(targets, save)
         if paths:

@@ -85,7 +85,7 @@ def verify(
 
         config = configuration(config_file=config_file)
         files = Files(html, json_, quiet=quiet)
-        files.check()
+        files.check(report, config_file)
         if report == STDOUT:
             raise Failure("A report is read from a file. Name one.", ExitCode.USAGE)
         timeout_ms = min(max(int(statement_timeout * 1000), 1), 2_147_483_647)

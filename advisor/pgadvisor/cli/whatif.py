@@ -96,7 +96,7 @@ def whatif(
     with explained(), shown(quiet) as progress:
         config = configuration(**options)
         files = Files(html, json_, save, quiet=quiet)
-        files.check()
+        files.check(target, options["config_file"])
         path = snapshot_file(target)
         if path is not None and save is not None:
             raise Failure(f"--save keeps what is collected, and {path} is collected already.", ExitCode.USAGE)

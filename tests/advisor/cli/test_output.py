@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pgadvisor.cli._output import coloured, write_bytes
+from pgadvisor.cli._output import coloured, refuse_overwriting, write_bytes
 from pgadvisor.snapshots.file import write_snapshots
+from support.audits import pgadvisor
 from support.snapshots import snapshot
 
 
@@ -73,3 +74,35 @@ def test_standard_output_that_takes_nothing_is_a_sentence(tmp_path: Path, stdout
         )
         said = ended.stderr.splitlines()
         assert (ended.returncode, said) == (5, [f"Error: Cannot write to standard output: {reason}"]), command
+
+
+def test_nothing_that_is_read_is_written_to_nor_one_file_written_twice(tmp_path: Path) -> None:
+    kept, link, hard, new = (tmp_path / name for name in ("kept.json.gz", "link", "hard", "new"))
+    write_snapshots(kept, (snapshot({"tables": {"public.orders": {"columns": ["id int"]}}}),))
+    content = kept.read_bytes()
+    link.symlink_to(kept)
+    hard.hardlink_to(kept)
+    log, settings = tmp_path / "log.sql", tmp_path / "settings.toml"
+    log.write_text("SELECT 1;")
+    settings.write_text("")
+    nowhere, far = "host=/nowhere", f"host=/nowhere application_name={'x' * 5000}"
+    read, twice = "is what is read, and would be overwritten", "named for two things"
+    for arguments, message in (
+        (["whatif", kept, "--html", kept], read),
+        (["whatif", kept, "--json", link], read),
+        (["whatif", far, "--save", new, "--html", tmp_path / "." / "new"], twice),
+        (["indexes", kept, "--html", hard], read),
+        (["explain", "SELECT 1", kept, "--json", kept], read),
+        (["analyze", link, "--html", kept], read),
+        (["analyze", kept, "--html", new, "--json", new], twice),
+        (["audit", nowhere, "--workload", log, "--html", log], read),
+        (["audit", nowhere, "--snapshot", new, "--json", new], twice),
+        (["collect", nowhere, "-o", settings, "--config", settings], read),
+        (["verify", kept, nowhere, "--json", kept], read),
+    ):
+        ran = pgadvisor(*arguments)
+        assert (ran.code, ran.out) == (2, ""), ran.err
+        assert message in " ".join(ran.err.split())
+    assert (kept.read_bytes(), new.exists()) == (content, False)
+    # What keeps nothing may be named twice.
+    refuse_overwriting([Path(os.devnull)] * 2, [Path(os.devnull)])
