@@ -50,7 +50,7 @@ def referencing_keys(facts: Facts) -> Iterator[ReferencingKey]:
     for key in facts.foreign_keys():
         table = facts.relations.get(key.table_oid)
         if table is not None and key.enforced and table.kind in INDEXED_KINDS and key.columns:
-            yield ReferencingKey(key, table, _checks(key, writes), existing.finds(table, key.columns))
+            yield ReferencingKey(key, table, _checks(facts, key, writes), existing.finds(table, key.columns))
 
 
 def foreign_keys(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iterator[Candidate | LeftIndex]:
@@ -79,13 +79,19 @@ def foreign_keys(facts: Facts, loads: Sequence[Load], options: IndexesConfig) ->
         )
 
 
-def _checks(key: Constraint, writes: TableWrites) -> float:
-    """How many rows of the referenced table went or changed their key; 0 where nobody counts."""
-    written = writes.of(key.referenced_oid or 0)
-    if written is None:
-        return 0.0
-    changed = sum(each.rows for each in written.updates if not each.columns.isdisjoint(key.referenced_columns))
-    return written.deleted + changed
+def _checks(facts: Facts, key: Constraint, writes: TableWrites) -> float:
+    """How many rows of the referenced table went or changed their key; 0 where nobody counts.
+
+    Where it is not known what part of the counters' window is the statements', all that was counted is taken.
+    """
+    parent = key.referenced_oid or 0
+    written = writes.of(parent)
+    updates = () if written is None else written.updates
+    changed = sum(each.rows for each in updates if not each.columns.isdisjoint(key.referenced_columns))
+    deleted = 0.0 if written is None else written.deleted
+    if not deleted and facts.counts_writes:
+        deleted = float(sum(row.rows_deleted for row in facts.table_counters(parent)))
+    return deleted + changed
 
 
 def _definition(facts: Facts, each: ReferencingKey, searched: Counter[tuple[int, str]]) -> IndexDefinition:

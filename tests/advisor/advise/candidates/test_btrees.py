@@ -41,14 +41,17 @@ Shown = tuple[tuple[str | None, ...], tuple[str, ...]]
 
 
 def _of(
-    *texts: str, orders: dict[str, Any] | None = None, options: IndexesConfig | None = None, **tables: Any
+    *texts: str,
+    orders: dict[str, Any] | None = None,
+    tables: dict[str, Any] | None = None,
+    options: IndexesConfig | None = None,
 ) -> Generated:
     seen = facts(
         {
             "tables": {
                 "public.orders": {**_ORDERS, **(orders or {})},
                 "public.customers": {"rows": 50_000, "columns": ["id bigint", "email text", "vip boolean"]},
-                **tables,
+                **(tables or {}),
             },
             "statements": [
                 {"id": str(number), "text": text, "total_ms": 1000.0 - number} for number, text in enumerate(texts)
@@ -180,10 +183,10 @@ def test_indexes_of_partitions_count_where_each_has_one() -> None:
     text = "SELECT note FROM orders WHERE customer_id = $1"
     parent = {**columns, "partition_by": "list (region)", "stats": {}, "rows": 0, "indexes": {}, "constraints": {}}
     indexed = {**part, "indexes": {"p_customer": "btree (customer_id)"}}
-    half = _of(text, orders=parent, **{"public.p1": indexed, "public.p2": part})
+    half = _of(text, orders=parent, tables={"public.p1": indexed, "public.p2": part})
     assert _one(half, "customer_id").partitioned
     other = {**part, "indexes": {"q_customer": "btree (customer_id, id)"}}
-    whole = _of(text, orders=parent, **{"public.p1": indexed, "public.p2": other})
+    whole = _of(text, orders=parent, tables={"public.p1": indexed, "public.p2": other})
     assert not whole.candidates
     assert whole.left[0].served_by == "public.p_customer and those of 1 other partitions"
 
@@ -217,7 +220,7 @@ def test_hostile_names_are_names() -> None:
     table, quoted = f"public.{long}", 'a"b'
     found = _of(
         f'SELECT "x%y" FROM "{long}" WHERE "a""b" = $1 ORDER BY "Order" DESC LIMIT 3',
-        **{table: {"rows": 1e6, "columns": ['"a""b" int', '"Order" int', '"x%y" int']}},
+        tables={table: {"rows": 1e6, "columns": ['"a""b" int', '"Order" int', '"x%y" int']}},
     )
     (first, *_) = [each for each in found.candidates if each.definition.table == long]
     assert first.definition.key_columns == (quoted, "Order")
@@ -238,8 +241,8 @@ def test_one_statement_or_table_does_not_flood_the_search() -> None:
     wide = {"rows": 1e6, "columns": [f"{name} int" for name in columns], "all_visible_pages": 10**6}
     where = " AND ".join(f"{name} = ${number}" for number, name in enumerate(columns[:20], 1))
     ranges = " AND ".join(f"{name} > 5" for name in columns[20:])
-    one = _of(f"SELECT c1 FROM wide WHERE {where} AND {ranges}", **{"public.wide": wide})
+    one = _of(f"SELECT c1 FROM wide WHERE {where} AND {ranges}", tables={"public.wide": wide})
     assert len(one.candidates) <= 24 + 12
     many = [f"SELECT c0 FROM wide WHERE {b} = $1 AND {c} > $2 AND {c} < $3" for b in columns[:6] for c in columns[6:]]
-    found = _of(*many, **{"public.wide": wide})
+    found = _of(*many, tables={"public.wide": wide})
     assert 100 < len(found.candidates) <= 4 * len(many)
