@@ -37,8 +37,8 @@ def verification_notes(tried: Verification) -> list[str]:
         )
     notes.append(
         f"Run warm, without the indexes and with them in turns, {words.plural(tried.runs, 'time')} in each of two "
-        f"rounds, with up to {words.plural(tried.values, 'set')} of values that the copy's statistics give; the "
-        "fastest run counts."
+        f"rounds or more, with up to {words.plural(tried.values, 'set')} of values that the copy's statistics give; "
+        "the fastest run counts."
     )
     if tried.analyzed:
         notes.append(

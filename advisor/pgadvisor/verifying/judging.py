@@ -13,6 +13,8 @@ from pgadvisor.verifying.running import Run
 # Two measurements of the same differ by this at least, whatever two of them said; and by so many milliseconds.
 LEAST_NOISE = 0.03
 LEAST_NOISE_MS = 0.02
+# Rounds that differ by more than this share are followed by another.
+STEADY = 0.1
 # A cost below this is one of a constant, of which no ratio says anything.
 _LEAST_COST = 0.01
 
@@ -40,10 +42,15 @@ class Timing:
         return any(all(run.timed_out for run in each) for each in self._by_set)
 
     @property
-    def noise(self) -> float:
-        """By which share of the least the rounds differ."""
-        sums = [sum(run.best_ms for run in each) for each in self.rounds]
-        return (max(sums) - min(sums)) / max(min(sums), LEAST_NOISE_MS)
+    def spread_ms(self) -> float:
+        """By how much the two fastest rounds differ, on average over the sets of values."""
+        means = sorted(sum(run.best_ms for run in each) / len(each) for each in self.rounds)
+        return means[1] - means[0] if len(means) > 1 else 0.0
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether measuring it once more would tell little."""
+        return self.spread_ms <= max(STEADY * self.ms, LEAST_NOISE_MS)
 
     @property
     def runs(self) -> int:
@@ -84,20 +91,20 @@ def compared(
     statement: MeasuredStatement, before: Timing, after: Timing, promise: Promise | None, uses: Iterable[str]
 ) -> MeasuredStatement:
     """A statement with what was measured of it, and the verdict."""
-    noise = max(before.noise, after.noise)
+    noise_ms = max(before.spread_ms, after.spread_ms)
     return MeasuredStatement(
         query_id=statement.query_id,
         anchor=statement.anchor,
         calls=statement.calls,
         values=statement.values,
         equivalent=statement.equivalent,
-        verdict=verdict(promise, before, after, noise),
+        verdict=verdict(promise, before, after, noise_ms),
         promise=promise,
         before_ms=before.ms,
         after_ms=after.ms,
         timed_out_before=before.timed_out,
         timed_out_after=after.timed_out,
-        noise=noise,
+        noise=noise_ms / before.ms if before.ms else None,
         runs=min(before.runs, after.runs),
         cost_before=before.cost,
         cost_after=after.cost,
@@ -105,15 +112,14 @@ def compared(
     )
 
 
-def verdict(promise: Promise | None, before: Timing, after: Timing, noise: float) -> Verdict:
+def verdict(promise: Promise | None, before: Timing, after: Timing, noise_ms: float) -> Verdict:
     """Whether a promise was kept, as far as the noise lets it be told."""
     if before.timed_out and after.timed_out:
         return Verdict.NOT_RUN
     if promise is None:
         return Verdict.UNPROMISED
-    noise = max(noise, LEAST_NOISE)
     was, now = before.ms, after.ms
-    slack_ms = LEAST_NOISE_MS + noise * was
+    slack_ms = max(LEAST_NOISE_MS, LEAST_NOISE * was, noise_ms)
     if promise.high is not None and now > promise.high * was + slack_ms:
         # Before it takes longer than what is known, so what it may take after is not known either.
         return Verdict.NOISE if before.timed_out else Verdict.WORSE

@@ -20,8 +20,8 @@ from pgadvisor.verifying.wanted import Plan, Wanted, runnable_text
 if TYPE_CHECKING:
     from pgadvisor.progress import Progress
 
-# Each is measured twice without and twice with, in turns, so that what is noise can be told.
-ROUNDS = 2
+# Each is measured twice without and twice with, in turns, so that noise can be told; more often where it is much.
+ROUNDS, MOST_ROUNDS = 2, 5
 
 
 @dataclass
@@ -140,10 +140,13 @@ def _timings(
     chosen = runner.chosen(statement)
     ways = [NONE, *(mine if len(mine) > 1 else ()), ALL]
     rounds: dict[int, list[tuple[Run, ...]]] = {way: [] for way in ways}
-    for _ in range(ROUNDS):
+    timings: dict[int, Timing] = {}
+    for number in range(1, MOST_ROUNDS + 1):
         for way in ways:
             rounds[way].append(runner.run(statement, chosen, _without(tried.standing, way)))
-    timings = {way: Timing(tuple(runs)) for way, runs in rounds.items()}
+        timings = {way: Timing(tuple(runs)) for way, runs in rounds.items()}
+        if number >= ROUNDS and all(each.is_steady or each.timed_out for each in timings.values()):
+            break
     if len(mine) == 1:
         # Others do not matter to it, so that without this one is without any.
         timings[mine[0]] = timings[NONE]

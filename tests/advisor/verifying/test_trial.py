@@ -1,0 +1,139 @@
+"""Recommended indexes are tried on a copy: built, used, measured, held against what was promised, and gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgadvisor.config import Config
+from pgadvisor.model.catalog import IndexKey
+from pgadvisor.model.proposals import DropIndex
+from pgadvisor.model.report import Report
+from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Verdict
+from pgadvisor.verify import TrialOptions, verify
+from support.audits import pgadvisor
+from support.databases import Database
+from support.trials import create, mark, recommended, relations_of, statement, trial_report, written
+
+pytestmark = pytest.mark.server
+
+POINT = statement("1", "SELECT count(*) FROM orders WHERE customer_id = $1", "public.orders", calls=1000)
+LOWER = statement("2", "SELECT count(*) FROM orders WHERE lower(note) = $1", "public.orders")
+OPEN = statement("3", "SELECT count(*) FROM orders WHERE status = 'open' AND amount > $1", "public.orders")
+WRITE = statement("4", "UPDATE orders SET note = $1 WHERE customer_id = $2", "public.orders")
+STATUS = statement("5", "SELECT count(*) FROM orders WHERE status = $1", "public.orders")
+QUICK = TrialOptions(runs=2, values=1)
+
+
+def shop(database: Database) -> None:
+    """Orders, marked as a copy."""
+    mark(database)
+    database.execute("CREATE TABLE orders (id int PRIMARY KEY, customer_id int, status text, note text, amount int)")
+    database.execute(
+        "INSERT INTO orders SELECT i, i % 3000, CASE WHEN i % 500 = 0 THEN 'open' ELSE 'done' END, 'Note ' || i, i % 97"
+        " FROM generate_series(1, 30000) i"
+    )
+    database.execute("CREATE INDEX orders_status_idx ON orders (status)")
+    database.execute("ANALYZE orders")
+
+
+def of(report: Report, number: int) -> MeasuredIndex:
+    measured = report.recommendations[number - 1].measured
+    assert measured is not None
+    return measured
+
+
+def together(report: Report, query_id: str) -> MeasuredStatement:
+    assert report.verification is not None
+    (found,) = [each for each in report.verification.statements if each.query_id == query_id]
+    return found
+
+
+def test_what_is_promised_is_held_against_what_is_measured(end_database: Database) -> None:
+    database = end_database
+    shop(database)
+    before = relations_of(database)
+    report = trial_report(
+        (
+            recommended(1, create("orders", "customer_id"), {"1": 0.02, "4": 0.02}, size_bytes=230_000),
+            recommended(2, create("orders", IndexKey(expression="lower(note)")), {"2": 0.1}),
+            recommended(3, create("orders", "amount", predicate="(status = 'open'::text)"), {"3": 0.000001}),
+        ),
+        (POINT, LOWER, OPEN, WRITE),
+    )
+    tried = verify(report, database.dsn, Config(), QUICK)
+    verification = tried.verification
+    assert verification is not None
+    assert not verification.cut_short
+    assert (verification.database, verification.not_run) == (database.name, 0)
+    assert verification.analyzed == ("public.orders",)
+    point = together(tried, "1")
+    assert point.verdict in (Verdict.KEPT, Verdict.BETTER)
+    assert point.uses == ("idx_1",)
+    assert point.before_ms is not None
+    assert point.after_ms is not None
+    assert point.after_ms < point.before_ms / 3
+    assert point.cost_before is not None
+    assert point.cost_after is not None
+    assert point.cost_after < point.cost_before / 3
+    assert point.runs >= 4
+    assert point.values == ("typical",)
+    assert together(tried, "2").uses == ("idx_2",)
+    assert together(tried, "4").equivalent
+    assert together(tried, "4").uses == ("idx_1",)
+    # Nothing gets a million times faster.
+    assert together(tried, "3").verdict is Verdict.WORSE
+    assert of(tried, 3).verdict is Verdict.WORSE
+    assert not tried.promises_kept()
+    index = of(tried, 1)
+    assert index.verdict in (Verdict.KEPT, Verdict.BETTER)
+    assert index.promised_bytes == 230_000
+    assert index.size_bytes is not None
+    assert 100_000 < index.size_bytes < 700_000
+    assert index.build_ms is not None
+    assert {each.query_id for each in index.statements} == {"1", "4"}
+    # Neither index nor statistics nor anything else is left of it.
+    assert relations_of(database) == before
+
+
+def test_an_index_that_is_to_go_is_away_for_the_trial_alone(database: Database) -> None:
+    shop(database)
+    before = relations_of(database)
+    standing = create("orders", "status").definition
+    drop = DropIndex(schema="public", name="orders_status_idx", definition=standing)
+    other = DropIndex(schema="public", name="orders_pkey", definition=standing)
+    missing = DropIndex(schema="public", name="nowhere", definition=standing)
+    report = trial_report((recommended(1, drop), recommended(2, other), recommended(3, missing)), (STATUS,))
+    tried = verify(report, database.dsn, Config(), QUICK)
+    status = together(tried, "5")
+    assert status.before_ms is not None
+    assert status.after_ms is not None
+    assert status.cost_before is not None
+    assert status.cost_after is not None
+    assert status.cost_after > status.cost_before
+    assert of(tried, 1).verdict is not Verdict.NOT_RUN
+    assert of(tried, 1).build_ms is None
+    assert "another one than the report's" in of(tried, 2).reason
+    assert "has no index public.nowhere" in of(tried, 3).reason
+    assert relations_of(database) == before
+
+
+def test_the_command_tells_promises_and_times(database: Database, tmp_path: Path) -> None:
+    shop(database)
+    report = trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.02}),), (POINT,))
+    path, html = written(report, tmp_path), tmp_path / "r.html"
+    ran = pgadvisor(
+        "verify", path, database.dsn, "--runs", "2", "--values", "1", "--html", html, env={"COLUMNS": "100"}
+    )
+    assert ran.code == 0, ran.err
+    assert "customer_id = $1" in ran.out
+    assert "uses idx_1" in ran.out
+    assert "Recommendation 1: " in ran.out
+    assert html.is_file()
+    path = written(
+        trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.000001}),), (POINT,)), tmp_path
+    )
+    ran = pgadvisor("verify", path, database.dsn, "--json", "-", "--runs", "2", "--values", "1")
+    assert (ran.code, ran.err) == (1, "Exit code 1: a statement was slower than promised.\n")
+    assert ran.report["verification"]["statements"][0]["verdict"] == "worse than promised"
