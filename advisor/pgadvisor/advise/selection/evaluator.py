@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
 from pgadvisor.advise.selection.loads import Load
+from pgadvisor.advise.selection.relevance import Relevance
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
@@ -71,7 +72,7 @@ class Evaluator:
         self._standing = 0
         self._standing_names: dict[str, int] = defaultdict(int)
         self._telling = 0
-        self._of_family: dict[int | None, int] = defaultdict(int)
+        self._of_family: dict[int | None, list[tuple[IndexDefinition | IndexName, int]]] = defaultdict(list)
         self._uses_as_is: dict[_Key, Use] = {}
         self.base = tuple(self._planned(loads))
         self.loads = tuple(each.load for each in self.base)
@@ -240,7 +241,7 @@ class Evaluator:
     def _add(self, item: IndexDefinition | IndexName, family: int | None, *, telling: bool) -> None:
         bit = 1 << len(self._places)
         self._places[item] = len(self._places)
-        self._of_family[family] |= bit
+        self._of_family[family].append((item, bit))
         self._telling |= bit if telling else 0
         if telling or isinstance(item, IndexName):
             # What is known was known without a word of it. The planner remembers what it was asked.
@@ -250,11 +251,14 @@ class Evaluator:
                 known.relevant |= bit
 
     def _relevant(self, question: Question) -> int:
-        """The indexes that are on tables which a statement uses, or may use."""
+        """The indexes that a plan of a statement might use."""
         families = None if self._families is None else self._families.of_question(question)
+        relevance = None if self.facts is None else Relevance(self.facts, question.shape)
         relevant = 0
         for family in self._of_family if families is None else (None, *families):
-            relevant |= self._of_family.get(family, 0)
+            for item, bit in self._of_family.get(family, ()):
+                if relevance is None or isinstance(item, IndexName) or relevance.of(item):
+                    relevant |= bit
         return relevant
 
 

@@ -22,7 +22,7 @@ class KnownPlans:
     plans are (cost, indexes used, telling ones that are there), the cheapest first.
     """
 
-    __slots__ = ("_asked", "_followed", "plans", "relevant", "telling")
+    __slots__ = ("_asked", "_at_most", "_followed", "plans", "relevant", "telling")
 
     def __init__(self, relevant: int, telling: int) -> None:
         self.relevant = relevant
@@ -30,27 +30,33 @@ class KnownPlans:
         self.plans: list[tuple[float, int, int]] = []
         self._asked: dict[int, tuple[float, int]] = {}
         self._followed: dict[int, float] = {}
+        self._at_most: dict[int, float] = {}
 
     def learn(self, there: int, cost: float, used: int) -> None:
         """The planner's answer under a configuration; a cost of infinity for one that it refuses."""
-        there &= self.relevant
-        self._asked[there] = (cost, used & self.relevant)
+        # What is used is relevant, whatever was thought of it.
+        if used & ~self.relevant:
+            self.relevant |= used
+            self._followed.clear()
+        self._asked[there] = (cost, used)
+        self._at_most.clear()
         if cost < INFINITY:
-            plan = (cost, used & self.relevant, there & self.telling)
+            plan = (cost, used, there & self.telling)
             if plan not in self.plans:
                 insort(self.plans, plan)
 
     def exactly(self, there: int) -> float | None:
         """The cost under a configuration as far as it is certain; None where the planner must be asked."""
         there &= self.relevant
-        if there in self._asked:
-            return self._asked[there][0]
         known = self._followed.get(there)
         if known is not None:
             return known
-        telling = self.telling
-        for more, (cost, used) in self._asked.items():
-            if more & there == there and not used & ~there and not (more ^ there) & telling and cost < INFINITY:
+        relevant, telling = self.relevant, self.telling
+        for asked, (cost, used) in self._asked.items():
+            more = asked & relevant
+            if more == there or (
+                more & there == there and not used & ~there and not (more ^ there) & telling and cost < INFINITY
+            ):
                 self._followed[there] = cost
                 return cost
         return None
@@ -58,29 +64,35 @@ class KnownPlans:
     def at_most(self, there: int) -> float:
         """What it costs at most: the cheapest plan that can be had; infinity where none is known."""
         there &= self.relevant
-        asked = self._asked.get(there)
-        if asked is not None:
-            return asked[0]
-        telling = there & self.telling
-        for cost, used, told in self.plans:
-            if not used & ~there and told == telling:
-                return cost
-        return INFINITY
+        known = self._at_most.get(there)
+        if known is None:
+            known = self._at_most[there] = self._most(there)
+        return known
 
     def at_least(self, there: int) -> float:
         """What it costs at least: as much as under any configuration that has more."""
         there &= self.relevant
-        telling = self.telling
+        relevant, telling = self.relevant, self.telling
         return max(
             (
                 cost
-                for more, (cost, _) in self._asked.items()
-                if more & there == there and not (more ^ there) & telling and cost < INFINITY
+                for asked, (cost, _) in self._asked.items()
+                if asked & there == there and not (asked & relevant ^ there) & telling and cost < INFINITY
             ),
             default=0.0,
         )
 
     def plan_under(self, there: int) -> int | None:
         """The indexes used by the plan that was given under a configuration; None where it was not asked about."""
-        asked = self._asked.get(there & self.relevant)
+        asked = self._asked.get(there)
         return None if asked is None else asked[1]
+
+    def _most(self, there: int) -> float:
+        certain = self.exactly(there)
+        if certain is not None:
+            return certain
+        telling = there & self.telling
+        for cost, used, told in self.plans:
+            if not used & ~there and told == telling:
+                return cost
+        return INFINITY

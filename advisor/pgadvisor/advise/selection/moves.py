@@ -86,17 +86,18 @@ def _best_move(trial: Trial, values: Sequence[float], there: int, least: float) 
 
 
 def _with(trial: Trial, there: int, some: int, missed_least_first: Sequence[int]) -> list[int]:
-    """A set with some more, and without what must go for them to fit."""
+    """A set with some more, and without what must go for them to fit: one other, or those that are missed least."""
     then = there | some
-    if trial.fits(then):
+    missing = trial.bytes_of(some & ~there) - trial.room(there)
+    crowded = trial.added(then).bit_count() > trial.limits.max_indexes
+    if missing <= 0 and not crowded:
         return [then]
-    found = []
-    for bit in missed_least_first:
-        if bit & some:
-            continue
-        # One for one, and all that are missed least.
-        if trial.fits((there | some) & ~bit):
-            found.append((there | some) & ~bit)
-        if not trial.fits(then):
-            then &= ~bit
-    return [*found, then] if trial.fits(then) else found
+    others = [bit for bit in missed_least_first if not bit & some]
+    found = [then & ~bit for bit in others if trial.bytes_of(bit) >= missing and trial.fits(then & ~bit)]
+    for bit in others:
+        then &= ~bit
+        missing -= trial.bytes_of(bit)
+        if missing <= 0 and trial.fits(then):
+            found.append(then)
+            break
+    return found

@@ -24,15 +24,19 @@ def seed(trial: Trial, everything: int, progress: Progress) -> None:
     """
     whole = trial.as_is | everything
     progress("Asking for plans with every index")
-    trial.evaluator.learn((question, whole) for question, _ in trial.questions())
-    open_ones = {question.query_id: None for question, known in trial.questions() if _promising(trial, known, whole)}
+    # Of each statement: to plan with more than might be used takes longer.
+    wholes = {id(known): whole & known.relevant for _, known in trial.questions()}
+    trial.evaluator.learn((question, wholes[id(known)]) for question, known in trial.questions())
+    open_ones = {
+        question.query_id for question, known in trial.questions() if _promising(trial, known, wholes[id(known)])
+    }
     for number in range(_ROUNDS):
         progress("Asking for the next best plans", number, _ROUNDS)
         asked = [
             (question, there)
             for question, known in trial.questions()
             if question.query_id in open_ones
-            for there in _next(trial, known, whole)
+            for there in _next(trial, known, wholes[id(known)])
         ]
         if not asked:
             break
@@ -41,7 +45,7 @@ def seed(trial: Trial, everything: int, progress: Progress) -> None:
         each
         for question, known in trial.questions()
         if question.query_id in open_ones
-        for each in _with_little(trial, question, known, whole)
+        for each in _with_little(trial, question, known, wholes[id(known)])
     )
     trial.refresh()
 

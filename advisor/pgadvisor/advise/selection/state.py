@@ -37,13 +37,14 @@ class Limits:
 class _Weighed:
     """A load with what is known of each of its questions."""
 
-    __slots__ = ("bases", "before", "cost", "known", "most")
+    __slots__ = ("before", "cost", "known", "most", "relevant", "values")
 
     def __init__(self, cost: LoadCost, known: Sequence[KnownPlans], max_regression: float) -> None:
         self.cost = cost
         self.known = tuple(known)
         self.before = cost.mean
-        self.bases = cost.costs
+        self.relevant = 0
+        self.values: dict[int, float] = {}
         self.most = tuple(each * (1 + max_regression) + 0.01 for each in cost.costs)
 
 
@@ -59,6 +60,7 @@ class Trial:
         self.limits = limits
         self.items = {item.bit: item for item in items}
         self.as_is = evaluator.standing
+        self._bytes: dict[int, float] = {}
         ordered = sorted(evaluator.base, key=lambda each: each.load.query_id)
         self._loads = [
             _Weighed(each, [evaluator.known(question) for question in each.load.questions], limits.max_regression)
@@ -69,11 +71,14 @@ class Trial:
     def refresh(self) -> None:
         """Takes in what was learnt since."""
         self._touched: dict[int, list[int]] = defaultdict(list)
+        self._together: dict[int, frozenset[int]] = {}
         self.sets: set[int] = set()
         added = sum(bit for bit, item in self.items.items() if not item.exists)
         for place, load in enumerate(self._loads):
-            bits = 0
+            bits = load.relevant = 0
+            load.values.clear()
             for known in load.known:
+                load.relevant |= known.relevant
                 for _, used, _ in known.plans:
                     bits |= used
                     if used & added:
@@ -82,13 +87,24 @@ class Trial:
             for bit in bits_of(bits):
                 self._touched[bit].append(place)
 
-    def touched(self, bits: int) -> set[int]:
+    def touched(self, bits: int) -> frozenset[int]:
         """Places of the loads that may change where these indexes come or go."""
-        return {place for bit in bits_of(bits) for place in self._touched.get(bit, ())}
+        found = self._together.get(bits)
+        if found is None:
+            found = frozenset(place for bit in bits_of(bits) for place in self._touched.get(bit, ()))
+            self._together[bits] = found
+        return found
 
     def load_value(self, place: int, there: int) -> float:
         """What one load counts under a set; infinity where some values cost more than they may."""
         load = self._loads[place]
+        there &= load.relevant
+        found = load.values.get(there)
+        if found is None:
+            found = load.values[there] = self._load_value(load, there)
+        return found
+
+    def _load_value(self, load: _Weighed, there: int) -> float:
         mean = 0.0
         for known, weight, most in zip(load.known, load.cost.load.weights, load.most, strict=True):
             cost = known.at_most(there)
@@ -136,8 +152,11 @@ class Trial:
 
     def bytes_of(self, bits: int) -> float:
         """Their bytes; infinitely many where a size is not known."""
-        sizes = [self.items[bit].size_bytes for bit in bits_of(bits) if bit in self.items]
-        return sum(INFINITY if size is None else size for size in sizes)
+        found = self._bytes.get(bits)
+        if found is None:
+            sizes = [self.items[bit].size_bytes for bit in bits_of(bits) if bit in self.items]
+            found = self._bytes[bits] = sum(INFINITY if size is None else size for size in sizes)
+        return found
 
     def added(self, there: int) -> int:
         """The new ones of a set."""
@@ -148,14 +167,12 @@ class Trial:
         if self.limits.max_bytes is None:
             return INFINITY
         gone = self.as_is & ~there
-        back = sum(self.items[bit].size_bytes or 0 for bit in bits_of(gone) if bit in self.items)
+        back = self.bytes_of(gone) if gone else 0
         return self.limits.max_bytes + back - self.bytes_of(self.added(there))
 
     def fits(self, there: int) -> bool:
         """Whether a set is within the budgets."""
-        return self.added(there).bit_count() <= self.limits.max_indexes and (
-            self.limits.max_bytes is None or self.room(there) >= 0
-        )
+        return self.added(there).bit_count() <= self.limits.max_indexes and self.room(there) >= 0
 
     def questions(self, places: Iterable[int] | None = None) -> Iterator[tuple[Question, KnownPlans]]:
         """Questions of all loads, or of those at these places, with what is known of each."""

@@ -136,14 +136,14 @@ class Twin:
         if refusal:
             return (None,) * len(questions)
         named: dict[str, list[IndexDefinition]] = {}
-        for definition, made in self._made(configuration.create).items() if configuration.create else ():
-            for name in made.part_names:
+        known = self._made(configuration.create) if configuration.create else {}
+        for definition in configuration.create:
+            for name in known[definition].part_names:
                 named.setdefault(name, []).append(definition)
-        wanted = frozenset(configuration.create)
         return tuple(
             None
             if found is None
-            else Use(found[0], wanted.intersection(each for name in found[1] for each in named.get(name, ())), found[1])
+            else Use(found[0], frozenset(each for name in found[1] for each in named.get(name, ())), found[1])
             for found in self._opened.uses(questions, configuration, created)
         )
 
@@ -164,7 +164,8 @@ class Twin:
 
     def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
         """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""
-        made = [self._made(definitions)[each] for each in definitions] if definitions else []
+        known = self._made(definitions) if definitions else {}
+        made = [known[each] for each in definitions]
         refusal = next((each.refusal for each in made if each.refusal), "")
         sentence = f"{refusal[:1].upper()}{refusal[1:].removesuffix('.')}." if refusal else ""
         return sentence, tuple(oid for each in made for oid in each.oids)
