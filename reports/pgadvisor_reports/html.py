@@ -12,14 +12,20 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pgadvisor.model.index_advice import Goal
 from pgadvisor.model.report import Report
-from pgadvisor_reports import formatting, words
+from pgadvisor_reports import formatting, index_words, verification_words, whatif_words, words
+from pgadvisor_reports.index_view import index_pages
 from pgadvisor_reports.page import MAX_ROWS, Page
 from pgadvisor_reports.plan_tree import plan_table
 from pgadvisor_reports.sql_highlight import highlight
 from pgadvisor_reports.text import clip, visible
 
 MAX_TEXT = 6_000
+# Of the advice on indexes: statements before and after, those of them with plans, and indexes left for one reason.
+MAX_EFFECTS = 30
+MAX_PLANS = 5
+MAX_LEFT = 100
 MAX_EMBEDDED_BYTES = 400_000
 
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -27,7 +33,17 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-
 
 def render(report: Report) -> bytes:
     """The page as UTF-8; the same report gives the same bytes."""
+    return _rendered(report)
+
+
+def render_indexes(report: Report) -> bytes:
+    """The same page with the advice on indexes before all else."""
+    return _rendered(report, indexes_first=True)
+
+
+def _rendered(report: Report, *, indexes_first: bool = False) -> bytes:
     page = Page(report)
+    advices = [each for each in index_pages(report, page.recommendations) if each.advice is not None]
     script = asset("page.js")
     data = _embedded(report)
     html = (
@@ -36,6 +52,16 @@ def render(report: Report) -> bytes:
         .render(
             page=page,
             report=report,
+            advices=advices,
+            proved={row.action.key: (advice, row) for advice in advices for row in advice.rows},
+            shown_statements=frozenset(view.anchor for view in page.statements),
+            indexes_first=indexes_first,
+            said=index_words,
+            of_plans=whatif_words,
+            time_goal=Goal.TIME,
+            max_effects=MAX_EFFECTS,
+            max_plans=MAX_PLANS,
+            max_left=MAX_LEFT,
             style=Markup(asset("page.css")),  # noqa: S704  our own
             script=Markup(script),  # noqa: S704  our own
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -78,6 +104,7 @@ def environment() -> Environment:
         window_length=formatting.window_length,
         plan_table=plan_table,
         words=words,
+        tested=verification_words,
         max_rows=MAX_ROWS,
     )
     return environment

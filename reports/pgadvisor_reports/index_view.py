@@ -90,13 +90,19 @@ class IndexPage:
     """A report's advice on the indexes of one database, ready to be written down.
 
     actions are the recommendations in the order to run. database is "" in a report on one. advice is None where no
-    planner was asked.
+    planner was asked. number tells it from those on other databases.
     """
 
     def __init__(
-        self, report: Report, actions: Sequence[Recommendation], advice: IndexAdvice | None, database: str = ""
+        self,
+        report: Report,
+        actions: Sequence[Recommendation],
+        advice: IndexAdvice | None,
+        database: str = "",
+        number: int = 1,
     ) -> None:
         self.report = report
+        self.number = number
         self.advice = advice
         self.database = database
         self.actions = tuple(each for each in actions if each.database == database)
@@ -157,6 +163,24 @@ class IndexPage:
         """What all of it together saves at least, over the statements' window."""
         return 0.0 if self.advice is None else least_gain(self.advice.workload, self.advice.effects)
 
+    @property
+    def advised(self) -> int:
+        """How many indexes are to be created or dropped."""
+        return 0 if self.advice is None else self.advice.created + self.advice.dropped
+
+    @property
+    def suffix(self) -> str:
+        """What tells a caption of it from those on other databases."""
+        return f" in {self.database}" if self.database else ""
+
+    @cached_property
+    def budget_left(self) -> float:
+        """The share of the budget that new indexes leave, 0 where there is none."""
+        budget = None if self.advice is None else self.advice.budget_bytes
+        if not budget:
+            return 0.0
+        return max(1.0 - sum(row.size_bytes or 0 for row in self.rows if not row.goes) / budget, 0.0)
+
     @cached_property
     def most_ms(self) -> float:
         """The greatest gain or price of one index, to which bars are drawn."""
@@ -183,8 +207,8 @@ def index_pages(report: Report, actions: Sequence[Recommendation]) -> tuple[Inde
     if not report.databases:
         return (IndexPage(report, actions, report.index_advice),)
     return tuple(
-        IndexPage(report, actions, report.index_advice_by_database.get(source.database), source.database)
-        for source in report.databases
+        IndexPage(report, actions, report.index_advice_by_database.get(source.database), source.database, number)
+        for number, source in enumerate(report.databases, start=1)
     )
 
 

@@ -61,17 +61,26 @@ def cost_change(before: float, after: float) -> str:
 
 
 def time_change(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scale) -> str:
-    """What the measured time would become; of those that gain and those that lose apart where there are both."""
-    before = scale.duration(work.before_ms)
+    """What the measured time would become."""
+    before, after = scale.duration(work.before_ms), time_after(work, effects, scale)
+    if after == _UNTOLD:
+        return f"{before}; after: {after}"
+    return f"{before}; estimated: {after}" if "→" in after else f"{before} → {after}, estimated"
+
+
+def time_after(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scale) -> str:
+    """What the time would become; of those that gain and those that lose apart where there are both.
+
+    A loss without an upper bound would otherwise hide what is gained.
+    """
     if not (work.gain and work.lose) or not effects:
-        after = scaled(work.estimated, scale)
-        return f"{before} measured; after {after}" if after == _UNTOLD else f"{before} → {after}, estimated"
+        return scaled(work.estimated, scale)
     parts = []
     for effect, word in ((Effect.GAINS, "what gains"), (Effect.LOSES, "what loses")):
         found = [each for each in effects if each.effect is effect]
         total = formatting.duration(scale.factor * sum(each.total_ms for each in found)).text
         parts.append(f"{word} {total} → {scaled(_added(found), scale.bare)}")
-    return f"{before}; estimated: {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def scaled(estimated: TimeRange | None, scale: Scale) -> str:

@@ -51,7 +51,7 @@ def test_all_parts_stand_in_reading_order() -> None:
         "For: foreign key order_items_product_id_fkey; in place of public.order_items_product_id_quantity_idx",
         # Whoever loses is shown, wherever it stands.
         "cost 8.40 → 8.90, 6.0% more",
-        "Measured on a copy: not run; The build ran into its timeout.",
+        "Measured on a copy: not run; The build ran into its timeout",
         "Frees: disk 46.1 MB",
         "Not proved by a planner: 1 recommendation",
         "Thought of and left: 47 indexes Over budget (1) public.orders (note) (46.7 MB, gains 2.22 min per day): It",

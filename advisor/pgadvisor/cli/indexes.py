@@ -138,7 +138,7 @@ def _of_database(snapshots: Sequence[Snapshot], database: str) -> Sequence[Snaps
 def _tell(report: Report, files: Files, everything: bool) -> None:
     if not files.quiet and files.leaves_stdout:
         tell(load_index_terminal()(report, width(), coloured(), everything))
-    for renderer, path in (("html", files.html), ("json", files.json)):
+    for renderer, path in (("html_indexes", files.html), ("json", files.json)):
         if path is not None:
             write(report, renderer, path)
             if not files.quiet and path != STDOUT:
