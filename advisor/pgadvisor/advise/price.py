@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 from pgadvisor.advise.decide import Decision
-from pgadvisor.advise.rates import of_statements, of_writes
+from pgadvisor.advise.rates import of_statements
+from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.facts import Facts
-from pgadvisor.indexes.size import estimated_size_bytes
-from pgadvisor.indexes.sizes.attributes import KeyStatistics
-from pgadvisor.indexes.sizes.catalog import column_statistics
-from pgadvisor.model.catalog import IndexDefinition, Relation
+from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
+from pgadvisor.model.index_advice import IndexPrice
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Rate, RateUnit
 from pgadvisor.progress import in_words
-
-# CREATE INDEX reads, sorts and writes tens of megabytes a second even on modest disks; used for a class, not a promise.
-BUILD_BYTES_PER_SECOND = 20_000_000
 
 
 def gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
@@ -36,24 +35,9 @@ def price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
     """What the change costs in disk and writes, or what undoing a drop would."""
     if isinstance(decision.proposal, CreateIndex):
         return price_of_creation(decision.proposal.definition, facts)
-    if isinstance(decision.proposal, DropIndex):
-        size = _index_bytes(decision.proposal, facts)
-        if size is not None:
-            return (Evidence(label="time to build it again, about", value=_build_seconds(size), unit=Unit.SECONDS),)
+    if isinstance(decision.proposal, DropIndex) and (priced := _credit(decision.proposal, facts)) is not None:
+        return tuple(_build("time to build it again, about", priced))
     return ()
-
-
-def _gain_of_drop(proposal: DropIndex, facts: Facts) -> tuple[Evidence, ...]:
-    size = _index_bytes(proposal, facts)
-    saved = [] if size is None else [Evidence(label="disk freed", value=size, unit=Unit.BYTES)]
-    writes = _entries_written(proposal.definition, facts)
-    if writes is not None:
-        saved.append(
-            _rated(
-                "index entries no longer written", of_writes(writes, facts), Unit.COUNT, facts.snapshot.writes_window
-            )
-        )
-    return tuple(saved)
 
 
 def price_of_creation(
@@ -64,70 +48,72 @@ def price_of_creation(
     share is how much of the rows its predicate admits, None where there is none or that is not known; size_bytes is
     its size where somebody knows better.
     """
-    table = facts.relation_named(definition.schema, definition.table)
-    if table is None:
-        return ()
+    return told(_prices(facts).of(definition, size_bytes, share), facts, definition, share)
+
+
+def told(
+    priced: IndexPrice, facts: Facts, definition: IndexDefinition, share: float | None = None
+) -> tuple[Evidence, ...]:
+    """The price of a new index as lines of a report; share is as in price_of_creation."""
     costs = []
-    window = facts.snapshot.writes_window
-    size = size_bytes or estimated_size_bytes(
-        definition,
-        facts.row_count(table.oid),
-        _column_statistics(definition, table, facts),
-        table_pages=sum(leaf.pages for leaf in facts.leaves(table.oid)),
-        block_size_bytes=facts.server.block_size_bytes,
-    )
-    if size is not None:
-        costs.append(Evidence(label="disk, estimated", value=size, unit=Unit.BYTES))
-        costs.append(Evidence(label="time to build, about", value=_build_seconds(size), unit=Unit.SECONDS))
-    writes = _entries_written(definition, facts)
-    if writes is not None:
+    if priced.size_bytes is not None:
+        costs.append(Evidence(label="disk, estimated", value=priced.size_bytes, unit=Unit.BYTES))
+    costs += _build("time to build, about", priced)
+    if priced.entries is not None:
         label = "index entries written"
         if definition.predicate is not None:
-            label = f"{label}, {'at most' if share is None else 'about'}"
-            writes = round(writes * (1.0 if share is None else share))
-        costs.append(_rated(label, of_writes(writes, facts), Unit.COUNT, window))
-    hot = _hot_updates_at_risk(definition, table, facts)
-    if hot:
-        costs.append(_rated("HOT updates that stop being HOT, at most", of_writes(hot, facts), Unit.COUNT, window))
+            label = f"{label}, {'at most' if share is None and priced.size_bytes is None else 'about'}"
+        costs.append(_written(label, priced.entries, Unit.COUNT, facts))
+    costs += _time_and_log(priced, facts, "writes take longer, about", "more WAL, about")
+    if priced.hot_updates:
+        costs.append(_written("HOT updates that stop being HOT, about", priced.hot_updates, Unit.COUNT, facts))
     return tuple(costs)
 
 
-def _column_statistics(definition: IndexDefinition, table: Relation, facts: Facts) -> dict[str, KeyStatistics]:
-    """Columns of which there are statistics: what a type alone says is no price."""
-    held = {*definition.key_columns, *definition.include}
-    columns = [column for column in facts.columns(table.oid) if column.name in held]
-    rows = {column.name: facts.stored_statistics(table.oid, column.name) for column in columns}
-    known = {name: row for name, row in rows.items() if row is not None}
-    return column_statistics(
-        [column for column in columns if column.name in known], known, facts.snapshot.catalog.collations
-    )
+def _gain_of_drop(proposal: DropIndex, facts: Facts) -> tuple[Evidence, ...]:
+    priced = _credit(proposal, facts)
+    if priced is None:
+        return ()
+    saved = []
+    if priced.size_bytes is not None:
+        saved.append(Evidence(label="disk freed", value=priced.size_bytes, unit=Unit.BYTES))
+    if priced.entries is not None:
+        saved.append(_written("index entries no longer written", priced.entries, Unit.COUNT, facts))
+    saved += _time_and_log(priced, facts, "time of writes saved, about", "less WAL, about")
+    if priced.hot_updates:
+        saved.append(_written("updates that may become HOT, about", priced.hot_updates, Unit.COUNT, facts))
+    return tuple(saved)
 
 
-def _entries_written(definition: IndexDefinition, facts: Facts) -> int | None:
-    table = facts.relation_named(definition.schema, definition.table)
-    return None if table is None else facts.entries_written(table.oid)
+def _time_and_log(priced: IndexPrice, facts: Facts, time: str, log: str) -> Iterator[Evidence]:
+    if priced.write_ms:
+        yield _written(time, priced.write_ms, Unit.MILLISECONDS, facts)
+    if priced.wal_bytes:
+        yield _written(log, priced.wal_bytes, Unit.BYTES, facts)
 
 
-def _hot_updates_at_risk(definition: IndexDefinition, table: Relation, facts: Facts) -> int:
-    """HOT updates of the table, if a statement seen writes a column that the index would hold.
-
-    PostgreSQL manual, "Heap-Only Tuples": an update is HOT only if it modifies no indexed column.
-    """
-    held = {column for column in definition.key_columns if column is not None}
-    for shape in facts.statements_on(table.oid):
-        if any(ref.relation_oid == table.oid and ref.column in held for ref in shape.columns_written):
-            return sum(row.rows_hot_updated for row in facts.table_counters(table.oid))
-    return 0
+def _build(label: str, priced: IndexPrice) -> Iterator[Evidence]:
+    if priced.build_ms is not None:
+        yield Evidence(label=label, value=_in_seconds(priced.build_ms), unit=Unit.SECONDS)
 
 
-def _index_bytes(proposal: DropIndex, facts: Facts) -> int | None:
+@lru_cache(maxsize=1)
+def _prices(facts: Facts) -> Prices:
+    return Prices(facts)
+
+
+def _credit(proposal: DropIndex, facts: Facts) -> IndexPrice | None:
     found = facts.index_named(proposal.schema, proposal.name)
-    return None if found is None else facts.size_bytes(found.oid)
+    return None if found is None else _prices(facts).of_existing(found)
 
 
-def _build_seconds(size_bytes: int) -> float:
-    seconds = size_bytes / BUILD_BYTES_PER_SECOND
+def _in_seconds(ms: float) -> float:
+    seconds = ms / 1000
     return max(round(seconds, 1), 0.1) if seconds < 1 else round(seconds)
+
+
+def _written(label: str, amount: float, unit: Unit, facts: Facts) -> Evidence:
+    return _rated(label, of_statements(round(amount), facts), unit, facts.snapshot.calls_window)
 
 
 def _rated(label: str, figure: Rate, unit: Unit, window: Window | None) -> Evidence:

@@ -8,6 +8,7 @@ measured.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ class Prices:
         self._caches = Caches(facts)
         self._columns: dict[int, dict[str, KeyStatistics]] = {}
         self._speeds: dict[int, float] = {}
+        self._hindered: dict[int, Counter[str]] = {}
 
     def of(self, definition: IndexDefinition, size_bytes: int | None, share: float | None = None) -> IndexPrice:
         """The price of an index of this size that does not exist.
@@ -74,7 +76,7 @@ class Prices:
         table = self._facts.relation_named(definition.schema, definition.table)
         if table is None:
             return IndexPrice(size_bytes=size_bytes)
-        return self._price(table, definition, size_bytes, share, standing=self._facts.indexes_of(table.oid))
+        return self._price(table, definition, size_bytes, share)
 
     def of_existing(self, index: Index) -> IndexPrice:
         """What an index costs now, which is what its drop saves; build_* are what it takes to have it back."""
@@ -85,8 +87,7 @@ class Prices:
         rows = self._facts.row_count(table.oid)
         share = None if not rows or index.row_count is None else min(index.row_count / rows, 1.0)
         share = share if index.definition.predicate is not None else None
-        others = tuple(each for each in self._facts.indexes_of(table.oid) if each.oid != index.oid)
-        return self._price(table, index.definition, size_bytes, share, standing=others)
+        return self._price(table, index.definition, size_bytes, share, existing=index)
 
     def _price(
         self,
@@ -95,7 +96,7 @@ class Prices:
         size_bytes: int | None,
         share: float | None,
         *,
-        standing: tuple[Index, ...],
+        existing: Index | None = None,
     ) -> IndexPrice:
         rows = self._facts.row_count(table.oid)
         size = self._estimated_bytes(table, definition) if size_bytes is None else size_bytes
@@ -103,7 +104,7 @@ class Prices:
         if share is None:
             share = 1.0 if size is None else self._share(table, definition, size)
         if rows is None or size is None:
-            entries = None if writes is None else self._entries(definition, share, writes, standing).own
+            entries = None if writes is None else self._entries(table, definition, share, writes, existing).own
             return IndexPrice(size_bytes=size, entries=entries)
         columns = self._columns_of(table.oid)
         build = build_ms(
@@ -117,7 +118,7 @@ class Prices:
             block_size_bytes=self._facts.server.block_size_bytes,
         )
         priced = IndexPrice(size_bytes=size, build_ms=build, build_wal_bytes=build_wal_bytes(definition, size))
-        return priced if writes is None else self._with_writes(priced, table, definition, share, writes, standing)
+        return priced if writes is None else self._with_writes(priced, table, definition, share, writes, existing)
 
     def _with_writes(
         self,
@@ -126,17 +127,19 @@ class Prices:
         definition: IndexDefinition,
         share: float,
         writes: Writes,
-        standing: tuple[Index, ...],
+        existing: Index | None,
     ) -> IndexPrice:
         size = priced.size_bytes or 0
-        entries = self._entries(definition, share, writes, standing)
+        entries = self._entries(table, definition, share, writes, existing)
         cost = self._entry_cost(table, definition, size)
         fetched_us, images = self._caches.beyond_memory(cost, size, entries.own)
         wal_bytes = entries.own * cost.wal_bytes + images
         looked_at = PREDICATE_US * writes.versions if definition.predicate is not None else 0.0
         own_us = entries.own * (cost.us + fetched_us) + entries.dead * cost.dead_us + looked_at
         others_us = 0.0
-        for index in standing if entries.lost_hot else ():
+        for index in self._facts.indexes_of(table.oid) if entries.lost_hot else ():
+            if index is existing:
+                continue
             other, other_size = self._existing_cost(table, index)
             fetched_us, images = self._caches.beyond_memory(other, other_size, entries.lost_hot)
             others_us += entries.lost_hot * (other.us + other.dead_us + fetched_us)
@@ -153,10 +156,11 @@ class Prices:
         )
 
     def _entries(
-        self, definition: IndexDefinition, share: float, writes: Writes, standing: tuple[Index, ...]
+        self, table: Relation, definition: IndexDefinition, share: float, writes: Writes, existing: Index | None
     ) -> _Entries:
         held = _hinders_hot(definition, self._facts.server.major)
-        taken = frozenset[str]().union(*(_hinders_hot(each.definition, self._facts.server.major) for each in standing))
+        itself = held if existing is not None else frozenset[str]()
+        taken = frozenset(name for name, count in self._taken(table).items() if count > (name in itself))
         lost = _hot_lost(writes, held, taken)
         # Rows that a predicate admits as they come, such as those of a queue, may leave it by an update.
         in_and_out = any(each.columns & _words(definition.predicate) for each in writes.updates)
@@ -164,6 +168,16 @@ class Prices:
         own = writes.inserted * arriving + (writes.updated - writes.hot_updated + lost) * share
         dead = own - writes.inserted * arriving + writes.deleted * share
         return _Entries(own=own, dead=dead, lost_hot=lost)
+
+    def _taken(self, table: Relation) -> Counter[str]:
+        """How many indexes of a table hinder HOT updates of each column."""
+        if table.oid not in self._hindered:
+            major = self._facts.server.major
+            indexes = self._facts.indexes_of(table.oid)
+            self._hindered[table.oid] = Counter(
+                name for index in indexes for name in _hinders_hot(index.definition, major)
+            )
+        return self._hindered[table.oid]
 
     def _entry_cost(self, table: Relation, definition: IndexDefinition, size_bytes: float) -> EntryCost:
         pages = size_bytes / self._facts.server.block_size_bytes
