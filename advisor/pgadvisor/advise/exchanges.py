@@ -111,14 +111,18 @@ def _slowest(
     are known.
     """
     partial = going.create is not None and going.create.definition.predicate is not None
+    whole_ms = sum(each.load.total_ms for each in before)
+    # Where another index does the same work, only slower, a loss counts that can be felt.
+    bearable_ms = options.min_gain * whole_ms if going.drop.because_of is not None else 0.0
     ratios = [
-        (now / max(was, _LEAST_COST), cost)
+        (times, cost)
         for cost, known in zip(after, before, strict=True)
         for question, now, was in zip(cost.load.questions, cost.costs, known.costs, strict=True)
         if now - was > page_cost and not (partial and question.values is None and len(cost.costs) > 1)
+        for times in (now / max(was, _LEAST_COST),)
+        if times > 1 + options.max_regression and cost.load.total_ms * (times - 1) >= bearable_ms
     ]
-    times, cost = max(ratios, key=lambda each: each[0], default=(1.0, None))
-    return None if cost is None or times <= 1 + options.max_regression else (cost, times)
+    return max(((cost, times) for times, cost in ratios), key=lambda each: each[1], default=None)
 
 
 def _page_cost(facts: Facts) -> float:

@@ -10,6 +10,7 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import generate
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
+from pgadvisor.advise.paying import keep_what_pays
 from pgadvisor.advise.proof import Proof, effects_of
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
@@ -49,6 +50,7 @@ def advise_indexes(
     generated = generate(facts, evaluator.loads, wished, options, planner)
     prices = Prices(facts)
     selection = select(evaluator, generated.candidates, prices, options, progress)
+    keep_what_pays(selection, evaluator, options)
     progress("Looking at what may go")
     exchanged = exchanges(facts, evaluator, selection, going, prices, options)
     handed = handed_over(facts, selection, exchanged, options)

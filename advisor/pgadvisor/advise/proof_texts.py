@@ -37,7 +37,7 @@ def confidence_of(decision: Decision, facts: Facts) -> Confidence:
         return found
     gaining = [each for each in decision.advised.effects if each.effect is Effect.GAINS]
     exact = facts.advice.advice.planner.same_major and not any(each.marks for each in gaining)
-    if gaining:
+    if gaining and not decision.advised.replaces:
         return Confidence.PROVED if exact else Confidence.ESTIMATED
     return max(found, Confidence.ESTIMATED, key=lambda each: each.rank)
 
@@ -49,11 +49,10 @@ def proof_of(decision: Decision, facts: Facts, confidence: Confidence) -> str:
         return _UNTRIED[confidence]
     planner = _planner(advice.planner)
     if isinstance(decision.proposal, DropIndex):
-        slower = sum(1 for each in advised.effects if each.effect is Effect.LOSES)
-        some = f"{_statements(slower)} a little more" if slower else "no statement seen any more"
-        return f"{planner} has plans without it that cost {some}; the drop itself was not tried."
-    told = f"{planner} {_chooses(advised)}"
-    return f"{told}{_exactness(advice.planner, confidence)}"
+        return f"{planner} {_does_without(advised)}"
+    if advised.replaces:
+        return f"{planner} {_takes_the_place(advised)}"
+    return f"{planner} {_chooses(advised)}{_exactness(advice.planner, confidence)}"
 
 
 def shown_advised(advised: AdvisedIndex, shown: Proposal, show_values: bool) -> AdvisedIndex:
@@ -80,6 +79,27 @@ def _planner(identity: PlannerIdentity) -> str:
             return "The planner"
 
 
+def _does_without(advised: AdvisedIndex) -> str:
+    """What becomes of statements that an index is taken from."""
+    losing = [each for each in advised.effects if each.effect is Effect.LOSES]
+    if not losing:
+        return "has plans without it that cost no statement seen any more. Others were not seen."
+    worst = max(each.worst for each in losing)
+    which = "it" if len(losing) == 1 else "them"
+    return (
+        f"has plans without it that cost {_statements(len(losing))} more, up to {worst:.3g} times as much for some "
+        f"values, which is little of all that is spent on {which}. Others were not seen."
+    )
+
+
+def _takes_the_place(advised: AdvisedIndex) -> str:
+    """That a new index does what another does that is larger."""
+    return (
+        f"has plans with it in the place of {', '.join(advised.replaces)} that cost no statement seen more, for all "
+        "values that are known and that it is made for."
+    )
+
+
 def _chooses(advised: AdvisedIndex) -> str:
     gaining = [each for each in advised.effects if each.effect is Effect.GAINS]
     if not gaining:
@@ -101,7 +121,9 @@ def _exactness(identity: PlannerIdentity, confidence: Confidence) -> str:
             f" It is PostgreSQL {identity.version.partition('.')[0]}, and the server "
             f"{identity.server_version.partition('.')[0]}: plans may differ."
         )
-    return "" if confidence is Confidence.PROVED else " It lacks something that these statements need: see the advice."
+    if confidence is Confidence.PROVED:
+        return ""
+    return " Something of what these statements use is otherwise there than on this server: see what is said of it."
 
 
 def _statements(count: int) -> str:
