@@ -9,7 +9,6 @@ from pgadvisor.engine import run
 from pgadvisor.registry import load_rules
 from pgadvisor.rules_api import AnyRule
 from support.rule_cases import CASES, Case, differences, load
-from support.snapshots import facts
 
 RULES = {rule.name: rule for rule in load_rules()}
 PAIRS = [
@@ -23,7 +22,7 @@ PAIRS = [
 @pytest.mark.parametrize(("rule", "case"), PAIRS)
 def test_case(rule: AnyRule, case: Case) -> None:
     options = msgspec.convert(case.options, rule.options)
-    seen = facts(case)
+    seen = case.facts()
     (outcome,) = run([rule], seen, {rule.name: options})
     assert outcome.error is None
     collected = set(seen.coverage.gaps)

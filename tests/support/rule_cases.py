@@ -25,11 +25,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from pgadvisor.facts import Facts
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.findings import Finding
 from pgadvisor.model.proposals import AddPrimaryKey, AnalyzeTable, CreateIndex, DropIndex, Proposal, RebuildIndex
 from pgadvisor.rules_api import definition_identity
-from support.snapshots import Data, SnapshotData
+from support.advice import AdvisedData, decisions
+from support.snapshots import Data, SnapshotData, facts
 
 CASES = Path(__file__).parents[1] / "rules" / "cases"
 
@@ -56,6 +58,12 @@ class Case(SnapshotData, kw_only=True):
     options: dict[str, Any] = {}
     expect: list[Expected] = []
     gaps_yielded: list[str] = []
+    advice: list[AdvisedData] | None = None
+
+    def facts(self) -> Facts:
+        """What the rule is given; advice is what the index advisor decided before, None where it did not."""
+        seen = facts(self)
+        return seen if self.advice is None else seen.with_advice(decisions(self.advice))
 
 
 class CaseFile(Data, kw_only=True):

@@ -22,9 +22,11 @@ from typing import Any
 import msgspec
 import psycopg
 
+from pgadvisor.advise.planners import planners_of
 from pgadvisor.analyze import analyze
 from pgadvisor.collect import collect
 from pgadvisor.config import Config, ReportConfig
+from pgadvisor.model.coverage import Fact
 from pgadvisor.model.report import Recommendation, Report, ReportFinding, RuleOutcome
 from pgadvisor.rules_api import AnyRule
 from support.databases import Database
@@ -94,7 +96,9 @@ class Stage:
 
     def audit(self) -> Report:
         """Audits as a user would, with this rule alone; the rule must have run to its end."""
-        report = analyze(collect(self._database.dsn, self._config.collect), self._config, [self._rule])
+        planners = planners_of(self._config) if Fact.INDEX_ADVICE in self._rule.needs else None
+        snapshot = collect(self._database.dsn, self._config.collect)
+        report = analyze(snapshot, self._config, [self._rule], planners=planners)
         (outcome,) = report.outcomes
         assert outcome.error is None
         assert outcome.status.value in ("clean", "findings", "incomplete"), _reasons(outcome)

@@ -103,6 +103,8 @@ def run(program: str, *arguments: str | Path, stdin: bytes = b"", file_bytes: in
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+# A twin is a server, asked by the driver.
+ALONE = ("--planner", "none")
 PLAIN = "from pgadvisor.__main__ import main; main()"
 
 
@@ -112,8 +114,9 @@ def test_audit_is_collect_and_analyze(servers: object, major: int, tmp_path: Pat
     server: Server = servers.of_major(major)  # type: ignore[attr-defined]
     with fresh_database(server) as database:
         fill(database)
-        for options in ((), ("--show-values", "--disable", "unused_index", "--fail-on", "never"))[major < 18 :]:
-            collecting = ("--schema", "public", "--statements", "7") if options else ()
+        more = ("--show-values", "--disable", "unused_index", "--fail-on", "never")
+        for options in (ALONE, (*ALONE, *more))[major < 18 :]:
+            collecting = ("--schema", "public", "--statements", "7") if options != ALONE else ()
             outputs = [tmp_path / name for name in ("s.json.gz", "audit.json", "audit.html", "a.json", "a.html")]
             kept, *written = outputs
             files = ("--json", written[0], "--html", written[1])
@@ -126,7 +129,7 @@ def test_audit_is_collect_and_analyze(servers: object, major: int, tmp_path: Pat
             assert written[1].read_bytes() == written[3].read_bytes()
             assert stat.S_IMODE(kept.stat().st_mode) == 0o600
             report = json.loads(written[0].read_bytes())
-            assert report["configuration"]["collect"]["schemas"] == (["public"] if options else [])
+            assert report["configuration"]["collect"]["schemas"] == (["public"] if collecting else [])
             assert {"duplicate_index"} <= {finding["rule"] for finding in report["findings"]}
             assert all(outcome["status"] != "failed" for outcome in report["outcomes"])
 
@@ -150,7 +153,7 @@ def test_through_a_pipe(database: Database) -> None:
     arguments = [sys.executable, "-m", "pgadvisor", "collect", database.dsn, "-o", STANDARD]
     collected = subprocess.run(arguments, capture_output=True, check=True)
     assert b"Written: standard output" in collected.stderr
-    ran = run(WITHOUT_A_SERVER, "analyze", STANDARD, "--json", STANDARD, stdin=collected.stdout)
+    ran = run(WITHOUT_A_SERVER, "analyze", STANDARD, *ALONE, "--json", STANDARD, stdin=collected.stdout)
     assert ran.code == 0, ran.err
     assert ran.report["source"]["database"] == database.name
     damaged = run(PLAIN, "analyze", STANDARD, stdin=collected.stdout[:-9])
@@ -271,9 +274,9 @@ def test_redacted_files(database: Database, tmp_path: Path) -> None:
     assert "parent_id" not in text
     (snapshot,) = read_snapshots(tmp_path / "s")
     assert (snapshot.contents.redacted, snapshot.contents.names_redacted) == (True, True)
-    report = run(WITHOUT_A_SERVER, "analyze", tmp_path / "s", "--json", STANDARD).report
+    report = run(WITHOUT_A_SERVER, "analyze", tmp_path / "s", *ALONE, "--json", STANDARD).report
     assert {"duplicate_index"} <= {finding["rule"] for finding in report["findings"]}
     assert report["trust"]["contents"]["names_redacted"] is True
-    told = run(WITHOUT_A_SERVER, "analyze", tmp_path / "s", "--html", tmp_path / "h")
+    told = run(WITHOUT_A_SERVER, "analyze", tmp_path / "s", *ALONE, "--html", tmp_path / "h")
     assert "Values of rows and names were replaced by made-up ones" in " ".join(told.out.split())
     assert "Values of rows and names were replaced by made-up ones" in (tmp_path / "h").read_text(encoding="utf-8")
