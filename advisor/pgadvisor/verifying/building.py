@@ -11,9 +11,10 @@ import msgspec
 import psycopg
 
 from pgadvisor.indexes import ddl
+from pgadvisor.indexes.identity import definition_identity
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.masking import MASK
-from pgadvisor.model.catalog import Index, IndexDefinition, IndexKey, Relation, RelationKind
+from pgadvisor.model.catalog import IndexDefinition, IndexKey, Relation, RelationKind
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.planner.wire import encoded, parse
 from pgadvisor.postgres.bounds import ServerTimeSpent
@@ -110,7 +111,7 @@ class Builder:
         index = self._facts.index_named(proposal.schema, proposal.name)
         if index is None:
             raise NotDone(f"The copy has no index {proposal.schema}.{proposal.name}")
-        if _bare(index) != _plain(proposal.definition):
+        if definition_identity(index.definition) != definition_identity(proposal.definition):
             raise NotDone(
                 f"The copy's index {proposal.schema}.{proposal.name} is another one than the report speaks of"
             )
@@ -205,15 +206,6 @@ def _why_unused(row: dict[str, Any]) -> str:
             "and try again"
         )
     return ""
-
-
-def _bare(index: Index) -> IndexDefinition:
-    return _plain(index.definition)
-
-
-def _plain(definition: IndexDefinition) -> IndexDefinition:
-    """A definition without what does not matter to what it serves."""
-    return msgspec.structs.replace(definition, options=(), tablespace=None)
 
 
 def _unquoted(name: str) -> str:

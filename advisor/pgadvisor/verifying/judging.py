@@ -118,7 +118,9 @@ def verdict(promise: Promise | None, before: Timing, after: Timing, noise_ms: fl
         return Verdict.NOT_RUN
     if promise is None:
         return Verdict.UNPROMISED
-    was, now = before.ms, after.ms
+    was = before.ms
+    # Where the plan is the same, so is the time, whatever was measured of it.
+    now = was if before.cost == after.cost and before.indexes == after.indexes else after.ms
     slack_ms = max(LEAST_NOISE_MS, LEAST_NOISE * was, noise_ms)
     if promise.high is not None and now > promise.high * was + slack_ms:
         # Before it takes longer than what is known, so what it may take after is not known either.

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.server
 
 POINT = statement("1", "SELECT count(*) FROM orders WHERE customer_id = $1", "public.orders", calls=1000)
 LOWER = statement("2", "SELECT count(*) FROM orders WHERE lower(note) = $1", "public.orders")
-OPEN = statement("3", "SELECT count(*) FROM orders WHERE status = 'open' AND amount > $1", "public.orders")
+AMOUNT = statement("3", "SELECT count(*) FROM orders WHERE amount + 1 > $1", "public.orders")
 WRITE = statement("4", "UPDATE orders SET note = $1 WHERE customer_id = $2", "public.orders")
-STATUS = statement("5", "SELECT count(*) FROM orders WHERE status = $1", "public.orders")
+STATUS = statement("5", "SELECT count(*) FROM orders WHERE status = 'open'", "public.orders")
 QUICK = TrialOptions(runs=2, values=1)
 
 
@@ -58,9 +58,9 @@ def test_what_is_promised_is_held_against_what_is_measured(end_database: Databas
         (
             recommended(1, create("orders", "customer_id"), {"1": 0.02, "4": 0.02}, size_bytes=230_000),
             recommended(2, create("orders", IndexKey(expression="lower(note)")), {"2": 0.1}),
-            recommended(3, create("orders", "amount", predicate="(status = 'open'::text)"), {"3": 0.000001}),
+            recommended(3, create("orders", "amount", predicate="(status = 'open'::text)"), {"3": 0.0001}),
         ),
-        (POINT, LOWER, OPEN, WRITE),
+        (POINT, LOWER, AMOUNT, WRITE),
     )
     tried = verify(report, database.dsn, Config(), QUICK)
     verification = tried.verification
@@ -82,7 +82,7 @@ def test_what_is_promised_is_held_against_what_is_measured(end_database: Databas
     assert together(tried, "2").uses == ("idx_2",)
     assert together(tried, "4").equivalent
     assert together(tried, "4").uses == ("idx_1",)
-    # Nothing gets a million times faster.
+    # No plan uses that one.
     assert together(tried, "3").verdict is Verdict.WORSE
     assert of(tried, 3).verdict is Verdict.WORSE
     assert not tried.promises_kept()
@@ -104,7 +104,7 @@ def test_an_index_that_is_to_go_is_away_for_the_trial_alone(database: Database) 
     drop = DropIndex(schema="public", name="orders_status_idx", definition=standing)
     other = DropIndex(schema="public", name="orders_pkey", definition=standing)
     missing = DropIndex(schema="public", name="nowhere", definition=standing)
-    report = trial_report((recommended(1, drop), recommended(2, other), recommended(3, missing)), (STATUS,))
+    report = trial_report((recommended(1, drop),), (STATUS,))
     tried = verify(report, database.dsn, Config(), QUICK)
     status = together(tried, "5")
     assert status.before_ms is not None
@@ -112,10 +112,13 @@ def test_an_index_that_is_to_go_is_away_for_the_trial_alone(database: Database) 
     assert status.cost_before is not None
     assert status.cost_after is not None
     assert status.cost_after > status.cost_before
-    assert of(tried, 1).verdict is not Verdict.NOT_RUN
+    assert status.verdict is Verdict.WORSE
+    assert of(tried, 1).verdict is Verdict.WORSE
     assert of(tried, 1).build_ms is None
-    assert "another one than the report's" in of(tried, 2).reason
-    assert "has no index public.nowhere" in of(tried, 3).reason
+    report = trial_report((recommended(2, other), recommended(3, missing)), (STATUS,))
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert "another one than the report speaks of" in of(tried, 1).reason
+    assert "has no index public.nowhere" in of(tried, 2).reason
     assert relations_of(database) == before
 
 
@@ -123,17 +126,14 @@ def test_the_command_tells_promises_and_times(database: Database, tmp_path: Path
     shop(database)
     report = trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.02}),), (POINT,))
     path, html = written(report, tmp_path), tmp_path / "r.html"
-    ran = pgadvisor(
-        "verify", path, database.dsn, "--runs", "2", "--values", "1", "--html", html, env={"COLUMNS": "100"}
-    )
+    short = ("--runs", "2", "--values", "1")
+    ran = pgadvisor("verify", path, database.dsn, *short, "--html", html, env={"COLUMNS": "100"})
     assert ran.code == 0, ran.err
     assert "customer_id = $1" in ran.out
     assert "uses idx_1" in ran.out
     assert "Recommendation 1: " in ran.out
-    assert html.is_file()
-    path = written(
-        trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.000001}),), (POINT,)), tmp_path
-    )
-    ran = pgadvisor("verify", path, database.dsn, "--json", "-", "--runs", "2", "--values", "1")
+    assert "Recommendation 1" in html.read_text()
+    report = trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.000001}),), (POINT,))
+    ran = pgadvisor("verify", written(report, tmp_path), database.dsn, "--json", "-", *short)
     assert (ran.code, ran.err) == (1, "Exit code 1: a statement was slower than promised.\n")
     assert ran.report["verification"]["statements"][0]["verdict"] == "worse than promised"

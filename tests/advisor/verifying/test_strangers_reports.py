@@ -1,0 +1,153 @@
+"""A report is a stranger's file: what it says of indexes and statements runs nothing but what it should."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pgadvisor.config import Config
+from pgadvisor.model.catalog import IndexKey
+from pgadvisor.model.proposals import CreateIndex
+from pgadvisor.verify import NothingToTryError, TrialOptions, verify
+from pgadvisor.verifying.report_file import ReportError, read_report
+from support.audits import pgadvisor
+from support.databases import Database
+from support.trials import create, mark, recommended, relations_of, statement, trial_report, written
+
+pytestmark = pytest.mark.server
+QUICK = TrialOptions(runs=1, values=1, statement_timeout_ms=5_000)
+HOSTILE_NAME = "a\"; DROP TABLE t; --'%\n</script>"
+FUNCTIONS = """
+CREATE FUNCTION evil(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+    $$BEGIN PERFORM dblink_exec('', 'x'); INSERT INTO hit VALUES (1); RETURN 1; END$$;
+CREATE FUNCTION looks_safe(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT evil($1)';
+CREATE VIEW through AS SELECT looks_safe(a) AS a FROM t;
+"""
+
+
+def prepare(database: Database) -> None:
+    mark(database)
+    database.execute("CREATE TABLE t (a int, b text); INSERT INTO t SELECT i, i::text FROM generate_series(1, 1000) i")
+    database.execute("CREATE TABLE hit (n int); ANALYZE t")
+    stranger = database.role("stranger", grants=("ALL ON SCHEMA public",))
+    with stranger.connect() as connection:
+        connection.execute(FUNCTIONS.encode(), prepare=False)
+
+
+def by_expression(expression: str) -> CreateIndex:
+    return create("t", IndexKey(expression=expression))
+
+
+INDEXES = {
+    "two commands": by_expression("a); DROP TABLE t; --"),
+    "a comment": by_expression("a /* */"),
+    "unbalanced": by_expression("a)) TABLESPACE pg_default; SELECT ((1"),
+    "a stranger's function": by_expression("public.evil(a)"),
+    "volatile": by_expression("a + (random() * 10)::int"),
+    "sleep": by_expression("length(pg_sleep(3)::text)"),
+    "a subquery": by_expression("(SELECT 1)"),
+    "a file": by_expression("length(pg_read_file('/etc/passwd'))"),
+    "dblink": by_expression("dblink('', 'x')"),
+    "a parameter": by_expression("a + $1"),
+    "a predicate that ends": create("t", "a", predicate="true; DROP TABLE t"),
+    "a predicate of a stranger": create("t", "a", predicate="public.evil(a) > 0"),
+    "no such table": create(HOSTILE_NAME, "a"),
+    "no such column": create("t", HOSTILE_NAME),
+    "a system table": create("pg_class", "relname", schema="pg_catalog"),
+    "an access method": create("t", "a", access_method=HOSTILE_NAME),
+    "an operator class": create("t", IndexKey(column="a", operator_class="x); DROP t", default_operator_class=False)),
+    "a collation": create("t", IndexKey(column="b", collation=HOSTILE_NAME, default_collation=False)),
+    "a parameter of storage": create("t", "a", options=("fillfactor=70); DROP TABLE t; --",)),
+    "no keys": create("t"),
+    "both": create("t", IndexKey(column="a", expression="a")),
+    "masked": create("t", "a", predicate="(b = '…'::text)"),
+}  # fmt: skip
+STATEMENTS = {
+    "a write": "INSERT INTO hit VALUES (1)",
+    "a write in a CTE": "WITH w AS (INSERT INTO hit VALUES (1) RETURNING n) SELECT * FROM w",
+    "two commands": "SELECT 1; INSERT INTO hit VALUES (1)",
+    "into": "SELECT a INTO gotcha FROM t",
+    "locks": "SELECT 1 FROM t WHERE a = 1 FOR UPDATE OF t; COMMIT",
+    "sleep": "SELECT pg_sleep(3)",
+    "program": "COPY t TO PROGRAM 'touch /tmp/pgadvisor_was_here'",
+    "dblink": "SELECT dblink('', 'x')",
+    "a stranger's function": "SELECT public.evil(a) FROM t",
+    "through a view": "SELECT * FROM through",
+    "ends the trial": "COMMIT",
+    "a setting": "SELECT set_config('transaction_read_only', 'off', false)",
+    "a file": "SELECT pg_read_file('/etc/passwd')",
+    "a sequence": "SELECT nextval('s')",
+    "kills": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+    "no text": None,
+    "masked": "SELECT a FROM t WHERE b = '…'",
+    "explains": "EXPLAIN ANALYZE INSERT INTO hit VALUES (1)",
+    "a block": "DO $$BEGIN INSERT INTO hit VALUES (1); END$$",
+    "not closed": "SELECT 'a",
+}
+
+
+def test_nothing_runs_that_should_not(end_database: Database) -> None:
+    database = end_database
+    prepare(database)
+    before = relations_of(database)
+    good = recommended(0, create("t", "a"), dict.fromkeys(STATEMENTS, 0.5))
+    bad = [recommended(number, proposal, {}) for number, proposal in enumerate(INDEXES.values(), start=1)]
+    statements = [statement(query_id, text, "public.t") for query_id, text in STATEMENTS.items()]
+    tried = verify(trial_report((good, *bad), statements), database.dsn, Config(), QUICK)
+    built = {
+        name: each.measured.size_bytes
+        for name, each in zip(["good", *INDEXES], tried.recommendations, strict=True)
+        if each.measured is not None
+    }
+    assert [name for name, size in built.items() if size is not None] == ["good"]
+    assert all(each.measured is not None and each.measured.reason for each in tried.recommendations[1:]), (
+        tried.recommendations
+    )
+    assert tried.verification is not None
+    assert not tried.verification.cut_short
+    # Of FOR UPDATE what it finds may be run, and of two commands nothing.
+    assert [each.query_id for each in tried.verification.statements if each.before_ms is not None] == []
+    assert all(each.reason for each in tried.verification.statements)
+    assert relations_of(database) == before
+    assert database.execute("SELECT count(*) FROM hit") == [(0,)]
+    assert not Path("/tmp/pgadvisor_was_here").exists()
+
+
+def test_hostile_names_are_names(database: Database, tmp_path: Path) -> None:
+    mark(database)
+    name = HOSTILE_NAME
+    quoted = '"' + name.replace('"', '""') + '"'
+    database.execute(f"CREATE TABLE {quoted} ({quoted} int)")
+    database.execute(f"INSERT INTO {quoted} SELECT generate_series(1, 1000); ANALYZE {quoted}")
+    text = f"SELECT count(*) FROM {quoted} WHERE {quoted} = $1"
+    report = trial_report((recommended(1, create(name, name), {"1": 0.5}),), (statement("1", text, f"public.{name}"),))
+    ran = pgadvisor("verify", written(report, tmp_path), database.dsn, "--runs", "1", "--values", "1")
+    assert ran.code == 0, ran.err
+    assert "uses idx_1" in ran.out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}', b"null", b'{"snapshots": []}'],
+)
+def test_what_is_no_report_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_bytes(content)
+    with pytest.raises(ReportError, match=r"is no report|nested deeper"):
+        read_report(path)
+
+
+def test_a_report_without_indexes_or_of_another_format_is_refused(tmp_path: Path, database: Database) -> None:
+    mark(database)
+    report = trial_report((), ())
+    with pytest.raises(NothingToTryError):
+        verify(report, database.dsn, Config(), QUICK)
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(msgspec.to_builtins(report) | {"format": 99}, default=str))
+    ran = pgadvisor("verify", path, database.dsn)
+    assert ran.code == 2
+    assert "format 99" in ran.err
+    assert pgadvisor("verify", tmp_path / "none.json", database.dsn).code == 2
