@@ -16,6 +16,7 @@ from pgadvisor.model.whatif_result import WhatIfResult
 from pgadvisor.registry import load_whatif
 from pgadvisor_reports.html import render
 from support.hostile_reports import hostile_report
+from support.index_reports import hostile_index_report, tried_index_report
 from support.reports import healthy_report, large_report, partial_report, sample_report
 from support.whatifs import hostile_whatif, sample_whatif
 
@@ -106,7 +107,10 @@ def test_the_page_runs_under_its_own_policy_without_a_complaint(make: Callable[[
 
 
 @pytest.mark.parametrize("width", [1400, 360])
-@pytest.mark.parametrize("make", [sample_report, healthy_report, partial_report, hostile_report])
+@pytest.mark.parametrize(
+    "make",
+    [sample_report, healthy_report, partial_report, hostile_report, tried_index_report, hostile_index_report],
+)
 def test_nothing_is_wider_than_the_window(make: Callable[[], Report], width: int, tmp_path: Path) -> None:
     found = probe(make(), tmp_path, width)
     assert found["width"], found

@@ -13,6 +13,13 @@ from pgadvisor.model.findings import Evidence, OutcomeStatus, Unit
 from pgadvisor.model.report import Left, Report, Step
 from pgadvisor_reports.html import MAX_TEXT, render
 from support.hostile_reports import HOSTILE, hostile_report
+from support.index_reports import (
+    hostile_index_report,
+    index_report,
+    nothing_report,
+    several_databases_report,
+    unproved_report,
+)
 from support.reports import healthy_report, interval_report, large_report, partial_report, sample_report
 
 REPORTS = {
@@ -22,6 +29,12 @@ REPORTS = {
     "partial": partial_report,
     "large": large_report,
     "hostile": hostile_report,
+    "indexes": index_report,
+    "indexes tried": lambda: index_report(verified=True),
+    "indexes of several databases": several_databases_report,
+    "hostile indexes": hostile_index_report,
+    "no index": nothing_report,
+    "no planner": unproved_report,
 }
 VOID = {"meta", "link", "br", "img", "input", "hr", "base"}
 LOADS = {"src", "srcset", "data", "poster", "action", "background", "formaction", "ping", "manifest"}

@@ -268,6 +268,27 @@ def _verification() -> Verification:
     )
 
 
+def tried_index_report() -> Report:
+    """The shop's, tried on a copy."""
+    return index_report(verified=True)
+
+
+def several_databases_report() -> Report:
+    """Two databases, of which the second has advice."""
+    report = tried_index_report()
+    name, advice = "archive", report.index_advice
+    assert advice is not None
+    return msgspec.structs.replace(
+        report,
+        databases=tuple(msgspec.structs.replace(report.source, database=each) for each in ("shop", name)),
+        findings=tuple(msgspec.structs.replace(each, database=name) for each in report.findings),
+        recommendations=tuple(msgspec.structs.replace(each, database=name) for each in report.recommendations),
+        statements=tuple(msgspec.structs.replace(each, database=name) for each in report.statements),
+        index_advice=None,
+        index_advice_by_database={name: advice},
+    )
+
+
 def unproved_report() -> Report:
     """The shop's where no planner could be asked, and the reason."""
     report = sample_report()
@@ -299,7 +320,7 @@ def nothing_report() -> Report:
 
 def hostile_index_report() -> Report:
     """The verified one, hostile in every field that holds text of strangers."""
-    plain = index_report(verified=True)
+    plain = tried_index_report()
     data = msgspec.json.decode(msgspec.json.encode(plain))
     lists = {name: [spoiled(item) for item in data[name]] for name in ("findings", "recommendations")}
     advice, verification = data["index_advice"], data["verification"]
