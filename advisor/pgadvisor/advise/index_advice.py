@@ -46,7 +46,7 @@ def advise_indexes(
     """
     loads = with_foreign_key_checks(facts, loads_of(facts), planner)
     progress("Asking for plans as it is")
-    evaluator = Evaluator(planner, loads, options.max_explains, facts)
+    evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds)
     generated = generate(facts, evaluator.loads, wished, options, planner)
     prices = Prices(facts)
     selection = select(evaluator, generated.candidates, prices, options, progress)
