@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.advise.needed_relations import only_needed
 from pgadvisor.advise.planners import limited, no_planner
-from pgadvisor.advise.wishes import wishes_of
+from pgadvisor.advise.wishes import Wishes, wishes_of
+from pgadvisor.config import AdvicePlanner
 from pgadvisor.planner.protocol import PlannerError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def advice_on(
         return no_planner()
     wishes = wishes_of(findings, facts)
     try:
-        with planners(facts, progress) as planner:
+        with planners(_asked_about(facts, wishes, config), progress) as planner:
             return advise_indexes(
                 facts,
                 planner,
@@ -40,3 +42,12 @@ def advice_on(
             )
     except PlannerError as error:
         return no_planner(error)
+
+
+def _asked_about(facts: Facts, wishes: Wishes, config: Config) -> Facts:
+    """The part of a database that a twin is to be made of; a server has all of it anyway."""
+    if config.indexes.planner is not AdvicePlanner.TWIN:
+        return facts
+    definitions = [each.definition for each in wishes.candidates] + [each.drop.definition for each in wishes.going]
+    tables = (facts.relation_named(each.schema, each.table) for each in definitions)
+    return only_needed(facts, [table.oid for table in tables if table is not None])

@@ -58,7 +58,7 @@ class Reach:
 
     def of(self, shape: StatementShape | None, text: str) -> Reached:
         """What a statement reaches; shape is None where it is not understood, and then any word may be a relation."""
-        own = _words(text)
+        own = words_of(text)
         relations, written = (self._named(own),) * 2 if shape is None else self._of_shape(shape)
         words = set(own)
         called = own
@@ -66,7 +66,7 @@ class Reach:
         while pending or called:
             texts = [text for oid in pending for text in self._texts_of_relations.get(oid, ())]
             texts += [text for name in called for text in self._texts_of_functions.get(name, ())]
-            new = frozenset().union(*map(_words, texts)) - words
+            new = frozenset().union(*map(words_of, texts)) - words
             words |= new
             more = self._named(new) - relations
             relations, pending, called = relations | more, sorted(more), new
@@ -85,7 +85,7 @@ class Reach:
 
 
 @lru_cache(maxsize=10_000)
-def _words(text: str, depth: int = _MAX_DEPTH) -> frozenset[str]:
+def words_of(text: str, depth: int = _MAX_DEPTH) -> frozenset[str]:
     """The names in a text, as the server keeps them, and its operators. The body of a function is a string."""
     lexed = lex(text)
     found: set[str] = set()
@@ -94,7 +94,7 @@ def _words(text: str, depth: int = _MAX_DEPTH) -> frozenset[str]:
             found.add(lexed.of(token))
         elif depth and token.kind is Kind.STRING and _is_dollar_quoted(lexed, place):
             body = lexed.of(token)
-            found |= _words(body[body.index("$", 1) + 1 : body.rindex("$", 0, -1)], depth - 1)
+            found |= words_of(body[body.index("$", 1) + 1 : body.rindex("$", 0, -1)], depth - 1)
         elif (name := name_at(lexed, place)) is not None:
             found.add(name)
     return frozenset(found)
