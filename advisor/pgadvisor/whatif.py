@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pgadvisor.advise.whatif import Change, Unable, whatif_of
+from pgadvisor.advise.whatif import Change, Refused, Unable, whatif_of
+from pgadvisor.advise.whatif_given import GivenError, check_indexes, check_settings, meant, setting_of
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.collecting.look import session_on
 from pgadvisor.collecting.one import is_query_id, known_id, put_in_as_well
-from pgadvisor.indexes.quoting import qualified
 from pgadvisor.model.shape import StatementKind
 from pgadvisor.model.whatif import AS_IS, Configuration, PlannerChoice, PlannerKind
-from pgadvisor.planner.index_names import names_taken
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.planner.recorded import Recorded, Recording
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.combine import CombineError, combine
 from pgadvisor.snapshots.contents import contents_of
 from pgadvisor.snapshots.sealing import sealed
-from pgadvisor.workload.index_names import IndexTextError, find_index
-from pgadvisor.workload.index_text import GivenIndex, read_index
+from pgadvisor.workload.index_names import IndexTextError, find_index, shown
+from pgadvisor.workload.index_text import read_index
 from pgadvisor.workload.lexer import lex
-from pgadvisor.workload.role_settings import bears_on_plans
 
 if TYPE_CHECKING:
     from pgadvisor.config import Config
@@ -37,7 +33,6 @@ if TYPE_CHECKING:
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.model.whatif_result import WhatIfResult
 
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*")
 _MAX_NAMED = 10
 
 
@@ -64,12 +59,19 @@ class Wish:
 
     def check(self) -> None:
         """Finds what can be found wrong without a database. Raises WishError."""
-        for text in self.settings:
-            name, equals, _ = text.partition("=")
-            if not equals or not _SETTING.fullmatch(name.strip()):
-                raise WishError(f"--set {text}: a setting and its value are wanted, such as work_mem=64MB.")
+        try:
+            check_settings(self.settings)
+        except GivenError as error:
+            raise WishError(str(error)) from error
         if any(not query.strip() for query in self.queries):
             raise WishError("--query is empty: an id of a statement, or its text, is wanted.")
+        if self.planner is PlannerChoice.TWIN:
+            from pgadvisor.planner.twin.server import check_place
+
+            try:
+                check_place(self.twin_server)
+            except PlannerError as error:
+                raise WishError(f"--twin-server {self.twin_server}: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,13 @@ def _asked(
                 max_text_bytes=config.report.max_text_bytes,
                 progress=progress,
             )
+        except Refused as error:
+            raise WishError(f"--query cannot be planned. {error}{meant(str(error), facts)}") from error
         except Unable as error:
+            told = f"{_which(wish, change, planner)}{error}"
             if _is_given_wrongly(change.configuration, planner):
-                raise WishError(str(error)) from error
-            raise
+                raise WishError(told) from error
+            raise Unable(told) from error
     if isinstance(planner, Recording):
         # Sealed beside the texts of what was asked as well, by which it is told what of its plans is secret.
         answered = sealed(replace(snapshot, answers=planner.answers, index_sizes=planner.index_sizes))
@@ -214,7 +219,9 @@ def _check_planner(dsn: str | None, wish: Wish, config: Config) -> None:
         case PlannerChoice.RECORDED:
             raise WishError("--planner recorded repeats what a snapshot keeps: give its file in place of a DSN.")
         case PlannerChoice.LIVE if wish.create or wish.drop:
-            raise Unable("The live server plans with the indexes that it has.")
+            from pgadvisor.planner.live import ONLY_ITS_OWN
+
+            raise Unable(ONLY_ITS_OWN)
         case PlannerChoice.HYPOPG:
             from pgadvisor.planner.hypopg import NOT_INSTALLED
             from pgadvisor.planner.questions import ask
@@ -224,6 +231,14 @@ def _check_planner(dsn: str | None, wish: Wish, config: Config) -> None:
                     raise PlannerError(NOT_INSTALLED)
         case _:
             pass
+
+
+def _which(wish: Wish, change: Change, planner: Planner) -> str:
+    """Which of several indexes a planner cannot say anything of, as a sentence begins; "" where it is none of them."""
+    for text, given in zip(wish.create, change.create, strict=True):
+        if planner.unable(Configuration(create=(given.definition,))):
+            return f"--create {shown(text)}: "
+    return ""
 
 
 def _is_given_wrongly(configuration: Configuration, planner: Planner) -> bool:
@@ -243,44 +258,14 @@ def _change(wish: Wish, facts: Facts) -> Change:
     path = facts.server.search_path
     try:
         create = tuple(read_index(text, facts.snapshot.catalog, path) for text in wish.create)
-        _refuse_names(create, facts)
+        check_indexes(create, facts)
         return Change(
             create=create,
             drop=tuple(find_index(name, facts.indexes.values(), path) for name in wish.drop),
-            settings=tuple(_setting(text, facts) for text in wish.settings),
+            settings=tuple(setting_of(text, facts) for text in wish.settings),
         )
-    except IndexTextError as error:
+    except (GivenError, IndexTextError) as error:
         raise WishError(str(error)) from error
-
-
-def _refuse_names(created: Sequence[GivenIndex], facts: Facts) -> None:
-    """Raises WishError where an index is given a name that is taken, so that it could not be created."""
-    taken: dict[str, set[str]] = {}
-    for given in created:
-        schema = given.definition.schema
-        if schema not in taken:
-            sequences = {each.name for each in facts.snapshot.catalog.sequences if each.schema == schema}
-            taken[schema] = names_taken(facts, schema) | sequences
-        if given.name in taken[schema]:
-            raise WishError(
-                f"--create: the name {qualified(schema, given.name)} is taken already. Give the index another, or none "
-                "at all."
-            )
-        if given.name:
-            taken[schema].add(given.name)
-
-
-def _setting(text: str, facts: Facts) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    name = name.strip().lower()
-    known = {setting.name for setting in facts.server.settings}
-    if name not in known and not bears_on_plans(name):
-        near = get_close_matches(name, sorted(known), 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise WishError(f"--set {name}: plans hang on no setting of this name.{hint}")
-    if not bears_on_plans(name):
-        raise WishError(f"--set {name}: it is no setting that a session may make and that plans hang on.")
-    return name, value.strip()
 
 
 @contextmanager

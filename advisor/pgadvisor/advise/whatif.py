@@ -54,6 +54,10 @@ class Unable(Exception):  # noqa: N818  an answer
     """The planner cannot say what the configuration would do; the message says why."""
 
 
+class Refused(Exception):  # noqa: N818  an answer
+    """A statement that is asked about by its text cannot be planned as it is; the message says why."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What is imagined: indexes that are there as well, indexes that are gone, settings that are otherwise."""
@@ -85,13 +89,14 @@ def whatif_of(
 ) -> WhatIfResult:
     """The workload before and after a change; asked are query ids whose plans are shown in any case.
 
-    Raises Unable where the planner cannot answer for the change, PlannerError where it is gone.
+    Raises Unable where the planner cannot answer for the change, Refused where a text asked about is none that can be
+    planned, PlannerError where the planner is gone.
     """
     if reason := planner.unable(change.configuration):
         raise Unable(reason)
-    return _WhatIf(facts, planner, change, frozenset(asked), show_values, max_text_bytes, progress).result(
-        {item.query_id: item.reason for item in not_understood}
-    )
+    whatif = _WhatIf(facts, planner, change, frozenset(asked), show_values, max_text_bytes, progress)
+    whatif.check_texts()
+    return whatif.result({item.query_id: item.reason for item in not_understood})
 
 
 class _WhatIf:
@@ -119,6 +124,21 @@ class _WhatIf:
         self.value_sets = ValueSets(facts, show_values)
         self.reasons: dict[_Key, str] = {}
         self.shortcomings = Shortcomings((), facts)
+
+    def check_texts(self) -> None:
+        """Raises Refused where a text asked about has no plan, unless the planner lacks something that it needs."""
+        for query_id in sorted(self.asked & self.questions.keys()):
+            question = self.questions[query_id]
+            sets = [each.values for each in self.value_sets.of(query_id) if each.given]
+            if not self._is_own(query_id):
+                continue
+            refusals = [self.planner.plan(replace(question, values=values)).refusal for values in (None, *sets)]
+            lacking = {
+                each.number for each in Shortcomings(self.planner.shortfalls, self.facts).told(()) if each.prevents
+            }
+            touching = Shortcomings(self.planner.shortfalls, self.facts).touching(query_id, question.text)
+            if all(refusals) and not lacking & set(touching):
+                raise Refused(f"{refusals[-1].rstrip('.')}.")
 
     def result(self, not_understood: dict[str, str]) -> WhatIfResult:
         """All that is told."""

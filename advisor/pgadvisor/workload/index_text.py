@@ -27,10 +27,11 @@ _ORDER = frozenset(("asc", "desc", "nulls"))
 
 @dataclass(frozen=True)
 class GivenIndex:
-    """An index as a text gives it; name is "" where it has none."""
+    """An index as a text gives it; name is "" where it has none. if_not_exists: it says so of its name."""
 
     definition: IndexDefinition
     name: str = ""
+    if_not_exists: bool = False
 
 
 def read_index(text: str, catalog: Catalog, search_path: Sequence[str]) -> GivenIndex:
@@ -60,6 +61,7 @@ class _Reader:
         while lexed.is_mark(self.end - 1, ";"):
             self.end -= 1
         self.at = 0
+        self.if_not_exists = False
 
     def index(self) -> GivenIndex:
         """The whole of it."""
@@ -96,6 +98,7 @@ class _Reader:
                 tablespace=tablespace,
             ),
             name,
+            self.if_not_exists,
         )
 
     def _head(self) -> tuple[bool, str]:
@@ -106,7 +109,8 @@ class _Reader:
         if not self._takes("index"):
             raise self._error("INDEX is missing here")
         self._takes("concurrently")
-        if self._takes("if") and not (self._takes("not") and self._takes("exists")):
+        self.if_not_exists = self._takes("if")
+        if self.if_not_exists and not (self._takes("not") and self._takes("exists")):
             raise self._error("IF NOT EXISTS is wanted here")
         name = ""
         if self._word() != "on":

@@ -87,7 +87,7 @@ def test_nothing_that_is_read_is_written_to_nor_one_file_written_twice(tmp_path:
     settings.write_text("")
     nowhere, far = "host=/nowhere", f"host=/nowhere application_name={'x' * 5000}"
     read, twice = "is what is read, and would be overwritten", "named for two things"
-    for arguments, message in (
+    runs: list[tuple[list[str | Path], str]] = [
         (["whatif", kept, "--html", kept], read),
         (["whatif", kept, "--json", link], read),
         (["whatif", far, "--save", new, "--html", tmp_path / "." / "new"], twice),
@@ -99,7 +99,8 @@ def test_nothing_that_is_read_is_written_to_nor_one_file_written_twice(tmp_path:
         (["audit", nowhere, "--snapshot", new, "--json", new], twice),
         (["collect", nowhere, "-o", settings, "--config", settings], read),
         (["verify", kept, nowhere, "--json", kept], read),
-    ):
+    ]
+    for arguments, message in runs:
         ran = pgadvisor(*arguments)
         assert (ran.code, ran.out) == (2, ""), ran.err
         assert message in " ".join(ran.err.split())

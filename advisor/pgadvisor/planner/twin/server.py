@@ -175,7 +175,8 @@ def start_server(facts: Facts, where: str = AUTO) -> LocalServer:
 
     where: auto takes programs of the same major that are installed, else Docker's image of it if that is there already,
     else the newest programs there are; docker takes Docker's, fetching the image if need be; anything else is the path
-    of an installation or of its programs. Raises PlannerError where there is none, or none of them starts.
+    of an installation, of the folder of its programs, or of its program postgres. Raises PlannerError where there is
+    none, or none of them starts.
     """
     reasons = []
     for find in _places(facts.server.major, where):
@@ -194,6 +195,16 @@ def start_server(facts: Facts, where: str = AUTO) -> LocalServer:
             + (f" ({'; '.join(said)})" if said else "")
         )
     raise PlannerError(f"no server for a twin: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def check_place(where: str) -> None:
+    """Raises PlannerError where a path names no server programs that a twin can run; auto and docker are not tried."""
+    if where in (AUTO, DOCKER):
+        return
+    try:
+        _given(Path(where))
+    except LocalServerError as error:
+        raise PlannerError(str(error)) from error
 
 
 def _has_programs() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from pgadvisor.indexes.ddl import create_index, index_name
@@ -18,6 +19,7 @@ from pgadvisor.planner.wire import run_one
 _PATIENCE_S = 60.0
 _OWNER = "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = %s"
 _NAMES = "SELECT relname::text FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
+_TABLESPACE = "SELECT FROM pg_tablespace WHERE spcname = %s"
 _PARTS = """
 WITH RECURSIVE parts (index) AS (
   SELECT c.oid
@@ -75,6 +77,7 @@ class IndexMaker:
         taken = self._names(definition.schema)
         name = index_name(definition, taken)
         ((owner,),) = admin.execute(_OWNER, (table_oid,)).fetchall()
+        definition = self._placed(definition)
         try:
             builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
             with deadline(builder, _PATIENCE_S, self._building.server.quit):
@@ -92,6 +95,13 @@ class IndexMaker:
         return name, tuple(
             Part(oid, table, has_file, part_name) for oid, table, part_name, has_file in rows if oid not in existing
         )
+
+    def _placed(self, definition: IndexDefinition) -> IndexDefinition:
+        """Without a tablespace that the twin has not: only those that have costs of their own bear on plans."""
+        if definition.tablespace is None:
+            return definition
+        known = self._building.admin.execute(_TABLESPACE, (definition.tablespace,)).fetchall()
+        return definition if known else replace(definition, tablespace=None)
 
     def _names(self, schema: str) -> set[str]:
         """Names that an index may not have: the twin's and the snapshot's, of which the twin may lack some."""
