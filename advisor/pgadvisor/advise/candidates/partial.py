@@ -26,7 +26,7 @@ from pgadvisor.workload.string_tokens import string_value
 MAX_SHARE = 0.75
 _MAX_NOT_NULL = 0.5
 _MAX_SHARE_OF_VALUES = 0.1
-# Of one statement and one predicate, those with most keys.
+# Of one statement and one predicate.
 _MOST = 4
 _LITERAL = re.compile(r"\(?([eE]?'(?:[^']|'')*'|-?[0-9.]+|true|false)\)?(?:::.*)?", re.DOTALL)
 _ARRAY = re.compile(r"\(?'\{([^{}\"\\]*)\}'(?:::.*)?", re.DOTALL)
@@ -44,7 +44,9 @@ def partial(searched: Searched, known: Sequence[Candidate], facts: Facts) -> Ite
         if each.query_ids & searched.query_ids and _is_plain(each.definition) and _is_on(each.definition, searched)
     ]
     predicates = [search for search in searched.searches if _leaves_out_enough(search, searched, facts)]
-    # The least first: what leaves out most.
+    if predicates:
+        # Those thought of may have been merged with what other statements want.
+        bases = list(dict.fromkeys((*_own(searched), *sorted(bases, key=lambda each: -len(each.keys)))))
     for search in predicates:
         yield from _with(searched, search, bases, facts)
     if len(predicates) > 1:
@@ -52,10 +54,21 @@ def partial(searched: Searched, known: Sequence[Candidate], facts: Facts) -> Ite
     yield from _not_null(searched, bases, facts)
 
 
+def _own(searched: Searched) -> Iterator[IndexDefinition]:
+    """B-trees by all columns that are searched for equality, and one that is searched or sorted by after them."""
+    equal = searched.equal_columns
+    ranges = [each.subject.column for each in searched.searches if each.operator in RANGES]
+    sorts = [each.subject.column for each in searched.sorts]
+    for last in dict.fromkeys((None, *ranges[:1], *sorts[:1])):
+        columns = dict.fromkeys((*equal, *([last] if last is not None else [])))
+        if columns:
+            yield searched.definition([plain(column) for column in columns])
+
+
 def _with(searched: Searched, search: Search, bases: Iterable[IndexDefinition], facts: Facts) -> Iterator[Candidate]:
     column = search.subject.column
     found: dict[IndexDefinition, None] = {}
-    for base in sorted(bases, key=lambda each: -len(each.keys)):
+    for base in bases:
         left = _without(base, frozenset({column}) if search.operator in _ONE_VALUE else frozenset())
         if left is not None:
             found[with_predicate(left, search.condition)] = None
@@ -72,7 +85,7 @@ def _with_all(
     pinned = frozenset(each.subject.column for each in predicates if each.operator in _ONE_VALUE)
     condition = " AND ".join(each.condition for each in predicates)
     found: dict[IndexDefinition, None] = {}
-    for base in sorted(bases, key=lambda each: -len(each.keys)):
+    for base in bases:
         left = _without(base, pinned)
         if left is not None:
             found[with_predicate(left, f"({condition})")] = None
