@@ -29,6 +29,8 @@ Amount = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Runs = Annotated[int, msgspec.Meta(ge=1, le=10)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+# Parts of an index's name in braces, at least one; everything else stands for itself.
+NamePattern = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*(\{(schema|table|columns)\}[^{}]*)+$")]
 
 
 # Types of TOML, as msgspec names them, in words; and what limits a number.
@@ -156,7 +158,7 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     planner: AdvicePlanner = AdvicePlanner.TWIN
     twin_server: str = "auto"
-    name: str = "idx_{table}_{columns}"
+    name: NamePattern = "idx_{table}_{columns}"
     goal: Goal = Goal.TIME
     max_bytes: Count | None = None
     max_indexes: Count = 20
@@ -299,6 +301,8 @@ def _sentence(error: msgspec.ValidationError, kind: type[msgspec.Struct], name: 
     if found := re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL):
         values = ", ".join(member.value for member in _kind(kind, path))
         return f"{key} cannot be {found[1]}; it is one of: {values}"
+    if text.startswith("Expected `str` matching regex"):
+        return f"{key} is to be text with {{table}}, {{columns}} or {{schema}} in it, and no other braces"
     if found := re.fullmatch(r"Expected `(\w+)`(?: (>=|<=|>|<) (\S+))?(?:, got `(\w+)`)?", text):
         bound = f" {_BOUNDS[found[2]]} {found[3]}" if found[2] else ""
         instead = f", not {_KINDS.get(found[4], found[4])}" if found[4] else ""

@@ -29,7 +29,7 @@ from pgadvisor.model.catalog import (
 from pgadvisor.model.counters import IndexCounters, TableCounters, Window
 from pgadvisor.model.coverage import Fact, Gap, Presence
 from pgadvisor.model.findings import Evidence, Finding, Impact, Subject, SubjectKind, Unit
-from pgadvisor.model.index_advice import AdvisedIndex
+from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice
 from pgadvisor.model.plan_nodes import PlanNode
 from pgadvisor.model.plans import PlanMethod, ValueChoice
 from pgadvisor.model.proposals import AddPrimaryKey, AnalyzeTable, CreateIndex, DropIndex, RebuildIndex
@@ -59,6 +59,7 @@ __all__ = [
     "Gap",
     "Impact",
     "Index",
+    "IndexAdvice",
     "IndexCounters",
     "IndexDefinition",
     "IndexKey",

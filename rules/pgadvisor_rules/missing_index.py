@@ -15,6 +15,7 @@ from pgadvisor.rules_api import (
     Finding,
     Gap,
     Impact,
+    IndexAdvice,
     IndexDefinition,
     Options,
     Rule,
@@ -25,6 +26,9 @@ from pgadvisor.rules_api import (
     definition_identity,
 )
 from pgadvisor_rules._common import window_evidence
+
+# Reasons of statements without a plan that are told.
+MAX_REASONS = 5
 
 
 class MissingIndexOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,9 +41,24 @@ def check(facts: Facts, options: MissingIndexOptions) -> Iterator[Finding | Gap]
     """One finding per index that the advisor chose and no other finding asks for."""
     if facts.advice is None:
         return
+    yield from _not_seen(facts.advice.advice)
     for advised in facts.advice.created:
         if not advised.findings:
             yield _finding(facts, advised, options)
+
+
+def _not_seen(advice: IndexAdvice) -> Iterator[Gap]:
+    """Statements that the planner did not plan, the commonest reasons, and what ended the search."""
+    for reason in advice.not_planned[:MAX_REASONS]:
+        count = "1 statement" if reason.statements == 1 else f"{reason.statements} statements"
+        yield Gap(fact=Fact.INDEX_ADVICE, scope=count, reason=f"The planner gave no plan: {reason.reason}")
+    if advice.cut_short:
+        yield Gap(
+            fact=Fact.INDEX_ADVICE,
+            scope="",
+            reason=f"The search for indexes ended before it was done: {advice.cut_short}",
+            remedy="Raise max_explains in [indexes] of the configuration.",
+        )
 
 
 def _finding(facts: Facts, advised: AdvisedIndex, options: MissingIndexOptions) -> Finding:

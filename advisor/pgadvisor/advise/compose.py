@@ -12,6 +12,7 @@ from pgadvisor import __version__
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.keys import KeyedFinding, anchor
 from pgadvisor.advise.opaque import Opaque
+from pgadvisor.advise.planners import NOT_ASKED
 from pgadvisor.advise.platforms import platform_gaps
 from pgadvisor.advise.proof_texts import shown_advice
 from pgadvisor.advise.rates import of_statements, of_writes
@@ -173,7 +174,13 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         active=active_time(facts.snapshot),
         evicted=None if facts.snapshot.statements is None else facts.snapshot.statements.evicted,
         coverage=coverage.facts,
-        gaps=(*coverage.gaps, *platform_gaps(facts), *opaque.gaps(), *_parser_gaps(not_understood)),
+        gaps=(
+            *coverage.gaps,
+            *platform_gaps(facts),
+            *opaque.gaps(),
+            *_parser_gaps(not_understood),
+            *_unproved(facts),
+        ),
         footprint=coverage.footprint,
         planners=tuple(sorted({plan.planner for plan in facts.snapshot.plans})),
         values_masked=not show_values,
@@ -182,6 +189,11 @@ def _trust(facts: Facts, not_understood: Sequence[NotUnderstood], show_values: b
         change=facts.snapshot.change,
         contents=contents if contents.redacted else Contents(),
     )
+
+
+def _unproved(facts: Facts) -> list[Gap]:
+    """Why no planner could be asked about indexes; nothing where none was to be."""
+    return [gap for gap in facts.gaps if gap.fact is Fact.INDEX_ADVICE and gap.reason != NOT_ASKED]
 
 
 def _parser_gaps(not_understood: Sequence[NotUnderstood]) -> list[Gap]:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
 
 
+# Of what was left so much is told; what findings ask for comes first.
+MAX_LEFT = 200
+
+
 def advise_indexes(
     facts: Facts,
     planner: Planner,
@@ -59,7 +63,8 @@ def advise_indexes(
     for number, each in enumerate(handed.created):
         progress("Proving what is advised", number, len(handed.created))
         proved.append(each.proved(proof))
-    created, left = answered(proved, wished, (*exchanged.left, *generated.left, *selection.left))
+    created, others = answered(proved, wished, (*exchanged.left, *selection.left, *generated.left))
+    left = sorted(others, key=lambda each: not each.findings)
     dropped = tuple(each.proved(proof) for each in handed.dropped)
     return IndexDecisions(
         created=created,
@@ -70,7 +75,8 @@ def advise_indexes(
             budget_bytes=options.max_bytes,
             created=len(created),
             dropped=len(dropped),
-            left=left,
+            left=tuple(left[:MAX_LEFT]),
+            left_out=max(len(left) - MAX_LEFT, 0),
             workload=proof.workload(),
             effects=effects_of(evaluator.base, proof.together),
             size_bytes=_size(created) - _size(dropped),

@@ -77,13 +77,13 @@ class Proof:
 
     def _with_plans(self, effects: Sequence[StatementEffect]) -> Iterator[StatementEffect]:
         for number, effect in enumerate(effects):
-            known = effect.query_id in self._pairs
-            if number >= PAIRS_OF_EACH or (not known and len(self._pairs) >= MAX_PAIRS):
-                yield effect
-                continue
-            if not known:
-                self._pairs[effect.query_id] = self._pair(effect)
-            yield msgspec.structs.replace(effect, plans=self._pairs[effect.query_id])
+            known = self._pairs.get(effect.query_id)
+            if known is None and number < PAIRS_OF_EACH and len(self._pairs) < MAX_PAIRS:
+                known = self._pairs[effect.query_id] = self._pair(effect)
+            elif number:
+                # Plans are large: they stand with each index that changes them most, and once with another.
+                known = None
+            yield msgspec.structs.replace(effect, plans=known)
 
     def _pair(self, effect: StatementEffect) -> PlanPair:
         """The plans as it is and under the whole set, for the values by which the statement changes most."""

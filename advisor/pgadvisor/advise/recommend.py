@@ -22,7 +22,7 @@ from pgadvisor.indexes.recipes import Recipe, recipe
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.base import Confidence
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
-from pgadvisor.model.findings import Evidence
+from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.proposals import (
     AddPrimaryKey,
     AnalyzeTable,
@@ -39,6 +39,8 @@ ONLY_FOR_VALUES = (
     "A partial index serves only plans made for its values: a prepared statement that the server plans for unknown "
     "values (plan_cache_mode = force_generic_plan, or a server-side prepare) cannot use it, and reads the table."
 )
+# Its files are removed; how long it waits for transactions before nobody knows.
+UNDONE_BY_A_DROP = Evidence(label="time to undo it, about", value=0.1, unit=Unit.SECONDS)
 UNSEEN = "Only the statements seen speak for this: a job that runs once a month may not be among them."
 
 
@@ -160,7 +162,7 @@ def _gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
 
 def _price(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
     if decision.advised is not None and isinstance(decision.proposal, CreateIndex):
-        return told(decision.advised.price, facts, decision.proposal.definition)
+        return (*told(decision.advised.price, facts, decision.proposal.definition), UNDONE_BY_A_DROP)
     return price(decision, facts)
 
 

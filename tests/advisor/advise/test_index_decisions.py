@@ -1,0 +1,218 @@
+"""What rules propose and what the index advisor decided become one recommendation for each index, or a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from pgadvisor.advise.decide import Decision, decide
+from pgadvisor.advise.keys import keyed
+from pgadvisor.advise.lowering import lowered
+from pgadvisor.advise.recommend import action_plan, recommend, reject
+from pgadvisor.advise.wishes import wishes_of
+from pgadvisor.facts import Facts
+from pgadvisor.model.base import Confidence, Severity
+from pgadvisor.model.findings import Finding, Impact, Outcome, Subject, SubjectKind
+from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions, IndexPrice, WhyNot
+from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
+from pgadvisor.model.report import Recommendation
+from support.advice import OTHER_MAJOR, AdvisedData, create, decisions, left
+from support.snapshots import facts
+
+SHOP: dict[str, Any] = {
+    "tables": {
+        "public.t": {
+            "rows": 1e6,
+            "columns": ["a bigint not null", "b bigint", "c bigint", "state text"],
+            "indexes": {"t_state": "btree (state)", "t_b": "btree (b)"},
+        }
+    },
+    "statements": [
+        {"id": "7", "text": "select 7", "total_ms": 9000},
+        {"id": "8", "text": "select 8", "total_ms": 1000},
+    ],
+    "statements_days": 2.0,
+}
+
+
+def finding(
+    number: int, *proposals: Proposal, kind: SubjectKind = SubjectKind.TABLE, severity: Severity = Severity.WARNING
+) -> Finding:
+    return Finding(
+        subject=Subject(
+            kind=kind, schema="public", relation="t", name="t_fk" if kind is not SubjectKind.TABLE else None
+        ),
+        identity=f"{number}",
+        sentence="It is so.",
+        severity=severity,
+        confidence=Confidence.ESTIMATED,
+        proposals=proposals,
+        query_ids=("7",),
+        impact=Impact(time_ms=9000.0),
+    )
+
+
+def on_t(index: str, **given: Any) -> AdvisedData:
+    return AdvisedData(table="public.t", index=index, **given)
+
+
+def drop(name: str, index: str, *, replaced: bool = False) -> DropIndex:
+    definition = create("public.t", index).definition
+    return DropIndex(schema="public", name=name, definition=definition, replaced=replaced)
+
+
+def judged(
+    findings: Sequence[Finding], advice: IndexDecisions
+) -> tuple[Facts, tuple[Finding, ...], tuple[Decision, ...]]:
+    """Facts with the advice, the findings as they are told then, and what becomes of their proposals."""
+    shop = facts(SHOP).with_advice(advice)
+    outcome = lowered({"r": Outcome(rule="r", findings=tuple(findings))}, shop)["r"]
+    return shop, outcome.findings, decide(keyed([outcome]), shop)
+
+
+def told(
+    findings: Sequence[Finding], advice: IndexDecisions, *, show_values: bool = True
+) -> tuple[Recommendation, ...]:
+    shop, _, decided = judged(findings, advice)
+    return recommend(decided, shop, show_values)
+
+
+def test_one_index_has_the_reasons_of_all_who_ask_for_it() -> None:
+    wide = on_t("btree (a, b)", name="idx_t_a_b", gains={"7": [1000, 10, 9000]}, findings=["r:0", "r:1"])
+    narrow, other = create("public.t", "btree (a)"), create("public.t", "btree (b, a)", any_order=True)
+    better = left(narrow, WhyNot.BETTER_ONE, "Another does its work better.")
+    shop, findings, decided = judged([finding(0, narrow), finding(1, other)], decisions([wide], [better]))
+    assert [each.severity for each in findings] == [Severity.WARNING] * 2
+    (made,) = recommend(decided, shop, show_values=True)
+    assert (made.findings, made.confidence) == (("r:0", "r:1"), Confidence.PROVED)
+    assert made.advised is not None
+    assert made.steps[-1].sql == "CREATE INDEX CONCURRENTLY idx_t_a_b ON public.t (a, b);"
+    assert [(each.title, each.reason) for each in reject(decided, show_values=True)] == [
+        ("Create an index on public.t (a)", "Another does its work better."),
+        ("Create an index on public.t (b, a)", "Another index that is to be built or rebuilt serves in its place."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "lower", "stands"),
+    [
+        (WhyNot.NO_GAIN, True, False),
+        (WhyNot.TOO_COSTLY, True, False),
+        (WhyNot.SLOWS, True, False),
+        (WhyNot.OVER_BUDGET, False, False),
+        (WhyNot.NOT_EXAMINED, False, True),
+        (WhyNot.IMPOSSIBLE, False, True),
+    ],
+)
+def test_what_the_planner_refutes_is_information_and_what_nobody_tried_stands(
+    why: WhyNot, lower: bool, stands: bool
+) -> None:
+    wish = create("public.t", "btree (a)")
+    _, (found,), (decision,) = judged([finding(0, wish)], decisions([], [left(wish, why, "It is not.")]))
+    assert (found.severity is Severity.INFO) is lower
+    assert ("But nothing is to be done: It is not." in found.sentence) is lower
+    assert decision.reason == (None if stands else "It is not.")
+
+
+def test_a_finding_with_another_remedy_stands() -> None:
+    wish, other = create("public.t", "btree (a)"), create("public.t", "btree (c)")
+    advice = decisions([], [left(wish, WhyNot.NO_GAIN, "It is not.")])
+    _, (found,), decided = judged([finding(0, wish, other)], advice)
+    assert found.severity is Severity.WARNING
+    assert {each.reason for each in decided} == {None, "It is not."}
+
+
+def test_checks_of_a_foreign_key_are_refuted_by_no_plan_of_a_statement() -> None:
+    wish = create("public.t", "btree (a)", any_order=True)
+    advice = decisions([], [left(wish, WhyNot.NO_GAIN, "It is not.")])
+    for severity, reason in ((Severity.WARNING, None), (Severity.INFO, "It is not.")):
+        key = finding(0, wish, kind=SubjectKind.CONSTRAINT, severity=severity)
+        _, _, (decision,) = judged([key], advice)
+        assert decision.reason == reason
+
+
+def test_a_drop_that_the_planner_refuses_says_for_which_statement() -> None:
+    going = drop("t_b", "btree (b)")
+    advice = decisions([], [left(going, WhyNot.STILL_NEEDED, "Without it the statement 7 would cost 3 times as much.")])
+    _, (found,), (decision,) = judged([finding(0, going)], advice)
+    assert found.severity is Severity.INFO
+    assert decision.reason == "Without it the statement 7 would cost 3 times as much."
+
+
+def test_what_is_advised_replaces_what_a_rule_would_build_and_the_drop_comes_last() -> None:
+    new, going = create("public.t", "btree (state) where (c IS NULL)"), drop("t_state", "btree (state)", replaced=True)
+    created = on_t("btree (state) where (c IS NULL)", name="idx_t_state", gains={"7": [10, 9, 90]}, findings=["r:0"])
+    effect = decisions([created]).created[0].together
+    dropped = AdvisedIndex(
+        proposal=going,
+        name="t_state",
+        price=IndexPrice(size_bytes=5),
+        alone=effect,
+        together=effect,
+        findings=("r:0",),
+    )
+    made = told([finding(0, new, going)], decisions([created], (), [dropped]))
+    assert [type(each.proposal) for each in made] == [CreateIndex, DropIndex]
+    assert action_plan(made) == (made[0].key, made[1].key)
+    assert made[1].confidence is Confidence.ESTIMATED
+    assert "has plans without it that cost no statement seen any more" in made[1].proof
+
+
+@pytest.mark.parametrize(
+    ("given", "planner", "confidence", "said"),
+    [
+        ({}, None, Confidence.PROVED, "chooses it for 1 statement, which then costs 1.0% of what it costs without."),
+        ({"marks": [1]}, None, Confidence.ESTIMATED, "otherwise there than on this server"),
+        ({}, OTHER_MAJOR, Confidence.ESTIMATED, "It is PostgreSQL 18, and the server 15: plans may differ."),
+    ],
+)
+def test_proved_is_what_a_planner_of_the_same_major_with_all_that_is_needed_says(
+    given: dict[str, Any], planner: Any, confidence: Confidence, said: str
+) -> None:
+    created = on_t("btree (a)", gains={"7": [1000, 10, 9000]}, findings=["r:0"], **given)
+    advice = decisions([created]) if planner is None else decisions([created], planner=planner)
+    (made,) = told([finding(0, create("public.t", "btree (a)"))], advice)
+    assert made.confidence is confidence
+    assert made.proof.startswith("The planner of a twin of this server chooses it")
+    assert said in made.proof
+
+
+def test_gain_and_price_are_in_the_same_unit_and_over_the_same_window() -> None:
+    created = on_t("btree (a)", gains={"7": [1000, 10, 9000]}, loses={"8": [10, 40, 500]}, write_ms=800.0)
+    (made,) = told([finding(0, create("public.t", "btree (a)"))], decisions([created]))
+    figures = {each.label: (each.value, each.unit.value) for each in (*made.gain, *made.price)}
+    # Of 9 s a tenth is what may be left (the root of a hundredth), over two days.
+    assert figures["time saved, at least, per day"] == (4050.0, "ms")
+    assert figures["time saved, at most, per day"] == (4500.0, "ms")
+    assert figures["time lost by others, at least, per day"] == (250.0, "ms")
+    assert figures["writes take longer, about, per day"] == (400.0, "ms")
+    assert figures["disk, estimated"] == (1_000_000, "bytes")
+    assert "; 1 statement cost more" in made.proof
+
+
+def test_values_of_rows_are_masked_in_all_of_it() -> None:
+    partial = "btree (a) where (state = 'topsecret'::text)"
+    created = on_t(partial, gains={"7": [1000, 10, 9000]}, findings=["r:0"], holds_values=True)
+    proposal = msgspec.structs.replace(create("public.t", partial), holds_values=True)
+    (made,) = told([finding(0, proposal)], decisions([created]), show_values=False)
+    assert made.values_masked
+    assert b"topsecret" not in msgspec.json.encode(made)
+    (shown,) = told([finding(0, proposal)], decisions([created]))
+    assert b"topsecret" in msgspec.json.encode(shown)
+
+
+def test_wishes_are_what_findings_propose_and_exchanges_stay_together() -> None:
+    key = finding(0, create("public.t", "btree (a)", any_order=True), kind=SubjectKind.CONSTRAINT)
+    new, old = create("public.t", "btree (state) where (c IS NULL)"), drop("t_state", "btree (state)", replaced=True)
+    spare, invalid = drop("t_b", "btree (b)"), msgspec.structs.replace(drop("t_c", "btree (c)"), invalid=True)
+    findings = [key, finding(1, new, old), finding(2, spare), finding(3, spare), finding(4, invalid)]
+    wishes = wishes_of(keyed([Outcome(rule="r", findings=tuple(findings))]), facts(SHOP))
+    (candidate,) = wishes.candidates
+    assert (candidate.foreign_keys, candidate.findings, candidate.any_order) == ({"t_fk"}, {"r:0"}, True)
+    exchange, going = wishes.going
+    assert exchange.create is not None
+    assert (exchange.drop, exchange.create.definition) == (old, new.definition)
+    assert (going.drop, going.findings, going.create) == (spare, ("r:2", "r:3"), None)
