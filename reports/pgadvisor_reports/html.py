@@ -43,7 +43,8 @@ def render_indexes(report: Report) -> bytes:
 
 def _rendered(report: Report, *, indexes_first: bool = False) -> bytes:
     page = Page(report)
-    advices = [each for each in index_pages(report, page.recommendations) if each.advice is not None]
+    pages = index_pages(report, page.recommendations)
+    advices = [each for each in pages if each.advice is not None]
     script = asset("page.js")
     data = _embedded(report)
     html = (
@@ -53,6 +54,7 @@ def _rendered(report: Report, *, indexes_first: bool = False) -> bytes:
             page=page,
             report=report,
             advices=advices,
+            tried_on=(advices or pages)[0],
             proved={row.action.key: (advice, row) for advice in advices for row in advice.rows},
             shown_statements=frozenset(view.anchor for view in page.statements),
             indexes_first=indexes_first,
