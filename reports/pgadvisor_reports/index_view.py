@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pgadvisor.model.effects import Effect
-from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice, LeftIndex, StatementEffect, WhyNot, WorkloadEffect
+from pgadvisor.model.index_advice import (
+    FOREIGN_KEY_CHECK,
+    AdvisedIndex,
+    IndexAdvice,
+    LeftIndex,
+    StatementEffect,
+    WhyNot,
+    WorkloadEffect,
+)
 from pgadvisor.model.proposals import CreateIndex, DropIndex, RebuildIndex
 from pgadvisor.model.report import RateUnit, Recommendation, Report, StatementView
 from pgadvisor_reports import formatting
@@ -156,6 +164,8 @@ class IndexPage:
     def text_of(self, query_id: str) -> str:
         """What a statement says, or its id where its text is not in the report."""
         view = self._texts.get(query_id)
+        if view is None and query_id.startswith(FOREIGN_KEY_CHECK):
+            return "the server's own check of the key; its time is estimated"
         return query_id if view is None else view.text or view.missing_reason or query_id
 
     @cached_property
@@ -174,12 +184,20 @@ class IndexPage:
         return f" in {self.database}" if self.database else ""
 
     @cached_property
-    def budget_left(self) -> float:
-        """The share of the budget that new indexes leave, 0 where there is none."""
+    def new_bytes(self) -> int:
+        """What all new indexes take."""
+        return sum(row.size_bytes or 0 for row in self.rows if not row.goes)
+
+    @cached_property
+    def room_bytes(self) -> int:
+        """The bytes that sizes are drawn to: the budget, or where there is none what all new indexes take."""
         budget = None if self.advice is None else self.advice.budget_bytes
-        if not budget:
-            return 0.0
-        return max(1.0 - sum(row.size_bytes or 0 for row in self.rows if not row.goes) / budget, 0.0)
+        return max(budget or 0, self.new_bytes)
+
+    @cached_property
+    def room_left(self) -> float:
+        """The share of it that new indexes leave."""
+        return 1.0 - self.new_bytes / self.room_bytes if self.room_bytes else 0.0
 
     @cached_property
     def most_ms(self) -> float:

@@ -10,6 +10,10 @@ from pgadvisor.model.effects import Effect, PlanPair, Reason, Shortcoming, TimeR
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.whatif import PlannerIdentity
 
+# What the ids of statements begin with that the server runs by itself to check a foreign key, whose name follows. Their
+# calls are rows that were deleted or given other keys, and their time is estimated.
+FOREIGN_KEY_CHECK = "foreign key "
+
 
 class Goal(enum.StrEnum):
     """What a set of indexes is to make less: the time measured, or the planner's costs of all calls."""

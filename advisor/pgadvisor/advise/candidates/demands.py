@@ -112,14 +112,26 @@ def _joined(joins: tuple[Join, ...], facts: Facts, demand: Demand) -> list[tuple
 
 
 def _order(sort: tuple[SortKey, ...], columns: TableColumns) -> tuple[IndexKey, ...]:
-    """The keys of an ORDER BY up to the first that no index can hold."""
+    """The keys of an ORDER BY up to the first that no index can hold.
+
+    An index is read both ways: of the two directions it is the one with more of PostgreSQL's default, ascending with
+    NULLs last, which more statements can share.
+    """
     found: dict[str, IndexKey] = {}
     for each in sort:
         if columns.impossible(each.column):
-            return tuple(found.values())
+            break
         if each.column not in found:
             found[each.column] = key(each.column, descending=each.descending, nulls_first=each.nulls_first)
-    return tuple(found.values())
+    forwards = tuple(found.values())
+    backwards = tuple(
+        key(name, descending=not each.descending, nulls_first=not each.nulls_first) for name, each in found.items()
+    )
+    return backwards if _defaults(backwards) > _defaults(forwards) else forwards
+
+
+def _defaults(keys: tuple[IndexKey, ...]) -> int:
+    return sum(not each.descending and not each.nulls_first for each in keys)
 
 
 def _searched(common: Demand, predicates: list[Predicate]) -> Demand:

@@ -16,6 +16,7 @@ from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.quoting import qualified, quote_identifier
 from pgadvisor.model.catalog import Constraint, Relation, RelationKind
+from pgadvisor.model.index_advice import FOREIGN_KEY_CHECK
 from pgadvisor.model.shape import (
     ColumnRef,
     Comparand,
@@ -78,7 +79,7 @@ def with_foreign_key_checks(facts: Facts, loads: Sequence[Load], planner: Planne
 def _load(of: ReferencingKey) -> Load:
     """The check as a statement of the workload."""
     key, table = of.key, of.table
-    name = f"foreign key {qualified(table.schema, table.name)}.{quote_identifier(key.name)}"
+    name = f"{FOREIGN_KEY_CHECK}{qualified(table.schema, table.name)}.{quote_identifier(key.name)}"
     kind, text = _statement(key, table)
     refs = tuple(ColumnRef(relation_oid=table.oid, column=column) for column in key.columns)
     shape = StatementShape(

@@ -127,6 +127,9 @@ def test_an_order_with_limit_keeps_directions_and_nulls() -> None:
         (False, False),
     ]
     assert (("status", "created_at", "total", "region"), ()) in _all(found)
+    # An index is read backwards as well, so that one without directions serves what is sorted downwards.
+    (first, *_) = _of("SELECT note FROM orders WHERE status = $1 ORDER BY created_at DESC LIMIT 1").candidates
+    assert [(key.column, key.descending) for key in first.definition.keys] == [("status", False), ("created_at", False)]
     assert (("created_at", "total"), ()) in _all(found)
 
 
