@@ -16,10 +16,9 @@ from pgadvisor.advise.price import gain, price, told
 from pgadvisor.advise.proof_texts import confidence_of, proof_of, shown_advised
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import NAME_PATTERN
-from pgadvisor.indexes.identity import definition_identity
+from pgadvisor.indexes.identity import definition_identity, masked_definition
 from pgadvisor.indexes.partitions import Partition, partition_tree
 from pgadvisor.indexes.recipes import Recipe, recipe
-from pgadvisor.masking import mask_literals
 from pgadvisor.model.base import Confidence
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
 from pgadvisor.model.findings import Evidence, Unit
@@ -226,9 +225,7 @@ def _identity(proposal: Proposal) -> str:
 
 
 def _shown(proposal: Proposal, show_values: bool) -> Proposal:
-    """The proposal as a report may show it, and its SQL with it: values of rows in a predicate are masked."""
+    """The proposal as a report may show it, and its SQL with it: values of rows in what it defines are masked."""
     if show_values or not isinstance(proposal, CreateIndex) or not proposal.holds_values:
         return proposal
-    predicate = proposal.definition.predicate
-    definition = msgspec.structs.replace(proposal.definition, predicate=predicate and mask_literals(predicate))
-    return msgspec.structs.replace(proposal, definition=definition)
+    return msgspec.structs.replace(proposal, definition=masked_definition(proposal.definition))

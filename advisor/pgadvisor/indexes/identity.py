@@ -29,7 +29,10 @@ def definition_identity(definition: IndexDefinition) -> str:
 
 
 def masked_definition(definition: IndexDefinition) -> IndexDefinition:
-    """A definition without the constants of its predicate."""
-    if definition.predicate is None:
-        return definition
-    return msgspec.structs.replace(definition, predicate=mask_literals(definition.predicate))
+    """A definition without the constants of its expressions and its predicate."""
+    keys = tuple(
+        key if key.expression is None else msgspec.structs.replace(key, expression=mask_literals(key.expression))
+        for key in definition.keys
+    )
+    predicate = None if definition.predicate is None else mask_literals(definition.predicate)
+    return msgspec.structs.replace(definition, keys=keys, predicate=predicate)

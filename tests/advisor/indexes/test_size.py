@@ -319,6 +319,18 @@ def test_an_expression_has_what_its_column_has() -> None:
     assert empty.elements_per_value is None
 
 
+def test_periods_are_as_many_as_between_the_moments_known() -> None:
+    moments = ("2024-01-01 00:00:00+01", "2024-01-31 12:00:00+00", "2024-01-05 07:08:09.5+00")
+    columns = {"a": _key("timestamptz", 8, values=moments), "b": _key("timestamptz", 8, values=(*moments, "infinity"))}
+    moment, day = of_type("timestamptz", 8, "d", None), of_type("date", 4, "i", None)
+    assert of_expression("(a)::date", day, columns).n_distinct == 31
+    assert of_expression("date_trunc('hour'::text, a)", moment, columns).n_distinct == 24 * 30 + 14
+    assert of_expression("(b)::date", day, columns).n_distinct == -1
+    assert of_expression("(a + '1 day'::interval)", moment, columns).n_distinct == -1
+    few = {"a": _key("timestamp", 8, n_distinct=5, values=("2024-01-01 00:00:00", "2024-12-31 00:00:00"))}
+    assert of_expression("date(a)", day, few).n_distinct == 5
+
+
 def test_a_field_of_documents_is_seen_in_those_known() -> None:
     given = [json.dumps({"id": n, "it's": f"kind {n % 3}"}) for n in range(30)]
     documents = (*given, "{}", "7", "{broken")

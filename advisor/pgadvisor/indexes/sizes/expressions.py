@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
 from pgadvisor.indexes.sizes.elements import parsed
@@ -24,6 +26,19 @@ _SMALL_FIELD = re.compile(
     r"EXTRACT\((year|isoyear|decade|century|quarter|month|week|day|dow|isodow|doy|hour|minute) FROM .*\)", re.DOTALL
 )
 _SMALL_NUMERIC_BYTES = 5.0
+# What makes one of all moments of a period, by how many seconds that lasts; months and years at their mean.
+_TRUNCATED = re.compile(r"date_trunc\('(second|minute|hour|day|week|month|quarter|year)'::text, .*\)", re.DOTALL)
+_PERIODS_S = {
+    "second": 1.0,
+    "minute": 60.0,
+    "hour": 3_600.0,
+    "day": 86_400.0,
+    "week": 604_800.0,
+    "month": 2_629_746.0,
+    "quarter": 7_889_238.0,
+    "year": 31_556_952.0,
+}
+_MOMENTS = frozenset({"timestamp", "timestamptz", "date"})
 
 
 def of_expression(expression: str, typed: KeyStatistics, columns: Mapping[str, KeyStatistics]) -> KeyStatistics:
@@ -31,7 +46,8 @@ def of_expression(expression: str, typed: KeyStatistics, columns: Mapping[str, K
 
     A function of one column has as many different values as the column, or fewer, and is NULL where that is (if it is
     strict, as most are). Only what changes the case of a text, or casts one, has the same widths. Of to_tsvector the
-    lexemes are the words of the values known, whatever the language makes of them.
+    lexemes are the words of the values known, whatever the language makes of them. Of days, hours and the like there
+    are as many as between the first and the last moment known.
     """
     if typed.type_name == "numeric" and _SMALL_FIELD.fullmatch(expression):
         typed = replace(typed, average_width_bytes=_SMALL_NUMERIC_BYTES)
@@ -45,6 +61,9 @@ def of_expression(expression: str, typed: KeyStatistics, columns: Mapping[str, K
     field = _FIELD.fullmatch(expression) if column.type_name in ("json", "jsonb") else None
     if field is not None:
         return _with_field(found, column, field[1].replace("''", "'"))
+    period_s = _period_s(expression, typed, column)
+    if period_s is not None:
+        return _with_periods(found, column, period_s)
     if typed.type_name in _TEXTS and column.type_name in _TEXTS and calls <= _SAME_WIDTH:
         return replace(
             found,
@@ -69,6 +88,34 @@ def _names(expression: str, columns: Mapping[str, KeyStatistics]) -> tuple[set[s
         if name in columns and match["cast"] is None:
             names.add(name)
     return names, calls
+
+
+def _period_s(expression: str, typed: KeyStatistics, column: KeyStatistics) -> float | None:
+    """How long a period is that an expression makes of all its moments; None where it makes something else."""
+    if column.type_name not in _MOMENTS or typed.type_name not in _MOMENTS:
+        return None
+    if typed.type_name == "date":
+        return _PERIODS_S["day"]
+    truncated = _TRUNCATED.fullmatch(expression)
+    return None if truncated is None else _PERIODS_S[truncated[1]]
+
+
+def _with_periods(found: KeyStatistics, column: KeyStatistics, period_s: float) -> KeyStatistics:
+    """No more different values than periods; where these are fewer than the moments, hardly one is empty."""
+    moments = [moment for moment in map(_moment_s, column.values) if moment is not None]
+    if len(moments) < 2 or len(moments) < len(column.values):
+        return found
+    periods = math.floor((max(moments) - min(moments)) / period_s) + 1.0
+    return replace(found, n_distinct=min(periods, found.n_distinct) if found.n_distinct > 0 else periods)
+
+
+def _moment_s(value: str) -> float | None:
+    """Seconds of a moment as the server writes it (ISO); None where it is written otherwise, or is infinite."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _with_field(found: KeyStatistics, column: KeyStatistics, name: str) -> KeyStatistics:
