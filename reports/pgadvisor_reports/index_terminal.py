@@ -205,7 +205,9 @@ class _Writer:
         self._line(Text(line, style=_COLOUR.get(effect.effect, "")), indent=4, hanging=2)
         marked = f" {marks(effect.marks)}" if effect.marks else ""
         text = one_line(self.page.text_of(effect.query_id)[:_MAX_TEXT])
-        shown = Text.assemble((f"{name(effect.query_id)}{marked}: ", "dim"), text)
+        # What is no statement, such as the checks of a foreign key, is called what it is.
+        called = "" if text == one_line(effect.query_id) else f"{name(effect.query_id)}{marked}: "
+        shown = Text.assemble((called, "dim"), text)
         shown.truncate(self.console.width - 6, overflow="ellipsis")
         self._line(shown, indent=6)
 

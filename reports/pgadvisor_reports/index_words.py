@@ -236,13 +236,13 @@ def _saved(work: WorkloadEffect, found: Sequence[StatementEffect], scale: Scale)
 def gain(row: AdvisedRow, scale: Scale, goal: Goal) -> str:
     """What an index gains at least, as the table of all has it.
 
-    Where time is no goal or none was measured it is the share of the workload's cost.
+    Where time is no goal, none was measured or none is sure to be saved, it is the share of the workload's cost.
     """
-    if goal is Goal.COST or (not row.goes and not row.advised.together.before_ms):
-        if row.goes and not row.cost_share:
-            return "–"
+    if row.goes:
+        return "unknown" if row.gain_ms is None else _or_none(scale.bare.duration(row.gain_ms), row.gain_ms)
+    if goal is Goal.COST or not row.gain_ms:
         return f"{formatting.fraction(row.cost_share).text} of cost"
-    return "unknown" if row.gain_ms is None else formatting.duration(row.gain_ms * scale.factor).text
+    return scale.bare.duration(row.gain_ms)
 
 
 def price(row: AdvisedRow, scale: Scale) -> str:

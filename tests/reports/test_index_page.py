@@ -42,13 +42,15 @@ def test_gain_and_price_are_drawn_to_one_scale() -> None:
 def test_the_budget_is_filled_by_the_sizes_of_new_indexes() -> None:
     section = _section(index_report())
     shares = re.findall(r'class="info" style="flex-grow:([\d.]+)"', section)
-    assert [round(float(share), 2) for share in shares] == [0.36, 0.68]
-    assert 'class="rest" style="flex-grow:0.0000"' in section
+    assert [round(float(share), 2) for share in shares] == [0.34, 0.65]
+    assert 'class="rest" style="flex-grow:0.0060"' in section
     advice = index_report().index_advice
     assert advice is not None
+    wide = msgspec.structs.replace(advice, budget_bytes=2 * (37_748_736 + 71_592_256))
+    assert "50% left" in _section(msgspec.structs.replace(index_report(), index_advice=wide))
     without = msgspec.structs.replace(index_report(), index_advice=msgspec.structs.replace(advice, budget_bytes=None))
-    assert 'class="budget"' not in _section(without)
     assert "58.2 MB more, without a budget" in _section(without)
+    assert "The budget" not in _section(without)
 
 
 def test_what_gains_and_what_loses_are_told_by_word_and_colour() -> None:

@@ -128,7 +128,7 @@ _LEFT = (
 
 _ADVICE = IndexAdvice(
     planner=PlannerIdentity(kind=PlannerKind.TWIN, version="18.3", server_version="18.3"),
-    budget_bytes=104_857_600,
+    budget_bytes=110_000_000,
     created=2,
     dropped=1,
     left=_LEFT,
