@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pgadvisor.advise.selection.state import Trial, bits_of
 
 # A page: what an index takes at least.
-_LEAST_BYTES = 8192
+LEAST_BYTES = 8192
 # Steps of a search that does not end by itself.
 _MOST_STEPS = 200
 
@@ -27,7 +27,7 @@ def grow(trial: Trial, there: int, least: float, *, per_byte: bool) -> int:
             gain = gains[some]
             if gain <= least * new.bit_count():
                 continue
-            score = gain / max(trial.bytes_of(new), _LEAST_BYTES) if per_byte else gain
+            score = gain / max(trial.bytes_of(new), LEAST_BYTES) if per_byte else gain
             if best is None or score > best[0]:
                 best = (score, there | new)
         if best is None:
@@ -45,7 +45,7 @@ def shrink(trial: Trial, there: int) -> int:
     values = trial.values(there)
     while not trial.fits(there):
         _, then = min(
-            (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), _LEAST_BYTES), there & ~bit)
+            (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), LEAST_BYTES), there & ~bit)
             for bit in bits_of(trial.added(there))
         )
         values = trial.changed(values, there, then)
@@ -68,7 +68,7 @@ def improve(trial: Trial, there: int, least: float) -> int:
 def _best_move(trial: Trial, values: Sequence[float], there: int, least: float) -> int:
     """The best set that is one move away; the same where none is better."""
     missed = sorted(
-        (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), _LEAST_BYTES), bit)
+        (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), LEAST_BYTES), bit)
         for bit in bits_of(trial.added(there))
     )
     moves = [there & ~bit for _, bit in missed]

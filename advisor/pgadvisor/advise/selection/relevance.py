@@ -22,9 +22,11 @@ class Relevance:
         self._searched: _Columns | None = None
         self._read: _Columns = {}
         if shape is not None and known:
-            joined = [side for join in shape.joins for side in (join.left, join.right)]
-            refs = [*shape.predicates, *joined, *shape.sort, *shape.group, *shape.distinct, *shape.conflict_columns]
-            self._searched = _by_table(facts, [(ref.relation_oid, ref.column) for ref in refs])
+            pairs = [(each.relation_oid, each.column) for each in shape.predicates]
+            pairs += [(side.relation_oid, side.column) for join in shape.joins for side in (join.left, join.right)]
+            pairs += [(each.relation_oid, each.column) for each in shape.sort]
+            refs = (*shape.group, *shape.distinct, *shape.conflict_columns)
+            self._searched = _by_table(facts, [*pairs, *((each.relation_oid, each.column) for each in refs)])
             self._read = _by_table(facts, [(ref.relation_oid, ref.column) for ref in shape.columns_read])
 
     def of(self, definition: IndexDefinition) -> bool:

@@ -8,16 +8,18 @@ stays the best. What is chosen was asked of the planner for the whole set.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator
-from pgadvisor.advise.selection.moves import grow, improve, shrink
+from pgadvisor.advise.selection.moves import LEAST_BYTES, grow, improve, shrink
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.reasons import Chosen, reasons_for
+from pgadvisor.advise.selection.replacing import Replaceable
 from pgadvisor.advise.selection.seeding import seed
 from pgadvisor.advise.selection.state import Item, Limits, Trial, bits_of
 from pgadvisor.model.catalog import Index
@@ -33,7 +35,9 @@ __all__ = ["Chosen", "Selection", "select"]
 # Sets that are asked for at most, one after the other.
 _ROUNDS = 8
 # Candidates that are tried beside the best set in each round.
-_TRIED = 12
+_TRIED = 16
+# A statement that would have less than this share of what one may gain is not asked about it.
+_SPECK = 0.05
 
 
 @dataclass
@@ -78,6 +82,7 @@ def select(
     values = trial.values(there)
     worth = {bit: trial.change(values, there, there & ~bit) for bit in bits_of(trial.added(there))}
     selection.create = [search.chosen[bit] for bit in sorted(worth, key=lambda bit: (-worth[bit], bit))]
+    selection.drop = [search.existing[bit] for bit in bits_of(trial.as_is & ~there)]
     selection.left = [
         *search.impossible,
         *reasons_for(trial, search.chosen, there, search.least, examined=search.everything_was_asked),
@@ -100,6 +105,7 @@ class _Search:
         self._progress = progress
         self.impossible: list[LeftIndex] = []
         self.everything_was_asked = False
+        self.existing: dict[int, Index] = {}
         progress("Imagining indexes")
         able = self._able(sorted(candidates, key=lambda each: repr(each.definition)))
         sizes = evaluator.planner.sizes([candidate.definition for candidate in able])
@@ -114,6 +120,10 @@ class _Search:
             for bit, each in self.chosen.items()
         ]
         limits = Limits(options.max_bytes, options.max_indexes, options.max_regression)
+        self._stands_in = self._replaceable() if options.drop else {}
+        for bit, index in self.existing.items():
+            price = prices.of_existing(index)
+            items.append(Item(bit, price.size_bytes, objective.of_writes(price.write_ms), exists=True))
         self.trial = Trial(evaluator, objective, items, limits)
         self.best = self.trial.as_is
 
@@ -143,7 +153,15 @@ class _Search:
             self._ask_for(found)
             self.best = min(self.best, found, key=trial.value)
             self._try_beside(self.best)
-        self.best = self._without_what_gains_little(self.best)
+        for _ in range(_ROUNDS):
+            kept = self._without_what_gains_little(self.best)
+            self.best = self._without_what_is_replaced(kept)
+            # What went has made room.
+            more = self._if_stood_in_for(improve(trial, self.best, self.least))
+            self._ask_for(more)
+            if not trial.fits(more) or trial.value(more) >= trial.value(self.best) - self.least:
+                break
+            self.best = more
 
     def _found(self) -> int:
         """The best set by what is known."""
@@ -151,12 +169,9 @@ class _Search:
         everything = trial.as_is
         for some in trial.sets:
             everything |= some
-        beginnings = [
-            self.best,
-            grow(trial, trial.as_is, least, per_byte=True),
-            grow(trial, trial.as_is, least, per_byte=False),
-            shrink(trial, everything),
-        ]
+        beginnings = [self.best, grow(trial, trial.as_is, least, per_byte=True)]
+        if self.best == trial.as_is:
+            beginnings += [grow(trial, trial.as_is, least, per_byte=False), shrink(trial, everything)]
         ends = dict.fromkeys(improve(trial, there, least) for there in dict.fromkeys(beginnings))
         return min(ends, key=trial.value)
 
@@ -169,31 +184,67 @@ class _Search:
         """Asks for the set with one more, for those that may gain most by all that is known."""
         trial = self.trial
         values = trial.values(there)
-        hopes: list[tuple[float, int]] = []
-        for bit in sorted(set(bits_of(trial.added(sum(self.chosen)))) - set(bits_of(there))):
+        hopes: list[tuple[float, int, list[int]]] = []
+        for bit in bits_of(sum(self.chosen) & ~there):
             then = there | bit
-            known = -trial.change(values, there, then)
-            places = trial.touched(bit)
-            hope = sum(values[place] - trial.least_value(place, then) for place in places)
-            if hope > max(known, 0.0) + self.least:
-                hopes.append((hope, bit))
+            hoped = {place: values[place] - trial.least_value(place, then) for place in sorted(trial.touched(bit))}
+            hope = sum(hoped.values())
+            if hope > max(-trial.change(values, there, then), 0.0) + self.least:
+                places = [place for place, gain in hoped.items() if gain > _SPECK * hope]
+                hopes.append((hope / max(trial.bytes_of(bit), LEAST_BYTES), bit, places))
         hopes.sort(key=lambda each: (-each[0], each[1]))
-        for _, bit in hopes[:_TRIED]:
-            trial.evaluator.learn((question, there | bit) for question, _ in trial.questions(trial.touched(bit)))
+        for _, bit, places in hopes[:_TRIED]:
+            trial.evaluator.learn((question, there | bit) for question, _ in trial.questions(places))
         trial.refresh()
 
     def _without_what_gains_little(self, there: int) -> int:
         """The set without those that do not pay beside the others, each time asked for."""
         trial = self.trial
         while bits := trial.added(there):
+            for bit in bits_of(bits):
+                trial.evaluator.learn((question, there & ~bit) for question, _ in trial.questions(trial.touched(bit)))
+            trial.refresh()
             values = trial.values(there)
             worth, bit = min((trial.change(values, there, there & ~bit), bit) for bit in bits_of(bits))
             if worth > self.least:
                 return there
-            self._ask_for(there & ~bit)
-            if trial.change(trial.values(there), there, there & ~bit) <= self.least:
-                there &= ~bit
+            there = self._if_stood_in_for(there & ~bit)
         return there
+
+    def _without_what_is_replaced(self, there: int) -> int:
+        """The set without existing indexes that one of its new ones stands in for, as long as no statement minds.
+
+        Each is asked about for all statements that may use it.
+        """
+        trial = self.trial
+        for bit in self._stands_in:
+            then = there & ~bit
+            if then == there or not self._stands_in[bit] & there:
+                continue
+            self._ask_for(then)
+            if trial.change(trial.values(there), there, then) <= self.least:
+                there = then
+        return there
+
+    def _if_stood_in_for(self, there: int) -> int:
+        """The set with existing indexes back that nothing in it stands in for."""
+        for bit, others in self._stands_in.items():
+            if not others & there:
+                there |= bit
+        return there
+
+    def _replaceable(self) -> dict[int, int]:
+        """Existing indexes, each with the candidates that can stand in for it."""
+        facts, found = self._evaluator.facts, defaultdict[int, int](int)
+        if facts is None:
+            return {}
+        replaceable = Replaceable(facts)
+        for bit, each in self.chosen.items():
+            for index in replaceable.by(each.candidate.definition):
+                standing = self._evaluator.bit(index)
+                self.existing[standing] = index
+                found[standing] |= bit
+        return dict(sorted(found.items()))
 
     def _able(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Candidates that the planner can imagine; of the others it says why not."""
