@@ -11,7 +11,7 @@ from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
 from pgadvisor.verifying.running import Run
 
 # Two measurements of the same differ by this at least, whatever two of them said; and by so many milliseconds.
-LEAST_NOISE = 0.03
+LEAST_NOISE = 0.05
 LEAST_NOISE_MS = 0.02
 # Rounds that differ by more than this share are followed by another.
 STEADY = 0.1
@@ -98,7 +98,7 @@ def compared(
         calls=statement.calls,
         values=statement.values,
         equivalent=statement.equivalent,
-        verdict=verdict(promise, before, after, noise_ms),
+        verdict=verdict(promise, before, after),
         promise=promise,
         before_ms=before.ms,
         after_ms=after.ms,
@@ -112,7 +112,7 @@ def compared(
     )
 
 
-def verdict(promise: Promise | None, before: Timing, after: Timing, noise_ms: float) -> Verdict:
+def verdict(promise: Promise | None, before: Timing, after: Timing) -> Verdict:
     """Whether a promise was kept, as far as the noise lets it be told."""
     if before.timed_out and after.timed_out:
         return Verdict.NOT_RUN
@@ -120,17 +120,22 @@ def verdict(promise: Promise | None, before: Timing, after: Timing, noise_ms: fl
         return Verdict.UNPROMISED
     was = before.ms
     # Where the plan is the same, so is the time, whatever was measured of it.
-    now = was if before.cost == after.cost and before.indexes == after.indexes else after.ms
-    slack_ms = max(LEAST_NOISE_MS, LEAST_NOISE * was, noise_ms)
-    if promise.high is not None and now > promise.high * was + slack_ms:
+    is_same = before.cost == after.cost and before.indexes == after.indexes
+    now = was if is_same else after.ms
+    now_spread_ms = 0.0 if is_same else after.spread_ms
+
+    def slack_ms(bound: float) -> float:
+        return max(LEAST_NOISE_MS, LEAST_NOISE * bound * was, bound * before.spread_ms + now_spread_ms)
+
+    if promise.high is not None and now > promise.high * was + slack_ms(promise.high):
         # Before it takes longer than what is known, so what it may take after is not known either.
         return Verdict.NOISE if before.timed_out else Verdict.WORSE
     if after.timed_out:
         return Verdict.NOISE
-    if promise.low is not None and now < promise.low * was - slack_ms:
+    if promise.low is not None and now < promise.low * was - slack_ms(promise.low):
         return Verdict.BETTER
     promises_change = promise.low is not None
-    return Verdict.NOISE if promises_change and abs(now - was) <= slack_ms else Verdict.KEPT
+    return Verdict.NOISE if promises_change and abs(now - was) <= slack_ms(1.0) else Verdict.KEPT
 
 
 def of_index(statements: Sequence[MeasuredStatement]) -> Verdict:

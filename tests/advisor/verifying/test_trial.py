@@ -20,7 +20,7 @@ pytestmark = pytest.mark.server
 
 POINT = statement("1", "SELECT count(*) FROM orders WHERE customer_id = $1", "public.orders", calls=1000)
 LOWER = statement("2", "SELECT count(*) FROM orders WHERE lower(note) = $1", "public.orders")
-AMOUNT = statement("3", "SELECT count(*) FROM orders WHERE amount + 1 > $1", "public.orders")
+AMOUNT = statement("3", "SELECT count(*) FROM orders WHERE amount > $1", "public.orders")
 WRITE = statement("4", "UPDATE orders SET note = $1 WHERE customer_id = $2", "public.orders")
 STATUS = statement("5", "SELECT count(*) FROM orders WHERE status = 'open'", "public.orders")
 QUICK = TrialOptions(runs=2, values=1)
@@ -133,7 +133,8 @@ def test_the_command_tells_promises_and_times(database: Database, tmp_path: Path
     assert "uses idx_1" in ran.out
     assert "Recommendation 1: " in ran.out
     assert "Recommendation 1" in html.read_text()
-    report = trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.000001}),), (POINT,))
+    report = trial_report((recommended(1, create("orders", "note"), {"1": 0.01}),), (POINT,))
     ran = pgadvisor("verify", written(report, tmp_path), database.dsn, "--json", "-", *short)
-    assert (ran.code, ran.err) == (1, "Exit code 1: a statement was slower than promised.\n")
+    assert ran.code == 1
+    assert ran.err.endswith("Exit code 1: a statement was slower than promised.\n")
     assert ran.report["verification"]["statements"][0]["verdict"] == "worse than promised"
