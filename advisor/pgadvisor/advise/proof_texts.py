@@ -112,7 +112,9 @@ def _chooses(advised: AdvisedIndex) -> str:
     if advised.together.gain == 1:
         text = text.replace("what they cost", "what it costs")
     slower = advised.together.lose
-    return f"{text}{f'; {_statements(slower)} cost more' if slower else ''}."
+    if slower:
+        text = f"{text}; {_statements(slower)} {'costs' if slower == 1 else 'cost'} more"
+    return f"{text}."
 
 
 def _exactness(identity: PlannerIdentity, confidence: Confidence) -> str:

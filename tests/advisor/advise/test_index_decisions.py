@@ -190,7 +190,7 @@ def test_gain_and_price_are_in_the_same_unit_and_over_the_same_window() -> None:
     assert figures["time lost by others, at least, per day"] == (250.0, "ms")
     assert figures["writes take longer, about, per day"] == (400.0, "ms")
     assert figures["disk, estimated"] == (1_000_000, "bytes")
-    assert "; 1 statement cost more" in made.proof
+    assert "; 1 statement costs more." in made.proof
 
 
 def test_values_of_rows_are_masked_in_all_of_it() -> None:

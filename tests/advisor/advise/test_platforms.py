@@ -55,7 +55,7 @@ def test_hypertables_and_their_chunks_are_left_out_and_said() -> None:
     assert about(made) == {"public.plain"}
     (gap,) = made.trust.gaps
     assert gap.scope == "timescaledb" and "1 hypertables and 1 chunks" in gap.reason
-    assert {g.scope for o in made.outcomes for g in o.gaps} == {"public.metrics", chunk}
+    assert {g.scope for o in made.outcomes for g in o.gaps if o.rule != "missing_index"} == {"public.metrics", chunk}
 
 
 def test_citus_is_said() -> None:
