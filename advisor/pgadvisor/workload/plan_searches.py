@@ -18,6 +18,7 @@ from pgadvisor.workload.words import words
 
 # Conditions under which rows of a scan, or of one side of a join, are found.
 _FIELDS = ("filter", "index_condition", "recheck_condition", "join_filter", "hash_condition", "merge_condition")
+_COMPUTING = frozenset({"Aggregate", "Group", "WindowAgg", "SetOp", "ProjectSet"})
 _MAX_CHARS = 20_000
 _MAX_CONDITIONS = 200
 _PLANS = words("subplan initplan hashed alternatives returns")
@@ -105,10 +106,12 @@ class _PlanReader:
         for node in self._root.walk():
             for kind in _FIELDS:
                 text = getattr(node, kind)
-                if text and left and len(text) <= _MAX_CHARS:
+                # A filter above an aggregate is about what that has computed.
+                own = node.relation is not None or kind != "filter"
+                if text and own and left and len(text) <= _MAX_CHARS:
                     left -= 1
                     self._condition(text, node.estimated_rows)
-            if node.sort_keys and len(node.sort_keys[0]) <= _MAX_CHARS:
+            if node.sort_keys and len(node.sort_keys[0]) <= _MAX_CHARS and not _computes(node):
                 self._sort(node.sort_keys[0])
         return self._found
 
@@ -237,6 +240,11 @@ class _PlanReader:
     def _cuts(self, lexed: Lexed, start: int, end: int) -> dict[int, int]:
         """Where an alias stands before a column: from its first token to the column's."""
         return {place: place + 2 for _, _, place in _references(lexed, start, end)}
+
+
+def _computes(root: PlanNode) -> bool:
+    """Whether other rows come out of a node than those of the tables below it."""
+    return any(node.node_type in _COMPUTING for node in root.walk())
 
 
 def _references(lexed: Lexed, start: int, end: int) -> Iterator[tuple[str, str, int]]:

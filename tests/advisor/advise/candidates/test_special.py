@@ -151,8 +151,9 @@ def world(request: pytest.FixtureRequest, servers: Servers) -> Iterator[World]:
         database.execute(PEOPLE)
         database.execute("VACUUM ANALYZE people")
         facts = Facts(snapshot_of(database.dsn), {})
-        asked = [(text, values) for text, values, *_ in (*SERVED, *LEFT)] + [(text, ()) for text in QUIET]
-        loads = {text: load_of(facts.snapshot, text, *([values] if values else [])) for text, values in asked}
+        asked: dict[str, tuple[str, ...]] = dict.fromkeys(QUIET, ())
+        asked |= {text: values for text, values, _ in SERVED} | {text: values for text, values, *_ in LEFT}
+        loads = {text: load_of(facts.snapshot, text, *([values] if values else [])) for text, values in asked.items()}
         with Twin(facts, server=programs(database)) as twin:
             yield World(database, twin, thought_of(facts, twin, *loads.values()), loads)
 
@@ -169,7 +170,7 @@ def test_a_twin_plans_with_what_is_thought_of(world: World, text: str, index: st
 
 
 # Of expressions whose values the server has not counted, and of documents of which few are known, sizes are guessed.
-_GUESSED = ("date", "seen", "to_tsvector", "integer", "props", "data")
+_GUESSED = ("to_tsvector", "integer", "props", "data")
 
 
 def test_a_server_builds_what_is_thought_of_and_plans_with_it(world: World) -> None:
@@ -245,6 +246,7 @@ QUIET = (
     "SELECT * FROM people WHERE lower(email) IS NOT NULL",
     "SELECT * FROM people WHERE random() < 0.5 AND lower(email) <> 'x'",
     "SELECT * FROM people ORDER BY lower(email)",
+    "SELECT tenant FROM people GROUP BY tenant HAVING sum(qty * 2) > 7 ORDER BY sum(qty * 2) LIMIT 3",
     # Few rows are left out, or the value is one of many.
     "SELECT * FROM people WHERE tenant = $1 AND deleted_at IS NOT NULL",
     "SELECT * FROM people WHERE qty = 3 AND tenant = $1",
@@ -255,7 +257,7 @@ QUIET = (
 
 @pytest.mark.parametrize("text", QUIET)
 def test_nothing_but_b_trees_on_columns_is_thought_of(world: World, text: str) -> None:
-    known = [*world.thought.candidates.values(), *(each for _, each in world.thought.all_left)]
-    found = [each.definition for each in known if text in each.query_ids]
+    found = [each.definition for each in world.thought.candidates.values() if text in each.query_ids]
+    found += [each.definition for _, each in world.thought.all_left if text in each.query_ids]
     plain = [each for each in found if each.access_method == "btree" and each.predicate is None]
     assert found == [each for each in plain if not any(key.expression or key.operator_class for key in each.keys)]
