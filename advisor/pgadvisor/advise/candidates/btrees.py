@@ -18,6 +18,7 @@ from pgadvisor.advise.candidates.wishes import Wish
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, Relation, RelationKind
+from pgadvisor.model.index_advice import LeftIndex, WhyNot
 
 if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
@@ -37,8 +38,8 @@ class _Asked:
     demands: list[Demand] = field(default_factory=list)
 
 
-def b_trees(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iterator[Candidate]:
-    """Candidates table by table, the foremost wishes of the costliest statements first."""
+def b_trees(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iterator[Candidate | LeftIndex]:
+    """Candidates table by table, the foremost wishes of the costliest statements first; too many are left out."""
     columns = Columns(facts)
     asked: dict[int, _Asked] = {}
     for load in loads:
@@ -49,7 +50,7 @@ def b_trees(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iter
         yield from _of_table(of_table, columns, options)
 
 
-def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig) -> Iterator[Candidate]:
+def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig) -> Iterator[Candidate | LeftIndex]:
     of_table = columns.of(asked.table)
     found = TableWishes(of_table)
     small = (of_table.rows or 0.0) < options.min_rows
@@ -65,8 +66,9 @@ def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig) -> Iterat
         for name in demand.impossible:
             found.add(Wish(keys=(key(name),), reason="conditions"), demand.query_id, demand.weight, 0)
     most = max(_MOST_OF_TABLE, _MOST_OF_STATEMENT * len(asked.demands))
-    for entry in found.merged(options.max_columns)[:most]:
-        yield _candidate(asked.table, entry)
+    for place, entry in enumerate(found.merged(options.max_columns)):
+        candidate = _candidate(asked.table, entry)
+        yield candidate if place < most else _not_examined(candidate, most)
 
 
 def _wishes(demand: Demand, shared: dict[frozenset[str], float], max_columns: int) -> Iterator[Wish]:
@@ -84,6 +86,15 @@ def _wishes(demand: Demand, shared: dict[frozenset[str], float], max_columns: in
             if what not in known and not demand.columns.too_wide((*wish.columns, *wish.include)):
                 known.add(what)
                 yield wish
+
+
+def _not_examined(candidate: Candidate, most: int) -> LeftIndex:
+    return LeftIndex(
+        definition=candidate.definition,
+        why=WhyNot.NOT_EXAMINED,
+        sentence=f"On its table {most} others are the first wishes of statements or those of costlier ones.",
+        query_ids=tuple(sorted(candidate.query_ids)),
+    )
 
 
 def _candidate(table: Relation, entry: Entry) -> Candidate:

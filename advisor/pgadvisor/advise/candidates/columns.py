@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.sizes.attributes import of_column
@@ -89,9 +89,19 @@ class TableColumns:
         statistics = self._facts.statistics(self._table.oid, name)
         return statistics is not None and statistics.null_fraction >= 0.9
 
-    def telling(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Columns by how many different values they have, the most first; those of which nobody knows last."""
-        return tuple(sorted(names, key=lambda name: -(self.distinct(name) or 0.0)))
+    def telling(self, names: Sequence[str], nulls: Collection[str] = ()) -> tuple[str, ...]:
+        """Columns by how few rows a value of each leaves, the fewest first; those of which nobody knows last.
+
+        nulls are those of which NULL is the value that is looked for.
+        """
+        return tuple(sorted(names, key=lambda name: -self._parts(name, name in nulls)))
+
+    def _parts(self, name: str, null: bool) -> float:
+        """Into how many parts rows fall by a column, if all were as large as the one that is looked for."""
+        statistics = self._facts.statistics(self._table.oid, name)
+        if null and statistics is not None:
+            return 1 / max(statistics.null_fraction, 1e-9)
+        return 0.0 if null else self.distinct(name) or 0.0
 
     def finds_one(self, name: str) -> bool:
         """Whether a value of a column is shared by so few rows that more columns would narrow nothing."""

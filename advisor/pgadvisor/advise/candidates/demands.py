@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pgadvisor.advise.candidates.columns import Columns, TableColumns, key
@@ -20,11 +20,12 @@ _EXTREMES = frozenset({"min", "max"})
 class Demand:
     """What one statement asks of one use of a table.
 
-    equal are columns compared with values for equality, fixed those of them with one value, ranges those compared
-    otherwise, either those below an OR. joined are the columns equal to another relation's, for each of these
-    together. order are keys of ORDER BY, if all are this table's; limited says that only the first rows are wanted.
-    group are the columns of GROUP BY or DISTINCT, extremes those that min() or max() may be asked of. needed are all
-    columns that are read, None where rows are locked or written, which takes them whole.
+    equal are columns compared with values for equality, fixed those of them with one value, nulls those with NULL,
+    which many rows may have where values are unique. ranges are those compared otherwise, either those below an OR.
+    joined are the columns equal to another relation's, for each of these together. order are keys of ORDER BY, if all
+    are this table's; limited says that only the first rows are wanted. group are the columns of GROUP BY or DISTINCT,
+    extremes those that min() or max() may be asked of. needed are all columns that are read, None where rows are
+    locked or written, which takes them whole. impossible are those searched by that no index can hold.
     """
 
     query_id: str
@@ -33,6 +34,7 @@ class Demand:
     columns: TableColumns
     equal: list[str] = field(default_factory=list)
     fixed: set[str] = field(default_factory=set)
+    nulls: set[str] = field(default_factory=set)
     ranges: list[str] = field(default_factory=list)
     either: list[str] = field(default_factory=list)
     joined: list[tuple[str, ...]] = field(default_factory=list)
@@ -42,6 +44,14 @@ class Demand:
     extremes: tuple[str, ...] = ()
     needed: tuple[str, ...] | None = None
     impossible: list[str] = field(default_factory=list)
+
+    def identified(self, names: Iterable[str]) -> bool:
+        """Whether what is asked of these columns finds one row at most."""
+        return self.columns.identified(name for name in names if name not in self.nulls)
+
+    def telling(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Columns by how few rows what is asked of each leaves, the fewest first."""
+        return self.columns.telling(names, self.nulls)
 
 
 def demands_of(facts: Facts, columns: Columns, shape: StatementShape, query_id: str, weight: float) -> Iterator[Demand]:
@@ -172,6 +182,8 @@ def _equal(found: Demand, each: Predicate) -> None:
         _once(found.equal, each.column)
         if each.operator in _ONE_VALUE:
             found.fixed.add(each.column)
+        if each.operator == "is null":
+            found.nulls.add(each.column)
 
 
 def _once(names: list[str], name: str) -> None:

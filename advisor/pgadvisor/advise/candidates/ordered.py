@@ -12,9 +12,9 @@ from pgadvisor.model.catalog import IndexKey
 
 def ordered(demand: Demand, max_columns: int) -> Iterator[Wish]:
     """Wishes of one statement for one table; columns with one value stand before the order and leave it as it is."""
-    if demand.columns.identified(demand.equal):
+    if demand.identified(demand.equal):
         return
-    fixed = demand.columns.telling([name for name in demand.equal if name in demand.fixed])
+    fixed = demand.telling([name for name in demand.equal if name in demand.fixed])
     if demand.order:
         order = tuple(each for each in demand.order if each.column not in fixed)
         reason = "order with LIMIT" if demand.limited else "order"

@@ -25,14 +25,14 @@ def searched(demand: Demand, shared: Mapping[frozenset[str], float], max_columns
     begins with another's set serves both.
     """
     columns = demand.columns
-    equal = columns.telling(demand.equal)
-    if equal and columns.identified(equal):
+    equal = demand.telling(demand.equal)
+    if equal and demand.identified(equal):
         yield _wish(equal[:max_columns], "equality", any_order=True)
         return
-    if equal and columns.finds_one(equal[0]):
+    if equal and equal[0] not in demand.nulls and columns.finds_one(equal[0]):
         equal = equal[:1]
     if equal:
-        yield _wish(equal[:max_columns], "equality", any_order=True)
+        yield _wish(equal[:max_columns], "equality", any_order=_free(demand, equal))
     for ranged in demand.ranges[:_MOST_RANGES]:
         yield _then(equal, (ranged,), "equality and range" if equal else "range", max_columns)
     yield from _joins(demand, equal, max_columns)
@@ -44,7 +44,7 @@ def searched(demand: Demand, shared: Mapping[frozenset[str], float], max_columns
         yield _then(order, demand.ranges[:1], "equality, in an order that others share", max_columns)
     if len(equal) > 1:
         for name in equal:
-            yield _wish((name,), "equality", any_order=True)
+            yield _wish((name,), "equality", any_order=_free(demand, (name,)))
     if equal:
         for ranged in demand.ranges[:_MOST_RANGES]:
             yield _wish((ranged,), "range")
@@ -60,12 +60,13 @@ def _joins(demand: Demand, equal: Sequence[str], max_columns: int) -> Iterator[W
     for names in demand.joined[:_MOST_JOINS]:
         joined = columns.telling(names)
         yield _wish(joined[:max_columns], "join", any_order=True)
-        if columns.identified(joined):
+        if demand.identified(joined):
             continue
         own = [name for name in equal if name not in joined]
         if own:
-            yield _then(joined, own, "join and conditions", max_columns, any_order=True)
-            yield _then(own, joined, "conditions and join", max_columns, any_order=True)
+            free = _free(demand, (*joined, *own))
+            yield _then(joined, own, "join and conditions", max_columns, any_order=free)
+            yield _then(own, joined, "conditions and join", max_columns, any_order=free)
         for ranged in demand.ranges[:1]:
             yield _then((*joined, *own), (ranged,), "join and range", max_columns)
 
@@ -83,6 +84,14 @@ def _orders(equal: Sequence[str], shared: Mapping[frozenset[str], float]) -> Ite
     found.sort(key=lambda each: -each[0])
     for _, order in found[:_MOST_ORDERS]:
         yield order
+
+
+def _free(demand: Demand, names: Sequence[str]) -> bool:
+    """Whether the order of columns makes no difference, and an index that is unique on some of them does as well.
+
+    Of NULLs a unique index may have many.
+    """
+    return demand.identified(names) or not demand.columns.identified(names)
 
 
 def _then(first: Sequence[str], last: Sequence[str], reason: str, max_columns: int, *, any_order: bool = False) -> Wish:

@@ -88,6 +88,12 @@ def test_equality_stands_before_the_range_and_the_most_telling_first() -> None:
     assert all(columns[:1] != ("id",) for columns, _ in _all(found))
 
 
+def test_what_is_looked_for_as_null_counts_by_how_many_rows_have_none() -> None:
+    stats = {**_ORDERS["stats"], "created_at": {"n_distinct": -0.02, "nulls": 0.98}}
+    found = _of("SELECT note FROM orders WHERE created_at IS NULL AND region = $1", orders={"stats": stats})
+    assert _all(found)[0] == (("region", "created_at"), ())
+
+
 def test_no_more_columns_than_allowed_and_none_behind_one_that_finds_few_rows() -> None:
     text = "SELECT note FROM orders WHERE status = $1 AND region = $2 AND customer_id = $3 AND total = $4"
     assert max(len(columns) for columns, _ in _all(_of(text, options=IndexesConfig(max_columns=1)))) == 1
@@ -178,6 +184,9 @@ def test_what_exists_is_not_proposed_again() -> None:
     unique = _of("SELECT note FROM orders WHERE id = $1 AND status = $2")
     assert not unique.candidates
     assert [each.served_by for each in unique.left] == ["public.orders_pkey"]
+    # A unique index may have many NULLs.
+    nulls = _of("SELECT note FROM orders WHERE id IS NULL AND status = $1")
+    assert (("id", "status"), ()) in _all(nulls)
 
 
 def test_indexes_of_partitions_count_where_each_has_one() -> None:
@@ -249,3 +258,6 @@ def test_one_statement_or_table_does_not_flood_the_search() -> None:
     many = [f"SELECT c0 FROM wide WHERE {b} = $1 AND {c} > $2 AND {c} < $3" for b in columns[:6] for c in columns[6:]]
     found = _of(*many, tables={"public.wide": wide})
     assert 100 < len(found.candidates) <= 4 * len(many)
+    assert {each.why for each in found.left} == {WhyNot.NOT_EXAMINED}
+    best = {query_id for each in found.candidates for query_id in each.query_ids}
+    assert len(best) == len(many)
