@@ -22,9 +22,9 @@ from support.trials import create, mark, recommended, relations_of, statement, t
 
 pytestmark = pytest.mark.server
 QUICK = TrialOptions(runs=1, values=1)
-SESSIONS = (
-    "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgadvisor' AND datname = current_database()"
-)
+OURS = "FROM pg_stat_activity WHERE application_name = 'pgadvisor' AND datname = current_database()"
+SESSIONS = f"SELECT count(*) = 0 {OURS}"
+
 # Long enough to be interrupted; planned by nobody's rights but its owner's, a superuser's.
 SLOW = """
 CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
@@ -78,15 +78,14 @@ def test_cut_at_every_step(database: Database, kind: str) -> None:
     before = relations_of(database)
 
     def terminate() -> None:
-        database.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'pgadvisor'"
-            " AND datname = current_database()"
-        )
+        database.execute(f"SELECT pg_terminate_backend(pid, 5000) {OURS}")
 
     steps = steps_of(report, database)
-    assert {"Building indexes on the copy", "Gathering statistics of public.t"} <= set(steps)
+    # What is read before is read as by any look, and a test of those cuts it everywhere.
+    steps = steps[steps.index("Building indexes on the copy") :]
+    assert len(steps) >= 3
     kept = 0
-    for step in steps:
+    for step in ["Connecting", *steps]:
         try:
             tried = cut_at(report, database, step, interrupt if kind == "interrupted" else terminate)
         except (ConnectError, KeyboardInterrupt):
@@ -138,10 +137,7 @@ def test_ctrl_c_and_kill_while_the_copy_is_busy(database: Database, where: str, 
             database.wait_until(SESSIONS)
         else:
             # The server finds out when it is done with what it does.
-            database.execute(
-                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgadvisor'"
-                " AND datname = current_database()"
-            )
+            database.execute(f"SELECT pg_cancel_backend(pid) {OURS}")
             database.wait_until(SESSIONS)
         assert relations_of(database) == before
 

@@ -65,7 +65,8 @@ def test_a_timeout_bounds_what_it_cuts_short() -> None:
 def test_what_is_compared() -> None:
     empty = MeasuredStatement(query_id="1", anchor="a", verdict=Verdict.NOT_RUN, calls=7, values=("typical",))
     found = compared(empty, timing(100.0, 90.0, 110.0), timing(10.0, 9.0, cost=2.0), GAIN, ["b", "a"])
-    assert (found.before_ms, found.after_ms, found.noise) == (90.0, 9.0, pytest.approx(1 / 9))
+    assert (found.before_ms, found.after_ms) == (90.0, 9.0)
+    assert found.noise == pytest.approx(1 / 9)
     assert (found.uses, found.runs, found.cost_before, found.cost_after) == (("a", "b"), 6, 1.0, 2.0)
     assert found.ratio == pytest.approx(0.1)
 
