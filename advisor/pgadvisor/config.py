@@ -153,7 +153,8 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     each of max_columns keys at most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index
     is to save this share of the whole workload. No statement may cost more by more than the share max_regression.
     drop: existing indexes may go. max_explains bounds the questions to the planner; max_seconds the search by the
-    clock, so that the same input need not give the same answer: None, the default, does not.
+    clock, so that the same input need not give the same answer: None, the default, does not. Of more than
+    max_statements those alike are searched for as one, and the cheapest are left out.
     """
 
     planner: AdvicePlanner = AdvicePlanner.TWIN
@@ -169,6 +170,7 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drop: bool = True
     max_explains: Count = 20_000
     max_seconds: Seconds | None = None
+    max_statements: Count = 500
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

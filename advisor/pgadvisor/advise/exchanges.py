@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _LEAST_COST = 0.01
+_TO_STAY = "Existing indexes are to stay: --no-drops, or drop = false in [indexes]."
 # The server's own default.
 _RANDOM_PAGE_COST = 4.0
 
@@ -64,7 +65,10 @@ def exchanges(
         drop = _drop_of(index, selection, facts) if asked is None else asked.drop
         found.made.append(Exchange(drop, _given_back(drop, facts, prices), () if asked is None else asked.findings))
     for each in wanted.values():
-        _try(each, found, facts, evaluator, prices, options)
+        if options.drop:
+            _try(each, found, facts, evaluator, prices, options)
+        else:
+            found.left += _stays(each, _TO_STAY, facts, WhyNot.TO_STAY)
     return found
 
 
@@ -85,7 +89,8 @@ def _try(
     if evaluator.planner.unable(after):
         # Nobody can say: it stands as the rule has it.
         return
-    slower = _slowest(going, evaluator.costs(before), evaluator.costs(after), options, _page_cost(facts))
+    was, now = (evaluator.costs(each, evaluator.every) for each in (before, after))
+    slower = _slowest(going, was, now, options, _page_cost(facts))
     if slower is not None:
         found.left += _stays(going, f"Without it {_costs_more(*slower)}.", facts)
         return
@@ -137,14 +142,14 @@ def _costs_more(cost: LoadCost, times: float) -> str:
     return f"the statement {cost.load.query_id} would cost {times:.3g} times as much"
 
 
-def _stays(going: Going, sentence: str, facts: Facts) -> Iterator[LeftIndex]:
+def _stays(going: Going, sentence: str, facts: Facts, why: WhyNot = WhyNot.STILL_NEEDED) -> Iterator[LeftIndex]:
     """That an index stays, and so that what was to take its place is not built."""
     drop = going.drop
     index = facts.index_named(drop.schema, drop.name)
     name = f"{drop.schema}.{drop.name}"
     yield LeftIndex(
         definition=drop.definition,
-        why=WhyNot.STILL_NEEDED,
+        why=why,
         sentence=sentence,
         name=name,
         size_bytes=None if index is None else facts.size_bytes(index.oid),

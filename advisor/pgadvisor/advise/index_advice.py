@@ -19,7 +19,7 @@ from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import select
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
-from pgadvisor.model.index_advice import AdvisedIndex, Compression, IndexAdvice, IndexDecisions
+from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice, IndexDecisions
 from pgadvisor.planner.protocol import Planner
 from pgadvisor.progress import Progress, silent
 
@@ -50,7 +50,7 @@ def advise_indexes(
     """
     loads = with_foreign_key_checks(facts, loads_of(facts), planner)
     progress("Asking for plans as it is")
-    evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds)
+    evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds, options.max_statements)
     generated = generate(facts, evaluator.loads, wished, options, planner)
     prices = Prices(facts)
     selection = select(evaluator, generated.candidates, prices, options, progress)
@@ -84,7 +84,7 @@ def advise_indexes(
             candidates=len(generated.candidates),
             explains=evaluator.explains,
             cut_short=selection.cut_short,
-            compression=Compression(statements=len(evaluator.loads), of_statements=len(loads)),
+            compression=evaluator.compression,
             not_planned=_reasons(evaluator.refused),
             shortcomings=proof.shortcomings.told([each.marks for index in created for each in index.effects]),
         ),

@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pgadvisor.advise.selection.compression import compress
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.advise.selection.relevance import Relevance
+from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
@@ -46,8 +48,10 @@ class Evaluator:
     """Costs of loads under configurations.
 
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
-    id. base are their costs as it is. explains counts the questions that the planner was asked for. With facts an index
-    is asked about only for statements that may use its table. most_seconds is counted from here on, None for no bound.
+    id. base are their costs as it is. Of more than most_loads those alike are folded, and the cheapest left out: others
+    are these, and compression says how many. explains counts the questions that the planner was asked for. With facts
+    an index is asked about only for statements that may use its table. most_seconds is counted from here on, None for
+    no bound.
 
     Raises PlannerError where the planner is gone.
     """
@@ -59,6 +63,7 @@ class Evaluator:
         most_explains: int,
         facts: Facts | None = None,
         most_seconds: float | None = None,
+        most_loads: int | None = None,
     ) -> None:
         self.planner = planner
         self.facts = facts
@@ -74,8 +79,12 @@ class Evaluator:
         self._telling = 0
         self._of_family: dict[int | None, list[tuple[IndexDefinition | IndexName, int]]] = defaultdict(list)
         self._uses_as_is: dict[_Key, Use] = {}
-        self.base = tuple(self._planned(loads))
+        planned = tuple(self._planned(loads))
+        compressed = compress(planned, len(planned) if most_loads is None else most_loads, len(loads))
+        self.base = compressed.base
         self.loads = tuple(each.load for each in self.base)
+        self.others = compressed.others
+        self.compression = compressed.compression
         self._known: dict[_Key, KnownPlans] = {}
         self._questions: dict[_Key, Question] = {}
         self._of_settings: dict[tuple[str, Configuration], tuple[float, ...]] = {}
@@ -87,6 +96,11 @@ class Evaluator:
     def standing(self) -> int:
         """The indexes that exist and might go, as a set of bits: the configuration as it is."""
         return self._standing
+
+    @property
+    def every(self) -> tuple[Load, ...]:
+        """All loads that can be planned: those that are searched for, those that they stand for, and those left out."""
+        return (*self.loads, *(each.load for each in self.others))
 
     def bit(self, item: IndexDefinition | Index) -> int:
         """The bit of an index to be added, or of one that exists and might go."""
@@ -165,6 +179,17 @@ class Evaluator:
         return tuple(
             LoadCost(load, tuple(self.known(question).at_most(there) for question in load.questions)) for load in some
         )
+
+    def slows(self, before: Configuration, after: Configuration, more_than: float) -> str:
+        """A statement of all that can be planned that would cost more by more than this share; "" where there is none.
+
+        Statements that stand for others are asked about, and those others.
+        """
+        for was, now in zip(self.costs(before, self.every), self.costs(after, self.every), strict=True):
+            for cost, known in zip(now.costs, was.costs, strict=True):
+                if cost > known * (1 + more_than) + LEAST_COST:
+                    return now.load.query_id
+        return ""
 
     def _under_settings(self, load: Load, configuration: Configuration) -> tuple[float, ...]:
         key = (load.query_id, configuration)

@@ -222,7 +222,10 @@ class _Search:
             if then == there or not self._stands_in[bit] & there:
                 continue
             self._ask_for(then)
-            if trial.change(trial.values(there), there, then) <= self.least:
+            before, after = (trial.evaluator.configuration(each) for each in (there, then))
+            if trial.change(trial.values(there), there, then) > self.least:
+                continue
+            if not trial.evaluator.slows(before, after, trial.limits.max_regression):
                 there = then
         return there
 
