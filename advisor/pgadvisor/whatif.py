@@ -146,7 +146,7 @@ def _asked(
     server is the one that the snapshot was collected from, where it can be asked more. record: a twin's answers are
     kept, too.
     """
-    snapshot, asked = _with_queries(collected, wish)
+    snapshot, asked, typed = _with_queries(collected, wish)
     facts, not_understood = read_facts(snapshot, progress)
     _refuse_commands(facts, asked)
     change = _change(wish, facts)
@@ -159,6 +159,7 @@ def _asked(
                 change,
                 not_understood,
                 asked=asked,
+                typed=typed,
                 show_values=config.report.show_values,
                 max_text_bytes=config.report.max_text_bytes,
                 progress=progress,
@@ -183,9 +184,12 @@ def _asked(
     return result, collected
 
 
-def _with_queries(snapshot: Snapshot, wish: Wish) -> tuple[Snapshot, list[str]]:
-    """The snapshot with the statements that are asked about among its own, and their ids. Raises WishError."""
-    asked = []
+def _with_queries(snapshot: Snapshot, wish: Wish) -> tuple[Snapshot, list[str], dict[str, str]]:
+    """The snapshot with the statements that are asked about among its own, their ids, and the texts that were given.
+
+    Raises WishError.
+    """
+    asked, typed = [], {}
     for query in wish.queries:
         if is_query_id(query):
             found = known_id(query, snapshot)
@@ -196,8 +200,9 @@ def _with_queries(snapshot: Snapshot, wish: Wish) -> tuple[Snapshot, list[str]]:
             if commands != 1:
                 raise WishError(f"--query holds {commands or 'no'} commands: one statement is wanted, or its id.")
             snapshot, found = put_in_as_well(snapshot, query)
+            typed[found] = query.strip()
         asked.append(found)
-    return snapshot, asked
+    return snapshot, asked, typed
 
 
 def _refuse_commands(facts: Facts, asked: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ def render(result: WhatIfResult) -> bytes:
     """The page as UTF-8; the same result gives the same bytes."""
     script = asset("page.js")
     work = result.workload
+    after = work.estimated
     html = (
         environment()
         .get_template("whatif.html.j2")
@@ -29,9 +30,10 @@ def render(result: WhatIfResult) -> bytes:
             said=whatif_words,
             losers=whatif_words.having(result, Effect.LOSES),
             gainers=whatif_words.having(result, Effect.GAINS),
+            replanned=whatif_words.having(result, Effect.OTHER_PLAN),
             max_statements=MAX_STATEMENTS,
             dearest=max(work.cost_before, work.cost_after),
-            longest=max(work.total_ms, work.estimated.low_ms, work.estimated.high_ms or 0.0),
+            longest=max([work.total_ms, *([after.low_ms, after.high_ms or 0.0] if after is not None else [])]),
             gap_groups=group_gaps(result.gaps),
             style=Markup(asset("page.css")),  # noqa: S704  our own
             script=Markup(script),  # noqa: S704  our own

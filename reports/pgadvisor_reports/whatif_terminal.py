@@ -25,7 +25,9 @@ MAX_INDEXES = 20
 MAX_REASONS = 6
 MAX_DIFFERENCES = 5
 MAX_TEXT = 2_000
-_COLOUR = {Effect.GAINS: "green", Effect.LOSES: "red"}
+MAX_UNDO_LINES = 8
+_COLOUR = {Effect.GAINS: "green", Effect.LOSES: "red", Effect.OTHER_PLAN: "yellow"}
+_REPORTS = "the reports that --html FILE and --json FILE write"
 
 
 def render(result: WhatIfResult, width: int, colour: bool) -> str:
@@ -50,6 +52,7 @@ class _Writer:
         if self.result.changes_anything:
             self._statements("Lose", Effect.LOSES)
             self._statements("Gain", Effect.GAINS)
+            self._statements("Another plan", Effect.OTHER_PLAN)
         self._not_planned()
         self._plans()
         self._differences()
@@ -86,13 +89,14 @@ class _Writer:
                 self._sql(way.sql)
         to_run = [*(each.next for each in result.created), *(each.next for each in result.dropped)]
         if any(each is not None for each in to_run):
-            self._line("Before you run it: its locks, checks and caveats stand in the HTML and JSON reports.", "dim")
+            self._line(f"Before you run it: its locks, checks and caveats are in {_REPORTS}.", "dim")
 
     def _called(self, query_id: str) -> str:
         return name(said.called(query_id, self.result))
 
     def _created(self, created: CreatedIndex) -> None:
-        size = "unknown" if created.size_bytes is None else f"{formatting.size(created.size_bytes).text} predicted"
+        how = "guessed" if created.size_guessed else "predicted"
+        size = "unknown" if created.size_bytes is None else f"{formatting.size(created.size_bytes).text} {how}"
         self._line(f"+ {name(created.name)} on {name(created.table)}, size {size}", hanging=2)
         self._next(created.next, created.sql)
         if created.price:
@@ -108,13 +112,19 @@ class _Writer:
         steps = said.commands(after.steps)
         if len(steps) > 1:
             self._sql(sql)
-            self._line(f"online by {len(steps)} steps, which are in the HTML and JSON reports", "dim", indent=4)
+            self._line(f"online by {len(steps)} steps, which are in {_REPORTS}", "dim", indent=4)
             return
         for step in steps:
             self._sql(step.sql)
-            if step.undo and "\n" not in step.undo:
-                self._line("undo:", "dim", indent=4)
-                self._sql(step.undo)
+            if step.undo:
+                self._undo(step.undo.splitlines())
+
+    def _undo(self, lines: Sequence[str]) -> None:
+        self._line("undo:", "dim", indent=4)
+        for line in lines[:MAX_UNDO_LINES]:
+            self._sql(line)
+        if len(lines) > MAX_UNDO_LINES:
+            self._line(f"and {words.plural(len(lines) - MAX_UNDO_LINES, 'more line')} in {_REPORTS}", "dim", indent=4)
 
     def _sql(self, sql: str) -> None:
         if sql:
@@ -142,23 +152,29 @@ class _Writer:
             return
         self._head(f"{head}: {words.plural(len(found), 'statement')}")
         rows = [self._figures(each) for each in found[:MAX_STATEMENTS]]
-        heads = ("Calls", "Before", "After", "", "Time, then estimated")
+        then = "" if effect is Effect.OTHER_PLAN else " → estimated"
+        heads = ("Calls", "Cost/call", "After", "", f"Time of all calls{then}")
         widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(4)]
         self._line(_aligned(heads, widths), "dim")
         for each, row in zip(found, rows, strict=False):
             self._line(Text(_aligned(row, widths), style=_COLOUR[effect]), hanging=4)
             self._text(each)
+            if changes := said.plan_changes(each):
+                self._line(f"{prose(changes)}.", indent=4)
             if by_value := said.by_value(each):
                 self._line(f"{prose(by_value)}.", "yellow", indent=4)
         if len(found) > MAX_STATEMENTS:
             self._line(f"{words.plural(len(found) - MAX_STATEMENTS, 'more statement')} not shown here.", "dim")
 
     def _figures(self, each: WhatIfStatement) -> tuple[str, ...]:
-        time = f"{formatting.duration(each.total_ms).text} → {said.time_range(each.estimated)}" if each.total_ms else ""
+        costs = said.decisive(each)
+        time = formatting.duration(each.total_ms).text if each.total_ms else ""
+        if time and each.effect is not Effect.OTHER_PLAN:
+            time += f" → {said.time_of(each)}"
         return (
             formatting.count(each.calls).text,
-            formatting.cost(each.cost_before).text,
-            formatting.cost(each.cost_after).text,
+            formatting.cost(costs.cost_before).text,
+            formatting.cost(costs.cost_after).text,
             said.change(each),
             time,
         )
@@ -166,7 +182,9 @@ class _Writer:
     def _text(self, each: WhatIfStatement) -> None:
         """Id and marks of a statement, and as much of its text as fits on the line."""
         marks = f" {said.marks(each.marks)}" if each.marks else ""
-        line = Text.assemble((f"{self._called(each.query_id)}{marks}: ", "dim"), one_line(each.text[:MAX_TEXT]))
+        values = f" for {one_line(label)}" if (label := said.decisive(each).label) else ""
+        head = f"{self._called(each.query_id)}{marks}{values}: "
+        line = Text.assemble((head, "dim"), one_line(each.text[:MAX_TEXT]))
         line.truncate(self.console.width - 4, overflow="ellipsis")
         self._line(line, indent=4)
 
@@ -188,7 +206,7 @@ class _Writer:
         left = 0 if asked else len(shown) - MAX_PLANS
         if left > 0:
             self.console.print()
-            self._line(f"Plans of {words.plural(left, 'more statement')} are in the HTML and JSON reports.", "dim")
+            self._line(f"Plans of {words.plural(left, 'more statement')} are in {_REPORTS}.", "dim")
 
     def _beside(self, each: WhatIfStatement) -> None:
         marks = f" {said.marks(each.marks)}" if each.marks else ""

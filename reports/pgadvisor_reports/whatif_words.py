@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pgadvisor.model.effects import STAYS_WITHIN, Effect, Reason, Shortcoming, TimeRange
 from pgadvisor.model.report import Step
 from pgadvisor.model.whatif import PlannerIdentity, PlannerKind
-from pgadvisor.model.whatif_result import COST_WITHIN, Difference, WhatIfResult, WhatIfStatement
+from pgadvisor.model.whatif_result import COST_WITHIN, Difference, ValuesCost, WhatIfResult, WhatIfStatement
 from pgadvisor_reports import formatting
 from pgadvisor_reports.words import plural
 
@@ -21,10 +22,18 @@ _PLANNERS = {
 _MAJOR_OF_THE_WHEEL = "18"
 # Factors below say in percent what others say in times.
 _IN_TIMES = 2.0
+# Times that are fewer times apart than this are told in the same unit.
+_NEAR = 10.0
 _MAX_NAMED = 3
 _MAX_UNTOUCHING = 10
 _MAX_VALUES = 4
 _UNTOLD = "cannot be told"
+_UNIT = re.compile(r"(\S+) (ms|s|min|h|days)")
+_IN_MS = {"ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6, "days": 8.64e7}
+UNITS_DIFFER = (
+    "The settings imagined are units of cost: costs before and after cannot be compared, no time can be estimated, and "
+    "plans alone are told."
+)
 
 
 def title(result: WhatIfResult) -> str:
@@ -75,7 +84,9 @@ def effects(result: WhatIfResult) -> str:
     work = result.workload
     planned = work.statements - work.not_planned
     counts = []
-    if result.changes_anything:
+    if work.units_differ:
+        counts = [f"{work.other_plan} with another plan", f"{work.stay} with the same plan"]
+    elif result.changes_anything:
         counts = [
             f"{work.gain} gaining",
             f"{work.lose} losing",
@@ -83,27 +94,38 @@ def effects(result: WhatIfResult) -> str:
         ]
     else:
         counts = [f"{planned} planned"]
-    if work.not_planned:
-        counts.append(f"{work.not_planned} that could not be planned")
-    share = formatting.fraction(work.share).text
-    said = f"{plural(work.statements, 'statement')}: {', '.join(counts)}. Those planned took {share} of the time."
+    if work.lost:
+        counts.append(f"{work.lost} planned before that cannot be planned after")
+    if work.not_planned > work.lost:
+        counts.append(f"{work.not_planned - work.lost} that could not be planned")
+    said = f"{plural(work.statements, 'statement')}: {', '.join(counts)}."
+    if not work.statements:
+        return "No statements are known, so nothing is said of a workload."
+    if planned:
+        said += f" Those planned took {formatting.fraction(work.share).text} of the time."
+    if work.units_differ:
+        said += f" {UNITS_DIFFER}"
     if work.by_value:
         said += f" What becomes of {plural(work.by_value, 'statement')} depends on the value."
     return said
 
 
 def totals(result: WhatIfResult) -> tuple[tuple[str, str], ...]:
-    """Cost and time of all statements that could be planned, with a label each."""
+    """Cost and time of all statements that could be planned, with a label each; none where none could."""
     work = result.workload
+    if work.statements == work.not_planned:
+        return ()
     before, after = formatting.count(work.cost_before).text, formatting.count(work.cost_after).text
     time = f"{formatting.duration(work.total_ms).text} measured"
     label = f"Time{over(result)}"
     if not result.changes_anything:
         return (("Cost, weighted by calls", before), (label, time))
+    if work.units_differ:
+        return ((label, time),)
     change, then = factor(work.cost_before, work.cost_after), time_after(result)
     return (
         ("Cost, weighted by calls", f"{before} → {after}, {change}"),
-        (label, f"{time}; estimated: {then}" if "→" in then or then == _UNTOLD else f"{time} → {then} estimated"),
+        (label, f"{time}; estimated: {then}" if "→" in then or then == _UNTOLD else f"{time} → estimated {then}"),
     )
 
 
@@ -154,8 +176,10 @@ def factor(before: float | None, after: float | None) -> str:
     return f"{formatting.fraction(abs(after - before) / before).text} {word}"
 
 
-def time_range(estimated: TimeRange | None) -> str:
-    """A range of time, with its unit once where it is the same."""
+def time_range(estimated: TimeRange | None, before_ms: float | None = None) -> str:
+    """A range of time, with its unit once where it is the same, in the unit of a time before it where one is given."""
+    if before_ms and estimated is not None:
+        return _bounded(estimated, before_ms)
     if estimated is None:
         return ""
     if estimated.high_ms is None:
@@ -169,6 +193,29 @@ def time_range(estimated: TimeRange | None) -> str:
     return f"{number} to {high}" if unit == other and not number.startswith("<") else f"{low} to {high}"
 
 
+def _bounded(estimated: TimeRange, before_ms: float) -> str:
+    """What a time becomes, beside the one before it: a bound, in the same unit where they are near each other."""
+    low_ms, high_ms = estimated.low_ms, estimated.high_ms
+    if high_ms is None:
+        return f"{_in_unit_of(before_ms, low_ms)} or more" if low_ms else _UNTOLD
+    return _in_unit_of(before_ms, high_ms) + ("" if low_ms == high_ms else " or less")
+
+
+def _in_unit_of(other_ms: float, ms: float) -> str:
+    """A time in the unit of another one, where they are near each other; else in its own."""
+    unit = _UNIT.fullmatch(formatting.duration(other_ms).text)
+    if unit is None or not other_ms / _NEAR < ms < other_ms * _NEAR:
+        return formatting.duration(ms).text
+    return f"{formatting.significant(ms / _IN_MS[unit[2]])} {unit[2]}"
+
+
+def _least_change(estimated: TimeRange, before_ms: float) -> str:
+    """How much less or more the bound is than the time before, in parentheses; "" where that is nothing."""
+    bound = estimated.low_ms if estimated.high_ms is None else estimated.high_ms
+    said = factor(before_ms, bound) if bound else ""
+    return f" ({said})" if said not in ("", "the same") else ""
+
+
 def time_after(result: WhatIfResult) -> str:
     """What the measured time would become; of those that gain and those that lose apart where there are both.
 
@@ -176,16 +223,18 @@ def time_after(result: WhatIfResult) -> str:
     """
     work = result.workload
     if not (work.gain and work.lose):
-        return time_range(work.estimated)
+        after = work.estimated
+        return "" if after is None else time_range(after, work.total_ms) + _least_change(after, work.total_ms)
     parts = []
     for effect, word in ((Effect.GAINS, "what gains"), (Effect.LOSES, "what loses")):
         found = having(result, effect)
         ranges = [each.estimated for each in found if each.estimated is not None]
         highs = [each.high_ms for each in ranges if each.high_ms is not None]
         high = sum(highs) if len(highs) == len(ranges) else None
-        total = formatting.duration(sum(each.total_ms for each in found)).text
-        after = time_range(TimeRange(low_ms=sum(each.low_ms for each in ranges), high_ms=high))
-        parts.append(f"{word} {total} → {after}")
+        before_ms = sum(each.total_ms for each in found)
+        after = TimeRange(low_ms=sum(each.low_ms for each in ranges), high_ms=high)
+        told = time_range(after, before_ms) + _least_change(after, before_ms)
+        parts.append(f"{word} {formatting.duration(before_ms).text} → {told}")
     return ", ".join(parts)
 
 
@@ -240,18 +289,68 @@ def plan_heading(statement: WhatIfStatement) -> str:
     return f"For {pair.planned_for}: {said}" if pair.planned_for else said
 
 
+def decisive(statement: WhatIfStatement) -> ValuesCost:
+    """The costs by which a statement gains or loses, and what they are for: "" where that is the statement itself.
+
+    Where it stays for what the question is about, they are those for the values for which it changes by the most.
+    """
+    own = ValuesCost(
+        label="",
+        values=(),
+        cost_before=statement.cost_before,
+        cost_after=statement.cost_after,
+        effect=statement.effect,
+    )
+    alike = [each for each in statement.by_values if each.effect is statement.effect]
+    if statement.effect not in (Effect.GAINS, Effect.LOSES) or not _stays(own) or not alike:
+        return own
+    return max(alike, key=_times)
+
+
+def _stays(each: ValuesCost) -> bool:
+    before, after = each.cost_before, each.cost_after
+    return before is not None and after is not None and abs(after - before) <= STAYS_WITHIN * before
+
+
+def _times(each: ValuesCost) -> float:
+    before, after = max(each.cost_before or 0.0, 0.01), max(each.cost_after or 0.0, 0.01)
+    return max(before, after) / min(before, after)
+
+
 def change(statement: WhatIfStatement) -> str:
-    """How the cost of a statement changes; where that for unknown values stays, that it is by value."""
-    said = factor(statement.cost_before, statement.cost_after)
-    before, after = statement.cost_before, statement.cost_after
-    stays = before is not None and after is not None and abs(after - before) <= STAYS_WITHIN * before
-    return "by value" if stays and statement.effect in (Effect.GAINS, Effect.LOSES) else said
+    """How the cost of a statement changes, or that its plan does where costs cannot be compared."""
+    if statement.effect is Effect.OTHER_PLAN:
+        return "another plan"
+    costs = decisive(statement)
+    return factor(costs.cost_before, costs.cost_after)
+
+
+def values_change(each: ValuesCost, *, units_differ: bool) -> str:
+    """How a statement changes for certain values."""
+    if units_differ:
+        return {Effect.OTHER_PLAN: "another plan", Effect.STAYS: "the same plan"}.get(each.effect, "")
+    return factor(each.cost_before, each.cost_after)
+
+
+def time_of(statement: WhatIfStatement) -> str:
+    """What the time of all calls of a statement would become; that nobody knows where costs cannot be compared."""
+    if not statement.total_ms:
+        return ""
+    return _UNTOLD if statement.effect is Effect.OTHER_PLAN else time_range(statement.estimated, statement.total_ms)
+
+
+def plan_changes(statement: WhatIfStatement) -> str:
+    """How the plan differs, of a statement of which that alone is told; "" of others."""
+    return "; ".join(statement.plan_changes)
 
 
 def by_value(statement: WhatIfStatement) -> str:
     """What becomes of it for the values that are known, where that is not the same for all; "" where it is."""
     if not statement.by_value:
         return ""
+    if statement.effect is Effect.OTHER_PLAN:
+        same = [each.label for each in statement.by_values if each.effect is not Effect.OTHER_PLAN][:_MAX_VALUES]
+        return f"It depends on the value: the same plan for {', '.join(same)}" if same else "It depends on the value"
     parts = [
         f"{each.label} {formatting.cost(each.cost_before).text} → {formatting.cost(each.cost_after).text}"
         f" ({factor(each.cost_before, each.cost_after)})"
@@ -267,7 +366,7 @@ def summary_line(statement: WhatIfStatement, result: WhatIfResult) -> str:
         cost = f"for {statement.planned_for}, cost" if statement.planned_for else "cost"
         return f"{cost} {formatting.cost(statement.cost_before).text}"
     before, after = formatting.cost(statement.cost_before).text, formatting.cost(statement.cost_after).text
-    said = factor(statement.cost_before, statement.cost_after)
+    said = "in other units" if result.workload.units_differ else factor(statement.cost_before, statement.cost_after)
     cost = f"for {statement.planned_for}, cost" if statement.planned_for else "cost"
     return f"{cost} {before} → {after}" + (f", {said}" if said else "")
 

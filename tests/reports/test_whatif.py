@@ -26,23 +26,26 @@ def test_the_terminal_tells_all_parts() -> None:
         "What if: 1 index more, 2 indexes less, 1 setting otherwise",
         "Planned by the twin, PostgreSQL 18.6, where the server is 15.4: plans and costs may differ",
         "It gives 2 of 3 observed plans, cost equal within 0.1%.",
-        "+ idx_orders_customer_id on public.orders, size 25.7 MB predicted",
+        "+ idx_orders_customer_id on public.orders, size 25.7 MB guessed",
         "WHERE (status = 'open');",
         "undo: DROP INDEX CONCURRENTLY IF EXISTS public.idx_orders_customer_id;",
         "DROP INDEX CONCURRENTLY public.orders_status_idx; undo: CREATE INDEX CONCURRENTLY orders_status_idx ON",
         "ALTER DATABASE shop SET work_mem TO '64MB'; or ALTER SYSTEM SET work_mem TO '64MB';",
-        "index entries written, at most, per day: 1 333",
+        "index entries written, about, per day: 1 333",
         "- public.orders_status_idx on public.orders, 8.58 MB freed",
         "Mind: Foreign keys rest on it: lines_order_fk.",
         "~ work_mem = 64MB",
         "6 statements: 2 gaining, 1 losing, 1 staying as it is, 2 that could not be planned. Those",
         "Nothing is said of 1 statement whose text was not collected.",
         "Cost, weighted by calls: 10 billion → 86.6 million, 115 times less",
-        "2.67 h measured; estimated: what gains 2.67 h → 13.1 min or less, what loses 100 ms → 4.9 s or more",
+        "2.67 h measured; estimated: what gains 2.67 h → 13.1 min or less (12.2 times less)",
+        "what loses 100 ms → 4.9 s or more (49 times more)",
         "24 000 24.50 980 times less 2.5 h → 4.79 min or less",
         "10.00 24 000 2 400 times more",
         "1 statement (5): The server does not know a name in it",
         "2 [1]: SELECT o.id",
+        "Calls Cost/call After Time of all calls → estimated",
+        "its locks, checks and caveats are in the reports that --html FILE and --json FILE write.",
         "Index Scan using idx_orders_customer_id instead of Seq Scan on public.orders o; Nested Loop instead",
         "[1] collation public.de: The twin's programs have no ICU",
         "(1 statement cannot be planned)",
@@ -105,6 +108,7 @@ def test_what_the_page_says_first_and_paints() -> None:
     assert 'class="m is less"' in page
     assert 'aria-label="SQL to undo"' in page
     work = _PLAIN.workload
+    assert work.estimated is not None
     unchanged = msgspec.structs.replace(work.estimated, low_ms=work.total_ms, high_ms=work.total_ms)
     same = msgspec.structs.replace(work, cost_after=work.cost_before, estimated=unchanged)
     page = load_whatif("html")(msgspec.structs.replace(_PLAIN, workload=same)).decode()
@@ -130,3 +134,15 @@ def test_a_statement_of_the_users_own_is_not_called_by_an_id() -> None:
 def test_digits_of_a_number_stay_together() -> None:
     for width in range(60, 81):
         assert f"1{_NARROW}333" in _terminal(_PLAIN, width)
+
+
+def test_an_undo_of_several_commands_is_told() -> None:
+    dropped = _PLAIN.dropped[0]
+    assert dropped.next is not None
+    undo = "\n".join(f"CREATE INDEX part_{number} ON part_{number} (id);" for number in range(10))
+    step = msgspec.structs.replace(dropped.next.steps[-1], undo=undo)
+    dropped = msgspec.structs.replace(dropped, next=msgspec.structs.replace(dropped.next, steps=(step,)))
+    text = _terminal(msgspec.structs.replace(_PLAIN, dropped=(dropped,)))
+    assert "CREATE INDEX part_7 ON" in text
+    assert "part_8" not in text
+    assert "and 2 more lines in the reports that --html FILE" in " ".join(text.split())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,18 +13,19 @@ from pgadvisor.advise.compose import source_of
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.whatif_caveats import caveats_of, used_names
 from pgadvisor.advise.whatif_fidelity import fidelity_of
-from pgadvisor.advise.whatif_judging import Costs, estimated, greatest, judged
+from pgadvisor.advise.whatif_judging import UNITS_OF_COST, Costs, estimated, greatest, judged
 from pgadvisor.advise.whatif_parts import changed_settings, created_indexes, dropped_indexes, names_of
 from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
+from pgadvisor.advise.whatif_totals import in_order_of_appearance, rank, reasons_of, workload_of
 from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.masking import mask_literals
 from pgadvisor.model.coverage import Fact
-from pgadvisor.model.effects import Effect, Reason, TimeRange
+from pgadvisor.model.effects import Effect
 from pgadvisor.model.report import Tool
 from pgadvisor.model.shape import NotUnderstood, StatementKind, StatementShape
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
-from pgadvisor.model.whatif_result import CreatedIndex, ValuesCost, WhatIfResult, WhatIfStatement, Workload
+from pgadvisor.model.whatif_result import CreatedIndex, ValuesCost, WhatIfResult, WhatIfStatement
 from pgadvisor.planner.protocol import Planner, Question
 from pgadvisor.progress import Progress, silent
 from pgadvisor.workload.role_settings import costliest_roles
@@ -43,6 +43,8 @@ _Key = tuple[str, tuple[str | None, ...] | None]
 _AT_A_TIME = 100
 # Plans are shown of so many of the most changed statements.
 MAX_PAIRS = 8
+# What a change does to a statement that its plans are shown for.
+CHANGED = (Effect.LOSES, Effect.GAINS, Effect.OTHER_PLAN)
 _UNKNOWN_VALUES = "unknown values"
 _NO_COSTS = Costs(None, None)
 # What of the collection bears on a workload's costs.
@@ -83,18 +85,20 @@ def whatif_of(
     not_understood: Sequence[NotUnderstood] = (),
     *,
     asked: Sequence[str] = (),
+    typed: Mapping[str, str] | None = None,
     show_values: bool = False,
     max_text_bytes: int = 4_000,
     progress: Progress = silent,
 ) -> WhatIfResult:
-    """The workload before and after a change; asked are query ids whose plans are shown in any case.
+    """The workload before and after a change; asked are query ids whose plans are shown in any case; typed are
+    the texts of those that were asked about by a text, which are shown as they are.
 
     Raises Unable where the planner cannot answer for the change, Refused where a text asked about is none that can be
     planned, PlannerError where the planner is gone.
     """
     if reason := planner.unable(change.configuration):
         raise Unable(reason)
-    whatif = _WhatIf(facts, planner, change, frozenset(asked), show_values, max_text_bytes, progress)
+    whatif = _WhatIf(facts, planner, change, frozenset(asked), typed or {}, show_values, max_text_bytes, progress)
     whatif.check_texts()
     return whatif.result({item.query_id: item.reason for item in not_understood})
 
@@ -108,6 +112,7 @@ class _WhatIf:
         planner: Planner,
         change: Change,
         asked: frozenset[str],
+        typed: Mapping[str, str],
         show_values: bool,
         max_text_bytes: int,
         progress: Progress,
@@ -116,6 +121,7 @@ class _WhatIf:
         self.planner = planner
         self.change = change
         self.asked = asked
+        self.typed = typed
         self.show_values = show_values
         self.max_text_bytes = max_text_bytes
         self.progress = progress
@@ -123,6 +129,11 @@ class _WhatIf:
         self.questions = _questions(facts, self.statements)
         self.value_sets = ValueSets(facts, show_values)
         self.reasons: dict[_Key, str] = {}
+        names = dict(names_of(change.create, facts))
+        self.plans = Plans(facts, planner, change.configuration, names, show_values)
+        # What plans do is then told by themselves: how each differs, for what could be planned before and after.
+        self.units_differ = not UNITS_OF_COST.isdisjoint(dict(change.settings))
+        self.plan_changes: dict[_Key, tuple[str, ...]] = {}
         self.shortcomings = Shortcomings((), facts)
 
     def check_texts(self) -> None:
@@ -146,12 +157,12 @@ class _WhatIf:
         # What a planner has otherwise may come to light only when it is asked.
         self.shortcomings = Shortcomings(self.planner.shortfalls, self.facts)
         rows = [self._row(statement, costs, not_understood) for statement in self.statements]
-        rows.sort(key=_rank)
-        names = dict(names_of(self.change.create, self.facts))
-        plans = Plans(self.facts, self.planner, self.change.configuration, names, self.show_values)
-        created = self._created(rows)
-        fidelity = fidelity_of(self.facts, plans, self.questions, self.shortcomings, self._text, self.progress)
-        rows = self._with_plans(rows, plans)
+        rows.sort(key=rank)
+        created = self._created(costs)
+        fidelity = fidelity_of(self.facts, self.plans, self.questions, self.shortcomings, self._text, self.progress)
+        rows = self._with_plans(rows)
+        shortcomings = self.shortcomings.told([row.marks for row in rows])
+        rows, fidelity, shortcomings = in_order_of_appearance(rows, fidelity, shortcomings)
         return WhatIfResult(
             tool=Tool(name="pgadvisor", version=__version__),
             source=source_of(self.facts),
@@ -160,10 +171,10 @@ class _WhatIf:
             created=created,
             dropped=dropped_indexes(self.change.drop, self.facts, self.show_values),
             settings=changed_settings(self.change.settings, self.facts),
-            workload=_workload(rows, self.facts),
+            workload=workload_of(rows, self.facts, units_differ=self.units_differ),
             statements=tuple(rows),
-            reasons=_reasons(rows),
-            shortcomings=self.shortcomings.told([row.marks for row in rows]),
+            reasons=reasons_of(rows),
+            shortcomings=shortcomings,
             fidelity=fidelity,
             statements_window=self.facts.statements_window,
             left_out=len(self.facts.statements) - len(self.statements),
@@ -181,7 +192,13 @@ class _WhatIf:
         before = self._ask(questions, AS_IS, "Asking for plans as it is")
         planned = [each for each in questions if (each.query_id, each.values) in before]
         after = before if change == AS_IS else self._ask(planned, change, "Asking what if")
-        return {key: Costs(before[key], after.get(key)) for key in before}
+        for done, question in enumerate(planned if self.units_differ else ()):
+            self.progress("Comparing plans", done, len(planned))
+            self.plan_changes[question.query_id, question.values] = self.plans.changes(question)
+        return {
+            key: Costs(before[key], after.get(key), bool(self.plan_changes[key]) if self.units_differ else None)
+            for key in before
+        }
 
     def _ask(self, questions: Sequence[Question], configuration: Configuration, step: str) -> dict[_Key, float]:
         found: dict[_Key, float] = {}
@@ -201,8 +218,8 @@ class _WhatIf:
         unknown = costs.get((query_id, None), _NO_COSTS)
         known = self._by_values(query_id, costs)
         given = next((each for each in known if each.given), None) if query_id in self.asked else None
-        first = unknown if given is None else Costs(given.cost_before, given.cost_after)
-        rest = [Costs(each.cost_before, each.cost_after) for each in known if each is not given]
+        first = unknown if given is None else self._costs_of(given)
+        rest = [self._costs_of(each) for each in known if each is not given]
         effect, by_value = judged(first, rest if given is None else [unknown, *rest], alone=given is not None)
         if given is not None and unknown.before is not None:
             known += (_cost_for(_UNKNOWN_VALUES, (), unknown),)
@@ -212,6 +229,8 @@ class _WhatIf:
             values = next((each.values for each in self.value_sets.of(query_id) if each.given), None)
             told = self.reasons.get((query_id, None if given is None else values))
             reason = told or why or "The planner gives no reason."
+            if first.before is not None:
+                reason = f"Planned as it is, but not after the change: {reason}"
         role = self.questions[query_id].role if query_id in self.questions else None
         return WhatIfStatement(
             query_id=query_id,
@@ -222,7 +241,7 @@ class _WhatIf:
             effect=effect,
             cost_before=first.before,
             cost_after=first.after,
-            estimated=estimated(statement.total_ms, [first, unknown, *rest], dict(self.change.settings)),
+            estimated=estimated(statement.total_ms, [first, unknown, *rest]),
             reason=reason,
             marks=self.shortcomings.touching(query_id, statement.text or ""),
             asked=query_id in self.asked,
@@ -231,7 +250,18 @@ class _WhatIf:
             planned_for="" if given is None else given.label,
             by_value=by_value,
             by_values=known,
+            plan_changes=self._how_other(query_id) if effect is Effect.OTHER_PLAN else (),
         )
+
+    def _costs_of(self, each: ValuesCost) -> Costs:
+        other_plan = each.effect is Effect.OTHER_PLAN if self.units_differ else None
+        return Costs(each.cost_before, each.cost_after, other_plan)
+
+    def _how_other(self, query_id: str) -> tuple[str, ...]:
+        """How the plan differs: for the values given, else for unknown ones, else for the first for which it does."""
+        given = [each.values for each in self.value_sets.of(query_id) if each.given and query_id in self.asked]
+        sets = [*given, None, *(each.values for each in self.value_sets.of(query_id))]
+        return next((told for each in sets if (told := self.plan_changes.get((query_id, each)))), ())
 
     def _by_values(self, query_id: str, costs: dict[_Key, Costs]) -> tuple[ValuesCost, ...]:
         """Costs for the values that are known, of those given and those that could be planned."""
@@ -241,25 +271,18 @@ class _WhatIf:
             if (query_id, each.values) in costs or (each.given and query_id in self.asked & self.questions.keys())
         )
 
-    def _created(self, rows: Sequence[WhatIfStatement]) -> tuple[CreatedIndex, ...]:
+    def _created(self, costs: dict[_Key, Costs]) -> tuple[CreatedIndex, ...]:
         """The indexes imagined, with what is to be minded of them."""
         found = created_indexes(self.change.create, self.planner, self.facts)
-        used = used_names(self._changed_questions(rows), self.planner, self.change.configuration) if found else None
+        # A plan of the same cost, to the last digit, uses no index that there was not.
+        other = [key for key, each in costs.items() if each.after is not None and each.before != each.after]
+        questions = [replace(self.questions[query_id], values=values) for query_id, values in other]
+        used = used_names(questions, self.planner, self.change.configuration) if found else None
+        told = caveats_of(self.change.create, self.change.drop, self.facts, used, is_any=bool(costs))
         return tuple(
-            msgspec.structs.replace(each, caveats=caveats)
-            for each, caveats in zip(
-                found, caveats_of(self.change.create, self.change.drop, self.facts, used), strict=True
-            )
+            msgspec.structs.replace(each, caveats=(*each.caveats, *caveats))
+            for each, caveats in zip(found, told, strict=True)
         )
-
-    def _changed_questions(self, rows: Sequence[WhatIfStatement]) -> Iterator[Question]:
-        """What is planned at another cost by the change, with the values for which it is."""
-        for row in rows:
-            if row.effect not in (Effect.GAINS, Effect.LOSES) and not row.by_value:
-                continue
-            question = self.questions[row.query_id]
-            yield question
-            yield from (replace(question, values=each.values) for each in self.value_sets.of(row.query_id))
 
     def _is_own(self, query_id: str) -> bool:
         """Whether a statement is none of those collected, but was given as a text with the question."""
@@ -268,25 +291,24 @@ class _WhatIf:
 
     def _text(self, query_id: str) -> str:
         """A statement's text as it is shown."""
-        text = (self.facts.statements[query_id].text or "").encode(errors="replace")
+        text = self.typed.get(query_id, self.facts.statements[query_id].text or "").encode(errors="replace")
         shown = text[: self.max_text_bytes].decode(errors="ignore")
-        if self._is_own(query_id):
-            # Without its values and passwords it is what its user wrote, also where nobody understands it.
+        if query_id in self.typed or self._is_own(query_id):
             return shown
         # A command that is not understood may hold a password, which is shown to nobody.
         plannable = query_id in self.facts.shapes and not _is_utility(self.facts.shapes[query_id])
         return shown if self.show_values and plannable else mask_literals(shown)
 
-    def _with_plans(self, rows: list[WhatIfStatement], plans: Plans) -> list[WhatIfStatement]:
+    def _with_plans(self, rows: list[WhatIfStatement]) -> list[WhatIfStatement]:
         """The rows, with plans of those asked about and of the most changed."""
-        changed = [row.query_id for row in rows if row.effect in (Effect.GAINS, Effect.LOSES)][:MAX_PAIRS]
+        changed = [row.query_id for row in rows if row.effect in CHANGED][:MAX_PAIRS]
         wanted = [row.query_id for row in rows if row.query_id in {*changed, *self.asked} & self.questions.keys()]
         pairs = {}
         by_id = {row.query_id: row for row in rows}
         for done, query_id in enumerate(wanted):
             self.progress("Asking for plans side by side", done, len(wanted))
             values, label = self._shown_for(by_id[query_id])
-            pairs[query_id] = plans.side_by_side(replace(self.questions[query_id], values=values), label)
+            pairs[query_id] = self.plans.side_by_side(replace(self.questions[query_id], values=values), label)
         return [
             msgspec.structs.replace(row, plans=pairs[row.query_id]) if row.query_id in pairs else row for row in rows
         ]
@@ -294,7 +316,8 @@ class _WhatIf:
     def _shown_for(self, row: WhatIfStatement) -> tuple[tuple[str | None, ...] | None, str]:
         """The values that a statement's plans are shown for, by which it gains or loses, and what they are called."""
         label = row.planned_for
-        if not label and Costs(row.cost_before, row.cost_after).effect is not row.effect:
+        other_plan = bool(self.plan_changes.get((row.query_id, None))) if self.units_differ else None
+        if not label and Costs(row.cost_before, row.cost_after, other_plan).effect is not row.effect:
             alike = [each for each in row.by_values if each.effect is row.effect]
             label = greatest(alike).label if alike else ""
         values = next((each.values for each in self.value_sets.of(row.query_id) if each.label == label), None)
@@ -325,50 +348,3 @@ def _questions(facts: Facts, statements: Sequence[Statement]) -> dict[str, Quest
 
 def _is_utility(shape: StatementShape | None) -> bool:
     return shape is not None and shape.kind is StatementKind.UTILITY
-
-
-def _rank(row: WhatIfStatement) -> tuple[float, float, float, str]:
-    """The greatest change of time first, then of cost; of those without any the costliest."""
-    costs = Costs(row.cost_before, row.cost_after)
-    if costs.effect is not row.effect:
-        each = greatest([each for each in row.by_values if each.effect is row.effect])
-        costs = Costs(each.cost_before, each.cost_after)
-    if costs.before is None or costs.after is None or costs.ratio is None or row.effect is Effect.STAYS:
-        return (0.0, 0.0, -row.total_ms, row.query_id)
-    change = abs(costs.after - costs.before) * max(row.calls, 1)
-    return (-abs(row.total_ms * (1 - costs.ratio)), -change, -row.total_ms, row.query_id)
-
-
-def _workload(rows: Sequence[WhatIfStatement], facts: Facts) -> Workload:
-    def having(effect: Effect) -> int:
-        return sum(1 for row in rows if row.effect is effect)
-
-    planned = [row for row in rows if row.effect is not Effect.NOT_PLANNED]
-    ranges = [row.estimated for row in planned if row.estimated is not None]
-    unbounded = any(each.high_ms is None for each in ranges)
-    return Workload(
-        statements=len(rows),
-        gain=having(Effect.GAINS),
-        lose=having(Effect.LOSES),
-        stay=having(Effect.STAYS),
-        not_planned=having(Effect.NOT_PLANNED),
-        cost_before=sum((row.cost_before or 0.0) * row.calls for row in planned),
-        cost_after=sum((row.cost_after or 0.0) * row.calls for row in planned),
-        total_ms=sum(row.total_ms for row in planned),
-        estimated=TimeRange(
-            low_ms=sum(each.low_ms for each in ranges),
-            high_ms=None if unbounded else sum(each.high_ms or 0.0 for each in ranges),
-        ),
-        share=facts.share_of_time(sum(facts.statements[row.query_id].own_ms for row in planned)),
-        by_value=sum(1 for row in planned if row.by_value),
-    )
-
-
-def _reasons(rows: Sequence[WhatIfStatement]) -> tuple[Reason, ...]:
-    """Why statements could not be planned, the commonest reason first."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        if row.reason:
-            groups[row.reason].append(row.query_id)
-    ordered: Iterator[tuple[str, list[str]]] = iter(sorted(groups.items(), key=lambda each: (-len(each[1]), each[0])))
-    return tuple(Reason(reason=reason, statements=len(ids), query_ids=tuple(ids)) for reason, ids in ordered)

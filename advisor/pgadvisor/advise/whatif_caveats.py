@@ -34,11 +34,12 @@ def used_names(questions: Iterable[Question], planner: Planner, change: Configur
 
 
 def caveats_of(
-    created: Sequence[GivenIndex], dropped: Sequence[Index], facts: Facts, used: frozenset[str] | None
+    created: Sequence[GivenIndex], dropped: Sequence[Index], facts: Facts, used: frozenset[str] | None, *, is_any: bool
 ) -> tuple[tuple[str, ...], ...]:
     """Sentences without their ends, of each index in its order.
 
-    used are the names of the indexes in plans that change; None: nobody knows.
+    used are the names of the indexes in plans whose cost is another than it was; None: nobody knows. is_any says
+    whether there are statements that could be planned.
     """
     kept = [index for index in facts.indexes.values() if index.valid and index not in dropped]
     told = []
@@ -47,7 +48,7 @@ def caveats_of(
         found = [*_standing(definition, kept), *_again(definition, [each.definition for each in created[:number]])]
         found += _doubles(definition, facts)
         if used is not None and name not in used and not found and not is_partitioned(definition, facts):
-            found.append(_unused(definition))
+            found.append(_unused(definition, is_any=is_any))
         told.append(tuple(found))
     return tuple(told)
 
@@ -102,10 +103,12 @@ def _doubles(definition: IndexDefinition, facts: Facts) -> Iterator[str]:
         )
 
 
-def _unused(definition: IndexDefinition) -> str:
+def _unused(definition: IndexDefinition, *, is_any: bool) -> str:
+    if not is_any:
+        return "No statements are known, so nobody knows what would use it. Ask by --query"
     if definition.predicate is None:
-        return "No plan of the workload that changes uses it"
+        return "No statement of the workload uses it"
     return (
-        "No plan of the workload that changes uses it. A plan for unknown values can use an index with WHERE only "
+        "No statement of the workload uses it. A plan for unknown values can use an index with WHERE only "
         "where the statement itself says so, not a parameter of it: ask by --query with values"
     )

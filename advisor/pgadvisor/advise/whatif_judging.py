@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgadvisor.model.effects import STAYS_WITHIN, Effect, TimeRange
@@ -14,7 +14,8 @@ LEAST_COST = 0.01
 PARTED = 3.0
 # Less than this share of what it costs for unknown values is next to nothing.
 _NOTHING = 0.01
-# Settings that say what a cost is: the same plan has another one under another value of theirs.
+# Settings that say what a cost is: the same plan has another one under another value of theirs, and no two such costs
+# can be compared.
 _UNITS = """
     seq_page_cost random_page_cost cpu_tuple_cost cpu_index_tuple_cost cpu_operator_cost parallel_tuple_cost
     parallel_setup_cost effective_cache_size
@@ -24,16 +25,22 @@ UNITS_OF_COST = frozenset(_UNITS.split())
 
 @dataclass(frozen=True)
 class Costs:
-    """Costs of one statement for the same values before and after; None where it could not be planned."""
+    """Costs of one statement for the same values before and after; None where it could not be planned.
+
+    other_plan says whether the plan is another one, where that is to tell the effect since costs cannot be compared.
+    """
 
     before: float | None
     after: float | None
+    other_plan: bool | None = None
 
     @property
     def effect(self) -> Effect:
         """What becomes of it."""
         if self.before is None or self.after is None:
             return Effect.NOT_PLANNED
+        if self.other_plan is not None:
+            return Effect.OTHER_PLAN if self.other_plan else Effect.STAYS
         if abs(self.after - self.before) <= STAYS_WITHIN * self.before:
             return Effect.STAYS
         return Effect.GAINS if self.after < self.before else Effect.LOSES
@@ -45,8 +52,8 @@ class Costs:
 
     @property
     def ratio(self) -> float | None:
-        """Cost after over cost before, 1 where it stays; None where one of the two is not known."""
-        if self.before is None or self.after is None:
+        """Cost after over cost before, 1 where it stays; None where they are not known, or cannot be compared."""
+        if self.before is None or self.after is None or self.other_plan is not None:
             return None
         if self.effect is Effect.STAYS:
             return 1.0
@@ -62,9 +69,10 @@ def judged(first: Costs, others: Sequence[Costs], *, alone: bool = False) -> tup
     effects = {each.effect for each in others} - {Effect.NOT_PLANNED}
     ratios = [each.ratio for each in (first, *others) if each.ratio is not None]
     effect = first.effect
-    by_value = effect is not Effect.NOT_PLANNED and (bool(effects - {effect}) or max(ratios) > PARTED * min(ratios))
+    parted = bool(ratios) and max(ratios) > PARTED * min(ratios)
+    by_value = effect is not Effect.NOT_PLANNED and (bool(effects - {effect}) or parted)
     if effect is Effect.STAYS and effects - {effect} and not alone:
-        effect = Effect.LOSES if Effect.LOSES in effects else Effect.GAINS
+        effect = next(each for each in (Effect.LOSES, Effect.GAINS, Effect.OTHER_PLAN) if each in effects)
     return effect, by_value
 
 
@@ -78,14 +86,14 @@ def greatest(costs: Sequence[ValuesCost]) -> ValuesCost:
     return max(costs, key=times)
 
 
-def estimated(total_ms: float, costs: Sequence[Costs], settings: Collection[str] = ()) -> TimeRange | None:
-    """What the time of a statement would become; None where it could not be planned.
+def estimated(total_ms: float, costs: Sequence[Costs]) -> TimeRange | None:
+    """What the time of a statement would become; None where it could not be planned, or costs cannot be compared.
 
     The time was spent on values that nobody knows: whatever they were, costs weighted by them change by something
     between the least and the greatest ratio. Costs order plans well and measure them badly. That a gain is the root of
     its ratio at least held for all that was measured (docs/twin.md); the ratio itself bounds nothing, since rows that
     the planner expects too many of, and functions that it takes to be cheap, make gains a hundred times greater. Losses
-    are gains the other way round. Settings that are units of cost make costs before and after incomparable.
+    are gains the other way round.
     """
     dearest = max((each.most for each in costs[:1]), default=0.0)
     # Values that cost next to nothing before and after, such as some that are not there, were not what took the time.
@@ -93,8 +101,6 @@ def estimated(total_ms: float, costs: Sequence[Costs], settings: Collection[str]
     if not ratios:
         return None
     least, most = min(ratios), max(ratios)
-    if (least, most) != (1.0, 1.0) and not UNITS_OF_COST.isdisjoint(settings):
-        return TimeRange(low_ms=0.0, high_ms=None)
     return TimeRange(
         low_ms=0.0 if least < 1 else total_ms * least**0.5, high_ms=None if most > 1 else total_ms * most**0.5
     )

@@ -40,11 +40,32 @@ def created_indexes(created: Sequence[GivenIndex], planner: Planner, facts: Fact
             table=f"{given.definition.schema}.{given.definition.table}",
             sql=create_index(given.definition, name, concurrently=not is_partitioned(given.definition, facts)),
             size_bytes=sizes.get(given.definition),
+            size_guessed=bool(lacking := _without_statistics(given.definition, facts)),
+            caveats=_guessed(lacking) if sizes.get(given.definition) is not None else (),
             price=tuple(_price(given.definition, facts, planner, sizes.get(given.definition))),
             next=next_of_created(given.definition, name, facts),
         )
         for given, (_, name) in zip(created, names, strict=True)
     )
+
+
+def _without_statistics(definition: IndexDefinition, facts: Facts) -> tuple[str, ...]:
+    """Columns whose values decide how large an index is, and of which there are no statistics on any part of its table.
+
+    A BRIN is as large as its table.
+    """
+    table = facts.relation_named(definition.schema, definition.table)
+    if table is None or definition.access_method == "brin":
+        return ()
+    oids = [table.oid, *(leaf.oid for leaf in facts.leaves(table.oid))]
+    names = (*filter(None, definition.key_columns), *definition.include)
+    return tuple(name for name in names if all(facts.stored_statistics(oid, name) is None for oid in oids))
+
+
+def _guessed(columns: Sequence[str]) -> tuple[str, ...]:
+    if not columns:
+        return ()
+    return (f"Its size is a guess, by types alone: there are no statistics of {', '.join(columns)} to be seen",)
 
 
 def names_of(created: Sequence[GivenIndex], facts: Facts) -> tuple[tuple[str, str], ...]:

@@ -48,6 +48,13 @@ class Plans:
             self._as_is[key] = self._planner.plan(question)
         return self._as_is[key]
 
+    def changes(self, question: Question) -> tuple[str, ...]:
+        """How the plan after the change differs, in words; () where it is the same, or one of the two is refused."""
+        before, after = self.as_is(question).plan, self._changed(question).plan
+        if before is None or after is None:
+            return ()
+        return differences(read_plan(after).root, read_plan(before).root)
+
     def side_by_side(self, question: Question, planned_for: str = "") -> PlanPair:
         """Both plans of a statement; planned_for is what its values are called, "" for unknown ones."""
         first = self.as_is(question)

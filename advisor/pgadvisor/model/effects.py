@@ -14,12 +14,14 @@ STAYS_WITHIN = 0.01
 class Effect(enum.StrEnum):
     """What a configuration does to a statement.
 
-    A cost within STAYS_WITHIN of what it was is the same.
+    A cost within STAYS_WITHIN of what it was is the same. Where costs before and after are in different units, it is
+    told by plans alone: another one, or the same.
     """
 
     GAINS = "gains"
     LOSES = "loses"
     STAYS = "stays"
+    OTHER_PLAN = "other plan"
     NOT_PLANNED = "not planned"
 
 

@@ -28,14 +28,15 @@ class CreatedIndex(Model, frozen=True, kw_only=True):
     """An index that is imagined.
 
     sql creates it by one command, with the constants that its user gave; next is what builds it online. size_bytes is
-    how large the planner takes it to be, None where it has no idea. price is what else it costs. caveats are why it may
-    not be had, or not be of use.
+    how large the planner takes it to be, None where it has no idea; size_guessed: without statistics of its columns.
+    price is what else it costs. caveats are why it may not be had, or not be of use.
     """
 
     name: str
     table: str
     sql: str
     size_bytes: int | None = None
+    size_guessed: bool = False
     price: tuple[Evidence, ...] = ()
     caveats: tuple[str, ...] = ()
     next: Next | None = None
@@ -91,7 +92,7 @@ class WhatIfStatement(Model, frozen=True, kw_only=True):
     that would become. factor is cost_after over cost_before. reason says why it could not be planned. marks are the
     numbers of the shortcomings that touch it. asked: it was named by the user; own: by a text that is none of those
     collected, so that nobody knows its id. plans are there for those asked about and for the most changed, by_values
-    where values are known.
+    where values are known. plan_changes say how the plan differs where that is what tells the effect (OTHER_PLAN).
     """
 
     query_id: str
@@ -112,6 +113,7 @@ class WhatIfStatement(Model, frozen=True, kw_only=True):
     planned_for: str = ""
     by_value: bool = False
     by_values: tuple[ValuesCost, ...] = ()
+    plan_changes: tuple[str, ...] = ()
 
     @property
     def factor(self) -> float | None:
@@ -126,7 +128,9 @@ class Workload(Model, frozen=True, kw_only=True):
 
     cost_* are planner's costs weighted by calls; total_ms is their measured time, estimated what that would become.
     share is how much of the time of all statements of the database theirs is. by_value counts those for
-    which it depends on the values.
+    which it depends on the values. lost counts those of not_planned that could be planned before the change.
+    units_differ: settings that are imagined are units of cost, so that costs before and after cannot be compared: what
+    has another plan and what stays is told by plans, nothing gains or loses, and estimated is None.
     """
 
     statements: int
@@ -137,9 +141,12 @@ class Workload(Model, frozen=True, kw_only=True):
     cost_before: float
     cost_after: float
     total_ms: float
-    estimated: TimeRange
+    estimated: TimeRange | None
     share: float
     by_value: int = 0
+    lost: int = 0
+    other_plan: int = 0
+    units_differ: bool = False
 
 
 class Difference(Model, frozen=True, kw_only=True):

@@ -7,11 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from pgadvisor.advise.whatif import Change, Unable, whatif_of
+from pgadvisor.advise.whatif import Change, Refused, Unable, whatif_of
+from pgadvisor.advise.whatif_given import meant
+from pgadvisor.advise.whatif_totals import total_of
+from pgadvisor.analyze import read_facts
+from pgadvisor.collecting.one import put_in_as_well
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Effect, TimeRange
 from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
+from pgadvisor.model.whatif_result import WhatIfResult
 from pgadvisor.planner.protocol import Question
+from pgadvisor.registry import load_whatif, load_whatif_terminal
 from pgadvisor.workload.index_names import find_index
 from pgadvisor.workload.index_text import read_index
 from support.fake_planner import FakePlanner
@@ -130,6 +136,7 @@ def test_who_gains_and_who_loses(shop: Facts) -> None:
     assert workload.cost_before == 1000 * 1000 + 10 * 10.2 + 49.9
     assert workload.cost_after == 1000 * 10 + 10 * 1000 + 49.9
     assert (workload.total_ms, round(workload.share, 3)) == (9150, 0.915)
+    assert workload.estimated is not None
     assert (round(workload.estimated.low_ms), workload.estimated.high_ms) == (990 + 50, None)
     assert [(each.reason, each.query_ids) for each in result.reasons] == [
         ("The server does not know a name in it: gone", ("4", "7")),
@@ -208,6 +215,9 @@ def test_statements_are_marked_by_what_touches_them(shop: Facts) -> None:
     result = whatif_of(shop, planner, Change())
     marks = {each.query_id: each.marks for each in result.statements}
     assert marks == {"1": (), "2": (), "3": (1,), "4": (1, 2), "5": (), "7": ()}
+    # Numbered as a reader meets them, whatever the planner names first.
+    planner.shortfalls = planner.shortfalls[::-1]
+    result = whatif_of(shop, planner, Change())
     assert [(each.number, each.what, each.statements) for each in result.shortcomings] == [
         (1, "collation c", 2),
         (2, "function gone", 1),
@@ -218,3 +228,109 @@ def test_statements_are_marked_by_what_touches_them(shop: Facts) -> None:
 def test_a_planner_that_is_unable_says_why(shop: Facts) -> None:
     with pytest.raises(Unable, match="no GIN here"):
         whatif_of(shop, FakePlanner(tree, unable_because="no GIN here"), change(shop))
+
+
+def test_settings_that_are_units_of_cost_are_judged_by_plans_alone(shop: Facts) -> None:
+    def other(question: Question, configuration: Configuration) -> str:
+        if not configuration.settings:
+            return tree(question, AS_IS)
+        if question.query_id == "2" or question.values:
+            return "Index Only Scan using x on public.orders cost=1 rows=1"
+        return tree(question, AS_IS).replace("cost=", "cost=9")
+
+    change = Change(settings=(("random_page_cost", "1.1"),))
+    result = whatif_of(shop, FakePlanner(other), change)
+    by_id = {each.query_id: each for each in result.statements}
+    assert [(each, by_id[each].effect) for each in "123"] == [
+        # Only for a common value is it another one.
+        ("1", Effect.OTHER_PLAN),
+        ("2", Effect.OTHER_PLAN),
+        ("3", Effect.STAYS),
+    ]
+    assert [each.query_id for each in result.statements[:2]] == ["1", "2"]
+    assert all(each.estimated is None for each in result.statements)
+    assert by_id["2"].plan_changes == (
+        "Index Only Scan using x instead of Index Scan using orders_status_idx on public.orders",
+    )
+    assert by_id["1"].plans is not None
+    assert (by_id["1"].by_value, by_id["1"].plans.planned_for) == (True, "a common value")
+    work = result.workload
+    assert (work.gain, work.lose, work.stay, work.other_plan, work.estimated) == (0, 0, 1, 2, None)
+    text = told(result)
+    page = load_whatif("html")(result).decode()
+    for said in (text, page):
+        assert "2 with another plan, 1 with the same plan, 3 that could not be planned." in said
+        assert "costs before and after cannot be compared, no time can be estimated" in said
+        assert "Index Only Scan using x instead of Index Scan using orders_status_idx" in said
+        for untrue in ("times less", "times more", "Gain", "Lose", "or less"):
+            assert untrue not in said
+    assert "9.15 s measured" in text
+
+
+def test_what_cannot_be_planned_any_more_is_said(shop: Facts) -> None:
+    def lost(question: Question, configuration: Configuration) -> str:
+        return "!No such table." if configuration.settings else tree(question, configuration)
+
+    result = whatif_of(shop, FakePlanner(lost), Change(settings=(("search_path", "x"),)))
+    work = result.workload
+    assert (work.lost, work.not_planned, work.stay) == (3, 6, 0)
+    assert result.reasons[0].reason == "Planned as it is, but not after the change: No such table."
+    text = told(result)
+    page = load_whatif("html")(result).decode()
+    for said in (text, page):
+        assert "3 planned before that cannot be planned after, 3 that could not be planned." in said
+        assert "Planned as it is, but not after the change: No such table." in said
+        assert "0, the same" not in said
+    assert "measured" not in text
+
+
+def test_totals_are_bounded_on_one_side_in_one_unit(shop: Facts) -> None:
+    result = whatif_of(shop, FakePlanner(tree), Change(change(shop).create))
+    work = result.workload
+    assert work.estimated is not None
+    assert (work.estimated.low_ms, round(work.estimated.high_ms or 0)) == (0, 900 + 100 + 50)
+    assert "9.15 s measured → estimated 1.05 s or less (8.71 times less)" in told(result)
+    near = [TimeRange(low_ms=0, high_ms=53_700), TimeRange(low_ms=50, high_ms=50)]
+    after = msgspec.structs.replace(work, total_ms=66_000, estimated=total_of(near))
+    assert "1.1 min measured → estimated 0.896 min or less (18.6% less)" in told(
+        msgspec.structs.replace(result, workload=after)
+    )
+
+
+def test_a_text_is_shown_as_it_was_typed_and_refused_where_it_has_no_plan(shop: Facts) -> None:
+    text = "SELECT gone('my own')  FROM lines -- mine"
+    shown = whatif_of(shop, FakePlanner(tree), Change(), asked=["3"], typed={"3": text})
+    assert next(each.text for each in shown.statements if each.asked) == text
+    assert text in told_exactly(shown)
+    snapshot, query_id = put_in_as_well(shop.snapshot, "SELECT total FROM ordrs")
+    given, _ = read_facts(snapshot)
+    planner = FakePlanner(lambda *_: '!The server does not know a name in it: relation "ordrs" does not exist')
+    with pytest.raises(Refused, match="does not know a name in it"):
+        whatif_of(given, planner, Change(), asked=[query_id])
+    assert meant('relation "ordrs" does not exist', given) == " Did you mean orders?"
+    assert meant("column o.statu does not exist", given) == " Did you mean status?"
+    # What it lacks itself is no fault of the text's.
+    planner.shortfalls = (Shortfall(what="extension z", reason="Gone.", names=("ordrs",), prevents=True),)
+    assert whatif_of(given, planner, Change(), asked=[query_id]).workload.not_planned == 7
+
+
+def told_exactly(result: WhatIfResult) -> str:
+    return load_whatif_terminal()(result, 80, False)
+
+
+def told(result: WhatIfResult) -> str:
+    return " ".join(told_exactly(result).replace("\N{NARROW NO-BREAK SPACE}", " ").split())
+
+
+def test_what_is_not_known_of_an_index_is_said() -> None:
+    bare = facts({"tables": SHOP["tables"]})
+    (created,) = whatif_of(bare, FakePlanner(tree), Change(change(bare).create)).created
+    assert created.size_guessed
+    assert [each.partition(":")[0] for each in created.caveats] == [
+        "Its size is a guess, by types alone",
+        "No statements are known, so nobody knows what would use it. Ask by --query",
+    ]
+    tables = {"public.orders": SHOP["tables"]["public.orders"] | {"stats": {"customer_id": {"n_distinct": 5}}}}
+    known = facts({"tables": tables})
+    (created,) = whatif_of(known, FakePlanner(tree), Change(change(known).create)).created
+    assert (created.size_guessed, len(created.caveats)) == (False, 1)
