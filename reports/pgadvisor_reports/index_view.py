@@ -27,6 +27,7 @@ _ORDER = (
     WhyNot.TOO_COSTLY,
     WhyNot.SLOWS,
     WhyNot.STILL_NEEDED,
+    WhyNot.TO_STAY,
     WhyNot.NOT_EXAMINED,
     WhyNot.BETTER_ONE,
     WhyNot.NO_GAIN,

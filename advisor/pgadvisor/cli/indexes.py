@@ -158,7 +158,7 @@ def _exit_code(report: Report, config: Config) -> ExitCode:
         return ExitCode.INCOMPLETE
     if report.index_advice is None and not report.index_advice_by_database:
         gap = next((gap for gap in report.trust.gaps if gap.fact is Fact.INDEX_ADVICE), None)
-        why = "" if gap is None else f" {gap.reason.rstrip('.')}. {gap.remedy}"
+        why = " --planner none asks none." if gap is None else f" {gap.reason.rstrip('.')}. {gap.remedy}"
         click.echo(plain(f"Exit code 3: nothing is proved.{why}".rstrip()), err=True)
         return ExitCode.INCOMPLETE
     return ExitCode.CLEAN

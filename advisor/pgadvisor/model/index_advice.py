@@ -35,6 +35,7 @@ class WhyNot(enum.StrEnum):
     IMPOSSIBLE = "cannot be had"
     NOT_EXAMINED = "not examined"
     STILL_NEEDED = "still needed"
+    TO_STAY = "to stay"
 
 
 class IndexPrice(Model, frozen=True, kw_only=True):
