@@ -34,6 +34,9 @@ class TableColumns:
         self._table = table
         self._columns = {column.name: column for column in facts.columns(table.oid)}
         self._not_sortable = unsortable
+        self._averages: dict[str, float] = {}
+        self._widths: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
         self.rows = facts.row_count(table.oid)
         self._unique = tuple(
             frozenset(index.definition.key_columns)
@@ -43,6 +46,11 @@ class TableColumns:
 
     def impossible(self, name: str) -> str:
         """Why a column cannot be a B-tree's key, in a sentence; "" where it can."""
+        if name not in self._reasons:
+            self._reasons[name] = self._impossible(name)
+        return self._reasons[name]
+
+    def _impossible(self, name: str) -> str:
         column = self._columns.get(name)
         if column is None or column.number < 0:
             return f"{name} is no column of the table's own, so no index can hold it."
@@ -134,13 +142,22 @@ class TableColumns:
         return name in NO_BTREE_TYPES or name in self._not_sortable
 
     def _average(self, name: str) -> float:
-        column = self._columns[name]
-        if column.length_bytes >= 0:
-            return float(column.length_bytes)
-        statistics = self._facts.statistics(self._table.oid, name)
-        return _WIDTH_UNKNOWN if statistics is None else float(max(statistics.average_width_bytes, 1))
+        known = self._averages.get(name)
+        if known is None:
+            column = self._columns[name]
+            statistics = None if column.length_bytes >= 0 else self._facts.statistics(self._table.oid, name)
+            known = float(column.length_bytes) if column.length_bytes >= 0 else float(_WIDTH_UNKNOWN)
+            if statistics is not None:
+                known = float(max(statistics.average_width_bytes, 1))
+            self._averages[name] = known
+        return known
 
     def _widest(self, name: str) -> float:
+        if name not in self._widths:
+            self._widths[name] = self._at_most(name)
+        return self._widths[name]
+
+    def _at_most(self, name: str) -> float:
         column = self._columns[name]
         if column.length_bytes >= 0:
             return float(column.length_bytes)
