@@ -123,6 +123,8 @@ class _PlanReader:
         while waiting:
             start, end, choice = waiting.pop()
             start, end = _bare(lexed, start, end)
+            if end <= start:
+                continue
             for word in ("and", "or"):
                 parts = _split(lexed, start, end, word)
                 if len(parts) > 1:
@@ -158,7 +160,7 @@ class _PlanReader:
 
     def _leaf(self, lexed: Lexed, start: int, end: int, choice: int, rows: float) -> Iterator[tuple[Search, Relation]]:
         """The searches that one condition is: two where both sides can be searched by."""
-        if end <= start or any(_is_plan(lexed, place) for place in range(start, end)):
+        if any(_is_plan(lexed, place) for place in range(start, end)):
             return
         tested = _tested(lexed, start, end)
         if tested is not None:

@@ -26,8 +26,9 @@ from pgadvisor.workload.string_tokens import string_value
 MAX_SHARE = 0.75
 _MAX_NOT_NULL = 0.5
 _MAX_SHARE_OF_VALUES = 0.1
-# Of one statement and one predicate.
+# Of one statement and one predicate; of a value that is one of several, fewer.
 _MOST = 4
+_MOST_OF_VALUES = 2
 _LITERAL = re.compile(r"\(?([eE]?'(?:[^']|'')*'|-?[0-9.]+|true|false)\)?(?:::.*)?", re.DOTALL)
 _ARRAY = re.compile(r"\(?'\{([^{}\"\\]*)\}'(?:::.*)?", re.DOTALL)
 # That which can stand in the predicate of an index, and has one value for all its rows.
@@ -49,8 +50,9 @@ def partial(searched: Searched, known: Sequence[Candidate], facts: Facts) -> Ite
         bases = list(dict.fromkeys((*_own(searched), *sorted(bases, key=lambda each: -len(each.keys)))))
     for search in predicates:
         yield from _with(searched, search, bases, facts)
-    if len(predicates) > 1:
-        yield from _with_all(searched, predicates, bases)
+    together = list({each.subject: each for each in predicates if each not in searched.of_values}.values())
+    if len(together) > 1:
+        yield from _with_all(searched, together, bases)
     yield from _not_null(searched, bases, facts)
 
 
@@ -74,7 +76,7 @@ def _with(searched: Searched, search: Search, bases: Iterable[IndexDefinition], 
             found[with_predicate(left, search.condition)] = None
     if not found:
         found = {with_predicate(each, search.condition): None for each in _by_itself(searched, search, facts)}
-    for definition in list(found)[:_MOST]:
+    for definition in list(found)[: _MOST_OF_VALUES if search in searched.of_values else _MOST]:
         yield _candidate(searched, definition, [search])
 
 
@@ -107,7 +109,7 @@ def _not_null(searched: Searched, bases: Iterable[IndexDefinition], facts: Facts
     compared = {search.subject.column for search in searched.searches if search.operator in _STRICT}
     for base in bases:
         first = base.keys[0].column
-        if first is None or first not in compared:
+        if first is None or first not in compared or base.include:
             continue
         statistics = facts.statistics(searched.relation.oid, first)
         if statistics is not None and 1 - statistics.null_fraction <= _MAX_NOT_NULL:

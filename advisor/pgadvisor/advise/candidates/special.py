@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.block_ranges import block_ranges
@@ -24,6 +25,8 @@ from pgadvisor.planner.protocol import Planner
 if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
 
+# Of one statement for one table.
+_MOST_OF_STATEMENT = 24
 # A hash index has to be smaller than the B-tree by this share, for all that it cannot do.
 _HASH_SHARE = 0.8
 
@@ -60,12 +63,15 @@ def _all(
     thought_of = by_table(known)
     for searched in all_searched:
         own = list(expressions(searched, options.max_columns))
-        yield from own
-        yield from patterns(searched, facts)
-        yield from inverted(searched, facts)
-        yield from block_ranges(searched, facts)
         table = (searched.relation.schema, searched.relation.name)
-        yield from partial(searched, [*thought_of[table], *own], facts)
+        found = (
+            own,
+            patterns(searched, facts),
+            inverted(searched, facts),
+            block_ranges(searched, facts),
+            partial(searched, [*thought_of.get(table, ()), *own], facts),
+        )
+        yield from islice(chain.from_iterable(found), _MOST_OF_STATEMENT)
     yield from hashed(all_searched, facts)
 
 
