@@ -157,7 +157,8 @@ def searched(advice: IndexAdvice) -> str:
 def compression(advice: IndexAdvice) -> str:
     """How many statements stood for how many; "" where each stood for itself."""
     made = advice.compression
-    if made.statements == made.of_statements and not made.left_out_share:
+    planned = made.of_statements - sum(each.statements for each in advice.not_planned)
+    if made.statements >= planned and not made.left_out_share:
         return ""
     said = f"{plural(made.statements, 'statement')} stood for {made.of_statements:,}".replace(",", formatting.GROUP)
     if made.left_out_share:

@@ -330,6 +330,8 @@ def hostile_index_report() -> Report:
     for spoilt, action in zip(data["recommendations"], msgspec.to_builtins(plain)["recommendations"], strict=True):
         _words_of_the_model(spoilt["advised"], action["advised"])
         _words_of_the_model(spoilt["measured"], action["measured"])
+    for each in (*data["recommendations"], *data["statements"]):
+        each["database"] = ""
     return msgspec.convert(data, Report)
 
 
