@@ -16,26 +16,26 @@ from pgadvisor.indexes.sizes.groups import Rows
 from pgadvisor.model.catalog import IndexDefinition
 
 # A row inserted, without its indexes, and an INSERT beside its rows: what a measured INSERT is compared with.
-ROW_US = 1.5
+ROW_US = 2.5
 CALL_US = 20.0
 # A foreign key is looked up for each row; measured by nobody, of the size of a statement by primary key.
 FOREIGN_KEY_US = 8.0
 # Rows for which the figures below were measured: a search takes one comparison more for every doubling.
 _MEASURED_ROWS = 200_000.0
 # An entry that goes where the last one went, and one that goes anywhere.
-_IN_ORDER_US = 2.0
+_IN_ORDER_US = 1.5
 _ANYWHERE_US = 5.0
 # What keys of a kind take more than an integer, and each key after the first.
-_KIND_US = {"uuid": 3.0, "numeric": 3.0}
-_LONG_US = 4.0
-_EXPRESSION_US = 1.5
-_ANOTHER_KEY_US = 2.0
-_INCLUDED_US = 1.5
-_HASH_US = 5.0
-_GIST_US = 10.0
+_KIND_US = {"uuid": 1.0, "numeric": 2.0}
+_LONG_US = 2.7
+_EXPRESSION_US = 0.5
+_ANOTHER_KEY_US = 1.6
+_INCLUDED_US = 1.0
+_HASH_US = 3.0
+_GIST_US = 11.0
 _BRIN_US = 0.5
 # GIN, its pending list and the move from there: a row, and each of its elements.
-_GIN_ROW_US, _GIN_ELEMENT_US = 6.0, 0.6
+_GIN_ROW_US, _GIN_ELEMENT_US = 4.0, 0.65
 _GIN_ROW_WAL, _GIN_ELEMENT_WAL = 220.0, 25.0
 # A predicate is looked at for rows that it leaves out, too.
 PREDICATE_US = 0.5
@@ -44,7 +44,7 @@ _RECORD_WAL = 50.0
 _SPLIT_FACTOR = 2.4
 _HASH_WAL, _BRIN_WAL = 75.0, 4.0
 # Vacuum, for each dead row, where it comes as autovacuum does, at every fifth row.
-_DEAD_US = 1.5
+_DEAD_US = 1.0
 _DEAD_ELEMENT_US = 0.2
 _FEW_VALUES_PER_PAGE = 0.1
 _TUPLE_HEADER_BYTES = 8

@@ -1,0 +1,269 @@
+"""An over-indexed schema: which of 30 indexes on 6 tables are proposed to go, and what writes gain by it.
+
+An online shop with 20 indexes that are used, or keep keys unique, and 10 that are a copy, a prefix of another, or used
+by nothing. Its workload is recorded by pg_stat_statements and told to have taken 40 days, since a rule believes no
+index unused before; the report's drops are made, and the same operations run before and after, on fresh copies, in
+turns. Results go to results/over_indexed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+from mixed import SETTINGS, Operation, compared, recorded, schedule
+from msgspec.structs import replace
+
+from pgadvisor import __version__
+from pgadvisor.advise.planners import planners_of
+from pgadvisor.analyze import analyze
+from pgadvisor.config import Config, IndexesConfig
+from pgadvisor.facts import Facts
+from pgadvisor.localserver import LocalServer, find_binaries
+from pgadvisor.model.counters import Window
+from pgadvisor.model.proposals import DropIndex
+from pgadvisor.model.report import Report
+from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.registry import load_rules
+
+RESULTS = Path(__file__).parent / "results"
+DAYS = 40
+CUSTOMERS, PRODUCTS, ORDERS, EVENTS = 40_000, 20_000, 80_000, 100_000
+SCHEMA = f"""
+SELECT setseed(0.5);
+CREATE TABLE customers (id int PRIMARY KEY, email text NOT NULL, tenant int NOT NULL, name text NOT NULL, active bool);
+CREATE TABLE products (id int PRIMARY KEY, sku text NOT NULL, name text NOT NULL, category int, price numeric(8, 2));
+CREATE TABLE orders (
+    id int PRIMARY KEY, customer_id int NOT NULL, status text NOT NULL, placed_at timestamptz NOT NULL, total numeric
+) WITH (fillfactor = 60);
+CREATE TABLE items (id int PRIMARY KEY, order_id int NOT NULL, product_id int NOT NULL, quantity int NOT NULL);
+CREATE TABLE payments (id int PRIMARY KEY, order_id int NOT NULL, reference text NOT NULL, amount numeric NOT NULL);
+CREATE TABLE events (
+    id bigint PRIMARY KEY, customer_id int NOT NULL, kind text NOT NULL, at timestamptz NOT NULL, payload jsonb
+);
+INSERT INTO customers SELECT n, md5(n::text) || '@example.com', n % 200, 'Name ' || md5((n * 3)::text), n % 9 > 0
+    FROM generate_series(1, {CUSTOMERS}) n;
+INSERT INTO products SELECT n, 'sku-' || md5(n::text), 'Product ' || md5((n * 5)::text), n % 400,
+    (random() * 100)::numeric(8, 2)
+    FROM generate_series(1, {PRODUCTS}) n;
+INSERT INTO orders SELECT n, 1 + (random() * {CUSTOMERS - 1})::int, (ARRAY['new', 'paid', 'sent', 'sent'])[1 + n % 4],
+    now() - (200000 - n) * interval '30 s', n % 500 FROM generate_series(1, {ORDERS}) n;
+INSERT INTO items SELECT n, 1 + n / 3, 1 + (random() * {PRODUCTS - 1})::int, n % 5
+    FROM generate_series(1, {3 * ORDERS - 3}) n;
+INSERT INTO payments SELECT n, n, md5((n * 11)::text), n % 500 FROM generate_series(1, {ORDERS}) n;
+INSERT INTO events SELECT n, 1 + (random() * {CUSTOMERS - 1})::int, 'kind' || n % 30,
+    now() - (500000 - n) * interval '10 s', jsonb_build_object('page', 'p' || n % 3000, 'ref', n % 500)
+    FROM generate_series(1, {EVENTS}) n
+"""
+USED = (
+    "CREATE UNIQUE INDEX customers_email_key ON customers (email)",
+    "CREATE UNIQUE INDEX payments_reference_key ON payments (reference)",
+    "CREATE INDEX customers_tenant_name ON customers (tenant, name)",
+    "CREATE INDEX products_category_price ON products (category, price)",
+    "CREATE UNIQUE INDEX products_sku_key ON products (sku)",
+    "CREATE INDEX products_name ON products (name)",
+    "CREATE INDEX orders_customer_placed ON orders (customer_id, placed_at)",
+    "CREATE INDEX orders_placed ON orders (placed_at)",
+    "CREATE INDEX items_order_product ON items (order_id, product_id)",
+    "CREATE INDEX items_product ON items (product_id)",
+    "CREATE INDEX payments_order ON payments (order_id)",
+    "CREATE INDEX events_customer_at ON events (customer_id, at)",
+    "CREATE INDEX events_at ON events (at)",
+    "CREATE INDEX customers_lower_name ON customers (lower(name))",
+)
+USELESS = {
+    "customers_email": "(email)",
+    "customers_tenant": "(tenant)",
+    "customers_active": "(active)",
+    "products_upper_name": "(upper(name))",
+    "orders_customer": "(customer_id)",
+    "orders_status": "(status)",
+    "orders_total_status": "(total, status)",
+    "items_order": "(order_id)",
+    "events_kind": "(kind)",
+    "events_payload": "USING gin (payload)",
+}
+TABLES = ("customers", "products", "orders", "items", "payments", "events")
+
+
+class Numbers:
+    """New keys, as a sequence gives them."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def take(self) -> int:
+        self._next += 1
+        return self._next
+
+
+_orders, _items, _payments, _events = (Numbers(each) for each in (ORDERS, 3 * ORDERS, ORDERS, EVENTS))
+
+
+def _customer(random: Random) -> int:
+    return random.randint(1, CUSTOMERS)
+
+
+OPERATIONS = (
+    Operation(
+        "INSERT INTO events (id, customer_id, kind, at, payload) VALUES (%s, %s, %s, now(), %s::jsonb)",
+        3_500,
+        lambda random: (
+            _events.take(),
+            _customer(random),
+            f"kind{random.randrange(30)}",
+            json.dumps({"page": f"p{random.randrange(3000)}", "ref": random.randrange(500)}),
+        ),
+        writes=True,
+    ),
+    Operation(
+        "INSERT INTO orders (id, customer_id, status, placed_at, total) VALUES (%s, %s, 'new', now(), %s)",
+        900,
+        lambda random: (_orders.take(), _customer(random), random.randrange(500)),
+        writes=True,
+    ),
+    Operation(
+        "INSERT INTO items (id, order_id, product_id, quantity) VALUES (%s, %s, %s, 1)",
+        1_800,
+        lambda random: (_items.take(), random.randint(1, ORDERS), random.randint(1, PRODUCTS)),
+        writes=True,
+    ),
+    Operation(
+        "INSERT INTO payments (id, order_id, reference, amount) VALUES (%s, %s, %s, 5)",
+        600,
+        lambda random: (_payments.take(), random.randint(1, ORDERS), f"{random.randrange(16**12):x}"),
+        writes=True,
+    ),
+    Operation(
+        "UPDATE orders SET status = %s WHERE id = %s",
+        1_500,
+        lambda random: (random.choice(("paid", "sent")), random.randint(1, ORDERS)),
+        writes=True,
+    ),
+    Operation(
+        "SELECT * FROM customers WHERE email = %s", 200, lambda random: (f"{random.randrange(16**8):x}@example.com",)
+    ),
+    Operation("SELECT * FROM customers WHERE id = %s", 200, lambda random: (_customer(random),)),
+    Operation(
+        "SELECT id, name FROM customers WHERE tenant = %s ORDER BY name LIMIT 20",
+        150,
+        lambda random: (random.randrange(200),),
+    ),
+    Operation(
+        "SELECT id FROM customers WHERE lower(name) = %s", 50, lambda random: (f"name {random.randrange(16**8):x}",)
+    ),
+    Operation(
+        "SELECT id, price FROM products WHERE category = %s ORDER BY price LIMIT 10",
+        150,
+        lambda random: (random.randrange(400),),
+    ),
+    Operation("SELECT id FROM products WHERE sku = %s", 100, lambda random: (f"sku-{random.randrange(16**8):x}",)),
+    Operation("SELECT id FROM products WHERE name = %s", 50, lambda random: (f"Product {random.randrange(16**8):x}",)),
+    Operation("SELECT * FROM products WHERE id = %s", 100, lambda random: (random.randint(1, PRODUCTS),)),
+    Operation(
+        "SELECT * FROM orders WHERE customer_id = %s ORDER BY placed_at DESC LIMIT 5",
+        200,
+        lambda random: (_customer(random),),
+    ),
+    Operation("SELECT count(*) FROM orders WHERE placed_at > now() - interval '10 min'", 30, lambda _: ()),
+    Operation("SELECT * FROM items WHERE order_id = %s", 150, lambda random: (random.randint(1, ORDERS),)),
+    Operation(
+        "SELECT sum(quantity) FROM items WHERE product_id = %s", 60, lambda random: (random.randint(1, PRODUCTS),)
+    ),
+    Operation("SELECT * FROM payments WHERE order_id = %s", 100, lambda random: (random.randint(1, ORDERS),)),
+    Operation("SELECT * FROM payments WHERE reference = %s", 50, lambda random: (f"{random.randrange(16**12):x}",)),
+    Operation(
+        "SELECT * FROM events WHERE customer_id = %s ORDER BY at DESC LIMIT 10", 80, lambda random: (_customer(random),)
+    ),
+    Operation("SELECT count(*) FROM events WHERE at > now() - interval '5 min'", 30, lambda _: ()),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--operations", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    calls = schedule(OPERATIONS, arguments.operations, seed=5)
+    with LocalServer(find_binaries(major=18), settings=SETTINGS) as server:
+        make(server)
+        report = judged(long_ago(recorded(server, "app", calls, TABLES)))
+        dropped = [each for each in report.recommendations if isinstance(each.proposal, DropIndex)]
+        names = sorted(each.proposal.name for each in dropped if isinstance(each.proposal, DropIndex))
+        sets = {
+            "as it is": [],
+            "as it is, again": [],
+            "without what is proposed to go": [f"DROP INDEX {name}" for name in names],
+            "without all that is useless": [f"DROP INDEX {name}" for name in USELESS],
+        }
+        measured = compared(server, "app", sets, calls, TABLES, arguments.rounds)
+        version = server.binaries.version
+    results: dict[str, Any] = {
+        "tool": __version__,
+        "python": platform.python_version(),
+        "server": version,
+        "operations": len(calls),
+        "proposed": [told(each) for each in dropped],
+        "rejected": [{"title": each.title, "reason": each.reason} for each in report.rejections],
+        "missed": sorted(USELESS.keys() - set(names)),
+        "wrong": sorted(set(names) - USELESS.keys()),
+        "sets": measured,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "over_indexed.json").write_text(json.dumps(results, indent=2) + "\n")
+    for key in ("proposed", "rejected", "missed", "wrong"):
+        print(key, json.dumps(results[key], indent=1))
+    for name, each in measured.items():
+        print(name, json.dumps(each["median"]))
+
+
+def make(server: LocalServer) -> None:
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE app")
+    with psycopg.connect(server.dsn("app"), autocommit=True) as connection:
+        useless = [f"CREATE INDEX {name} ON {name.split('_')[0]} {what}" for name, what in USELESS.items()]
+        for command in (*SCHEMA.split(";\n"), *USED, *useless, "VACUUM ANALYZE"):
+            connection.execute(command.encode())
+
+
+def long_ago(facts: Facts) -> Snapshot:
+    """The same counts, as of a window of days."""
+    snapshot = facts.snapshot
+    counters, statements = snapshot.counters, snapshot.statements
+    assert counters is not None
+    assert statements is not None
+
+    def longer(window: Window) -> Window:
+        return replace(window, since=window.until - timedelta(days=DAYS))
+
+    return replace(
+        snapshot,
+        counters=replace(counters, window=longer(counters.window)),
+        statements=replace(statements, window=longer(statements.window)),
+    )
+
+
+def judged(snapshot: Snapshot) -> Report:
+    config = Config(indexes=IndexesConfig())
+    return analyze(snapshot, config, load_rules(), planners=planners_of(config))
+
+
+def told(recommendation: Any) -> dict[str, Any]:  # noqa: ANN401 - a recommendation with a drop
+    return {
+        "name": recommendation.proposal.name,
+        "because_of": recommendation.proposal.because_of,
+        "proof": recommendation.proof,
+        "confidence": recommendation.confidence.value,
+        "gain": {each.label: each.value for each in recommendation.gain},
+        "price": {each.label: each.value for each in recommendation.price},
+    }
+
+
+if __name__ == "__main__":
+    main()
