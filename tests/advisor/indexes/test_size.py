@@ -331,6 +331,26 @@ def test_periods_are_as_many_as_between_the_moments_known() -> None:
     assert of_expression("date(a)", day, few).n_distinct == 5
 
 
+def test_elements_are_no_more_than_the_different_values_bring() -> None:
+    """Each document has one of its own, which says nothing of others where all documents are known."""
+
+    def entries(count: int, common: int, n_distinct: float) -> int:
+        column = _key(
+            "jsonb",
+            -1,
+            values=tuple(json.dumps({"k": n}) for n in range(count)),
+            value_frequencies=(1 / max(n_distinct, 1),) * common,
+            n_distinct=n_distinct,
+        )
+        key = IndexKey(column="a", operator_class="jsonb_path_ops", default_operator_class=False)
+        index = IndexDefinition(schema="public", table="t", keys=(key,), access_method="gin")
+        return _found(index, columns={"a": column}).n_entries
+
+    assert entries(60, 60, 60) == 60
+    assert entries(201, 100, 400) == pytest.approx(400, abs=5)
+    assert entries(100, 0, -1) == pytest.approx(1e6, rel=0.01)
+
+
 def test_a_field_of_documents_is_seen_in_those_known() -> None:
     given = [json.dumps({"id": n, "it's": f"kind {n % 3}"}) for n in range(30)]
     documents = (*given, "{}", "7", "{broken")

@@ -28,6 +28,7 @@ CREATE TABLE t AS SELECT n::bigint AS id, n % 5 AS few, CASE WHEN random() < 0.3
     round((random() ^ 2 * 50000)::numeric, 2) AS amount, repeat(md5(n::text), 1 + n % 4) AS long, random() AS weight,
     ARRAY(SELECT 'tag' || floor(random() ^ 3 * 400)::int FROM generate_series(1, 1 + n % 4)) AS tags,
     jsonb_build_object('id', n, 'kind', n % 12, 'tags', jsonb_build_array('t' || n % 30)) AS document,
+    jsonb_build_object('k', n % 60, 'b', 'kind ' || n % 60) AS meta, jsonb_build_object('k', n % 400) AS more,
     to_tsvector('simple', 'w' || n % 700 || ' v' || n % 13 || ' u' || n % 900) AS lexemes,
     point(random() * 1000, random() * 1000) AS place, int4range(n, n + 10) AS span, n % 3 = 0 AS flag
 FROM generate_series(1, {ROWS}) n;
@@ -62,6 +63,9 @@ BUILT: tuple[tuple[str, str, float | None, float], ...] = (
     ("gin", "(tags)", None, 1.25),
     ("gin", "(document)", None, 1.4),
     ("gin", "(document jsonb_path_ops)", None, 1.4),
+    ("gin", "(meta)", None, 1.3),
+    ("gin", "(meta jsonb_path_ops)", None, 1.3),
+    ("gin", "(more jsonb_path_ops)", None, 1.3),
     ("gin", "(lexemes)", None, 1.3),
     ("gin", "(words gin_trgm_ops)", None, 1.3),
     ("gist", "(place)", None, 1.2),

@@ -24,6 +24,8 @@ _TSVECTOR_HEADER_BYTES = 5.0
 _TRIGRAMS = 2_000
 # Shares of all elements that must be left beside the common ones to be taken for rare ones, not for an inexact average.
 _LEFT_BY_COUNT, _LEFT_BY_WIDTH = 0.02, 0.15
+# A number of different values is an estimate; so small a share of it beside those that are known is none.
+_HARDLY_MORE = 0.05
 # How deep a document is followed, far beyond what one is worth.
 _DEEPEST = 50
 
@@ -57,31 +59,52 @@ def of_samples(
 ) -> list[Postings]:
     """Elements as they are found in the values known; taken_apart yields kind and element.
 
-    Of each kind the elements that were seen once stand for all rare ones: how many these are is Chao's estimate, from
-    the number of those that were seen twice.
+    Those of common values are known with their rows. Of the others of each kind, those that were seen once stand for
+    all rare ones: how many these are is Chao's estimate, from the number of those that were seen twice, and no more
+    than values of which none is known can bring.
     """
     shares = _shares(key)
+    unseen, unknown = _unknown(key, rows)
+    some = (
+        len(key.values) if not unseen else len(key.value_frequencies) if len(shares) > len(key.value_frequencies) else 0
+    )
+    common = frozenset(key.values[:some])
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     weight: defaultdict[tuple[str, str], float] = defaultdict(float)
+    known: set[tuple[str, str]] = set()
     for value, share in shares:
         for kind, element in set(taken_apart(value)):
             seen[kind][element] += 1
             weight[kind, element] += share
+            if value in common:
+                known.add((kind, element))
     found = []
     for kind, counts in seen.items():
-        once = [element for element, count in counts.items() if count == 1]
+        once = [element for element, count in counts.items() if count == 1 and (kind, element) not in known]
         for element, count in counts.items():
-            if count > 1:
+            if count > 1 or (kind, element) in known:
                 found.append(Postings(1.0, max(weight[kind, element] * rows, 1.0), _text_bytes(element)))
         if once:
             mass = sum(weight[kind, element] for element in once) * rows
             twice = sum(count == 2 for count in counts.values())
             # None seen twice: each value may well have one of its own.
             elements = len(once) ** 2 / (2 * twice) + len(once) if twice else mass
+            elements = min(elements, len(once) * (1 + unseen / unknown))
             elements = min(max(elements, 1.0), max(mass, 1.0))
             width = sum(map(_text_bytes, once)) / len(once)
             found.append(Postings(elements, max(mass / elements, 1.0), width))
     return found
+
+
+def _unknown(key: KeyStatistics, rows: float) -> tuple[float, float]:
+    """How many different values there are beside those known, and how many of these stand for them; at least one.
+
+    The number of different values is an estimate: as many as are known, or hardly more, are all that there are.
+    """
+    distinct = key.distinct(rows)
+    standing = len(key.values) - len(key.value_frequencies) or len(key.values)
+    left = distinct - len(key.values)
+    return (left if left > _HARDLY_MORE * distinct else 0.0), max(float(standing), 1.0)
 
 
 def trigrams(value: str) -> Iterator[tuple[str, str]]:
