@@ -62,7 +62,10 @@ class KnownPlans:
         return None
 
     def at_most(self, there: int) -> float:
-        """What it costs at most: the cheapest plan that can be had; infinity where none is known."""
+        """What it costs at most: the cheapest plan that can be had; infinity where none is known.
+
+        Where expressions would have other statistics than under all that was asked, it is what such a plan cost there.
+        """
         there &= self.relevant
         known = self._at_most.get(there)
         if known is None:
@@ -92,7 +95,6 @@ class KnownPlans:
         if certain is not None:
             return certain
         telling = there & self.telling
-        for cost, used, told in self.plans:
-            if not used & ~there and told == telling:
-                return cost
-        return INFINITY
+        able = [(told == telling, cost) for cost, used, told in self.plans if not used & ~there]
+        # Under other statistics the cost is a guess, which is better than none as long as it is asked for in the end.
+        return next((cost for same, cost in able if same), able[0][1] if able else INFINITY)

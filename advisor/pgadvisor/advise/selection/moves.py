@@ -40,6 +40,13 @@ def grow(trial: Trial, there: int, least: float, *, per_byte: bool) -> int:
         }
 
 
+def most_gaining(trial: Trial, count: int) -> list[int]:
+    """Sets of the indexes of one plan alone that gain most."""
+    values = trial.values(trial.as_is)
+    fitting = [trial.as_is | some for some in trial.sets if trial.fits(trial.as_is | some)]
+    return sorted(fitting, key=lambda there: (trial.change(values, trial.as_is, there), there))[:count]
+
+
 def shrink(trial: Trial, there: int) -> int:
     """Takes indexes away until the set is within the budgets, each time the one that is missed least for its bytes."""
     values = trial.values(there)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator
-from pgadvisor.advise.selection.moves import LEAST_BYTES, grow, improve, shrink
+from pgadvisor.advise.selection.moves import LEAST_BYTES, grow, improve, most_gaining, shrink
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.reasons import Chosen, reasons_for
@@ -36,6 +36,10 @@ __all__ = ["Chosen", "Selection", "select"]
 _ROUNDS = 8
 # Candidates that are tried beside the best set in each round.
 _TRIED = 16
+# Indexes of one plan that sets are grown from, the most gaining ones.
+_FIRST = 6
+# Of all sets grown, those that are improved.
+_IMPROVED = 4
 # A statement that would have less than this share of what one may gain is not asked about it.
 _SPECK = 0.05
 
@@ -172,7 +176,9 @@ class _Search:
         beginnings = [self.best, grow(trial, trial.as_is, least, per_byte=True)]
         if self.best == trial.as_is:
             beginnings += [grow(trial, trial.as_is, least, per_byte=False), shrink(trial, everything)]
-        ends = dict.fromkeys(improve(trial, there, least) for there in dict.fromkeys(beginnings))
+            beginnings += [grow(trial, first, least, per_byte=True) for first in most_gaining(trial, _FIRST)]
+        promising = sorted(set(beginnings), key=lambda there: (trial.value(there), there))[:_IMPROVED]
+        ends = dict.fromkeys(improve(trial, there, least) for there in promising)
         return min(ends, key=trial.value)
 
     def _ask_for(self, there: int) -> None:

@@ -1,0 +1,53 @@
+"""What follows from plans that are known."""
+
+from __future__ import annotations
+
+from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
+
+A, B, C = 1, 2, 4
+
+
+def test_a_plan_holds_wherever_its_indexes_are_and_no_better_one_can_be() -> None:
+    known = KnownPlans(A | B | C, 0)
+    known.learn(0, 100.0, 0)
+    known.learn(A | B | C, 10.0, A | B)
+    # C is not used: without it the plan is the same.
+    assert known.exactly(A | B) == 10.0
+    assert known.exactly(A) is None
+    assert (known.at_most(A), known.at_least(A)) == (100.0, 10.0)
+    known.learn(A, 40.0, A)
+    assert known.exactly(A) == known.at_most(A | C) == 40.0
+    assert known.exactly(A | C) is None
+    assert known.plan_under(A | B | C) == A | B
+    assert known.plan_under(A | B) is None
+
+
+def test_indexes_that_cannot_bear_on_it_make_no_difference_until_a_plan_uses_one() -> None:
+    known = KnownPlans(A, 0)
+    known.learn(0, 100.0, 0)
+    assert known.exactly(B) == 100.0
+    known.learn(A | B, 20.0, B)
+    assert known.exactly(B) == 20.0
+    assert known.exactly(A) is None
+
+
+def test_statistics_of_an_expression_change_plans_that_do_not_use_its_index() -> None:
+    known = KnownPlans(A | B, B)
+    known.learn(0, 100.0, 0)
+    known.learn(A | B, 30.0, A)
+    assert known.exactly(A) is None
+    assert known.at_most(A) == 100.0
+    assert known.at_least(A) == 0.0
+    # Nothing is known of B's statistics without A: the best guess is a plan under others.
+    assert known.exactly(B) is None
+    assert known.at_most(B) == 100.0
+    assert known.exactly(A | B) == 30.0
+
+
+def test_what_is_refused_says_nothing_of_others() -> None:
+    known = KnownPlans(A | B, 0)
+    known.learn(0, 100.0, 0)
+    known.learn(A | B, INFINITY, 0)
+    assert known.exactly(A | B) == INFINITY
+    assert known.exactly(A) is None
+    assert known.at_most(A) == 100.0
