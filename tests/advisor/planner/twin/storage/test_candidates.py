@@ -166,7 +166,10 @@ def test_what_cannot_be_made_is_refused(database: Database) -> None:
     facts = Facts(snapshot_of(database.dsn), {})
     with open_twin(facts) as (building, twin):
         candidates = Candidates(building)
-        candidates.ensure([*refused, good])
+        # Where it lies bears on no plan, unless its tablespace has costs of its own.
+        elsewhere = replace(good, tablespace="fast")
+        candidates.ensure([*refused, good, elsewhere])
+        assert (candidates.made[elsewhere].refusal, len(candidates.made[elsewhere].oids)) == ("", 1)
         for definition, reason in refused.items():
             assert candidates.made[definition].oids == ()
             assert reason in candidates.made[definition].refusal
