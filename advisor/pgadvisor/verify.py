@@ -33,6 +33,7 @@ from pgadvisor.postgres.read import read
 from pgadvisor.progress import Progress, silent
 from pgadvisor.snapshots.sources import idle
 from pgadvisor.verifying.building import Builder
+from pgadvisor.verifying.foreign_keys import with_foreign_key_checks
 from pgadvisor.verifying.place import NotACopyError, Place, check_place, place_of
 from pgadvisor.verifying.running import Runner
 from pgadvisor.verifying.session import CopySession
@@ -91,7 +92,7 @@ def verify(
                 "The report recommends no index to create or to drop"
                 + (f" in the database {database}." if database else ".")
             )
-        facts = _facts(session, config.collect, plan, progress)
+        plan, facts = _facts(session, config.collect, plan, progress)
         identity = session.identity
     tried = Tried(plan)
     cut_short = _tried(tried, dsn, report, facts, config, options, identity, progress)
@@ -123,8 +124,8 @@ def _database(report: Report, place: Place, options: TrialOptions) -> str:
     return named
 
 
-def _facts(session: Session, config: CollectConfig, plan: Plan, progress: Progress) -> Facts:
-    """The copy's catalog and statistics, and the shapes of the statements that are to be run."""
+def _facts(session: Session, config: CollectConfig, plan: Plan, progress: Progress) -> tuple[Plan, Facts]:
+    """The copy's catalog and statistics with the shapes of what is to be run; checks of foreign keys are among that."""
     look = Look(session)
     with look.kept():
         read(session, config, look.collected, progress)
@@ -133,6 +134,7 @@ def _facts(session: Session, config: CollectConfig, plan: Plan, progress: Progre
     snapshot = look.snapshot()
     if look.collected.presence.get(Fact.CATALOG) is Presence.ABSENT:
         raise ConnectError("The copy's catalog could not be read, so nothing can be tried there.")
+    plan = with_foreign_key_checks(plan, Facts(snapshot, {}))
     texts: list[StatementText] = []
     for view in plan.statements:
         try:
@@ -145,7 +147,7 @@ def _facts(session: Session, config: CollectConfig, plan: Plan, progress: Progre
         texts=tuple(texts),
     )
     facts, _ = read_facts(msgspec.structs.replace(snapshot, statements=statements, plans=()), progress)
-    return facts
+    return plan, facts
 
 
 def _tried(

@@ -36,9 +36,9 @@ def verification_notes(tried: Verification) -> list[str]:
             f"{formatting.size(tried.size_bytes).text} in all; all was rolled back."
         )
     notes.append(
-        f"Run warm, without the indexes and with them in turns, {words.plural(tried.runs, 'time')} in each of two "
-        f"rounds or more, with up to {words.plural(tried.values, 'set')} of values that the copy's statistics give; "
-        "the fastest run counts."
+        f"Run warm, without the indexes and with them in turns, at least {words.plural(tried.runs, 'time')} in each of "
+        f"two rounds or more, with up to {words.plural(tried.values, 'set')} of values that the copy's statistics "
+        "give; the fastest run counts."
     )
     if tried.analyzed:
         notes.append(

@@ -10,9 +10,10 @@ from pgadvisor.model.index_advice import StatementEffect
 from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
 from pgadvisor.verifying.running import Run
 
-# Two measurements of the same differ by this at least, whatever two of them said; and by so many milliseconds.
+# Two measurements of the same differ by this at least, whatever two of them said.
 LEAST_NOISE = 0.05
-LEAST_NOISE_MS = 0.02
+# So long does to begin and to end a run take, with nothing in between.
+LEAST_NOISE_MS = 0.05
 # Rounds that differ by more than this share are followed by another.
 STEADY = 0.1
 # A cost below this is one of a constant, of which no ratio says anything.
@@ -42,10 +43,15 @@ class Timing:
         return any(all(run.timed_out for run in each) for each in self._by_set)
 
     @property
+    def round_ms(self) -> list[float]:
+        """What each round took, on average over the sets of values, the fastest first."""
+        return sorted(sum(run.best_ms for run in each) / len(each) for each in self.rounds)
+
+    @property
     def spread_ms(self) -> float:
-        """By how much the two fastest rounds differ, on average over the sets of values."""
-        means = sorted(sum(run.best_ms for run in each) / len(each) for each in self.rounds)
-        return means[1] - means[0] if len(means) > 1 else 0.0
+        """By how much the two fastest rounds differ."""
+        fastest = self.round_ms[:2]
+        return fastest[-1] - fastest[0]
 
     @property
     def is_steady(self) -> bool:
@@ -135,7 +141,13 @@ def verdict(promise: Promise | None, before: Timing, after: Timing) -> Verdict:
     if promise.low is not None and now < promise.low * was - slack_ms(promise.low):
         return Verdict.BETTER
     promises_change = promise.low is not None
-    return Verdict.NOISE if promises_change and abs(now - was) <= slack_ms(1.0) else Verdict.KEPT
+    return Verdict.NOISE if promises_change and not _differ(before, after, is_same=is_same) else Verdict.KEPT
+
+
+def _differ(before: Timing, after: Timing, *, is_same: bool) -> bool:
+    """Whether a change is more than noise: every round with the one was faster than every round with the other."""
+    apart = after.round_ms[-1] < before.round_ms[0] or before.round_ms[-1] < after.round_ms[0]
+    return not is_same and apart and abs(after.ms - before.ms) > max(LEAST_NOISE_MS, LEAST_NOISE * before.ms)
 
 
 def of_index(statements: Sequence[MeasuredStatement]) -> Verdict:

@@ -190,7 +190,7 @@ def _why_nothing(standing: Standing, measured: Sequence[MeasuredStatement]) -> s
         return ""
     if measured:
         return "None of its statements could be run."
-    return "The report names no statement that it is for." if not standing.wanted.promises else "No statement was run."
+    return "Nothing that it is for could be run: the report does not have it."
 
 
 def replace_reason(statement: MeasuredStatement, reason: str) -> MeasuredStatement:

@@ -122,6 +122,20 @@ def test_an_index_that_is_to_go_is_away_for_the_trial_alone(database: Database) 
     assert relations_of(database) == before
 
 
+def test_the_check_of_a_foreign_key_is_run_as_the_copy_has_it(database: Database) -> None:
+    shop(database)
+    database.execute("CREATE TABLE notes (order_id int REFERENCES orders, note text)")
+    database.execute("INSERT INTO notes SELECT i % 5000 + 1, 'n' FROM generate_series(1, 30000) i; ANALYZE notes")
+    check, other = "foreign key public.notes.notes_order_id_fkey", "foreign key public.notes.nothing"
+    report = trial_report((recommended(1, create("notes", "order_id"), {check: 0.05, other: 0.05}),), ())
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert tried.verification is not None
+    (each,) = tried.verification.statements
+    assert each.query_id == check
+    assert each.uses == ("idx_1",)
+    assert of(tried, 1).verdict in (Verdict.KEPT, Verdict.BETTER)
+
+
 def test_the_command_tells_promises_and_times(database: Database, tmp_path: Path) -> None:
     shop(database)
     report = trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.02}),), (POINT,))
