@@ -40,7 +40,8 @@ def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ..
         _as_advised(decisions, findings, facts.advice)
     drops = {d.proposal: d for d in decisions if isinstance(d.proposal, DropIndex)}
     keys = [d.proposal for d in decisions if isinstance(d.proposal, AddPrimaryKey)]
-    rejected = decide_drops(tuple(drops), keys, facts)
+    coming = [d.proposal.definition for d in decisions if d.advised is not None and isinstance(d.proposal, CreateIndex)]
+    rejected = decide_drops(tuple(drops), keys, facts, coming)
     for drop, reason in rejected.items():
         drops[drop].reason = drops[drop].reason or reason
     dropped = {(drop.schema, drop.name) for drop, decision in drops.items() if decision.reason is None}
@@ -65,6 +66,8 @@ def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], adv
     # All who ask for an index, also those whose own it stands in for.
     for advised in (*advice.created, *advice.dropped):
         asking = [by_key[key] for key in advised.findings if key in by_key]
+        if not advised.findings and isinstance(advised.proposal, DropIndex):
+            asking = _of_its_table(decisions, advised.proposal)
         same = [decision for decision in decisions if decision.advised is advised]
         if asking and not same:
             same = [Decision(advised.proposal, advised=advised)]
@@ -74,6 +77,19 @@ def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], adv
                 same[0].findings.append(finding)
         for other in same[1:]:
             decisions.remove(other)
+
+
+def _of_its_table(decisions: Sequence[Decision], drop: DropIndex) -> list[KeyedFinding]:
+    """The findings that ask for the new indexes of its table: one that no rule would drop goes because of these."""
+    table = drop.definition.schema, drop.definition.table
+    new = (
+        decision
+        for decision in decisions
+        if decision.advised is not None
+        and isinstance(decision.proposal, CreateIndex)
+        and (decision.proposal.definition.schema, decision.proposal.definition.table) == table
+    )
+    return list({finding.key: finding for decision in new for finding in decision.findings}.values())
 
 
 def _distinct(findings: Sequence[KeyedFinding]) -> list[Decision]:

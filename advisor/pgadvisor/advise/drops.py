@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.standing import Standing
-from pgadvisor.model.catalog import Constraint, ConstraintKind, Index
+from pgadvisor.model.catalog import Constraint, ConstraintKind, Index, IndexDefinition
 from pgadvisor.model.proposals import AddPrimaryKey, DropIndex
 
 
-def decide_drops(drops: Sequence[DropIndex], keys: Iterable[AddPrimaryKey], facts: Facts) -> dict[DropIndex, str]:
-    """The drops not to be made, with reasons, given in rank order.
+def decide_drops(
+    drops: Sequence[DropIndex],
+    keys: Iterable[AddPrimaryKey],
+    facts: Facts,
+    coming: Iterable[IndexDefinition] = (),
+) -> dict[DropIndex, str]:
+    """The drops not to be made, with reasons, given in rank order; coming are indexes that are built before.
 
     Each may be right alone and wrong with another: an index stays that stands in for a dropped one (unless it has a
     stand-in itself), that is to become a primary key, or that is the last to serve a foreign key.
@@ -24,7 +30,7 @@ def decide_drops(drops: Sequence[DropIndex], keys: Iterable[AddPrimaryKey], fact
             rejected[drop] = "It is to become the primary key."
         elif drop.because_of is None and (other := served.get(f"{drop.schema}.{drop.name}")):
             rejected[drop] = f"It stands in for {other}, which is to be dropped; look again when that is done."
-    _keep_served(drops, rejected, facts)
+    _keep_served(drops, rejected, facts, coming)
     return rejected
 
 
@@ -39,15 +45,24 @@ def _stand_ins(drops: Sequence[DropIndex], facts: Facts) -> dict[str, str]:
     return served
 
 
-def _keep_served(drops: Sequence[DropIndex], rejected: dict[DropIndex, str], facts: Facts) -> None:
+def _keep_served(
+    drops: Sequence[DropIndex], rejected: dict[DropIndex, str], facts: Facts, coming: Iterable[IndexDefinition]
+) -> None:
     """Rejects the last ranked of the drops that together would leave a foreign key without an index."""
+    new: dict[tuple[str, str], Standing[None]] = defaultdict(Standing)
+    for definition in coming:
+        new[definition.schema, definition.table].add(None, definition)
     rank = {drop: number for number, drop in enumerate(drops)}
     going = {(drop.schema, drop.name): drop for drop in drops if drop not in rejected}
     standing: dict[int, Standing[Index]] = {}
     served: set[tuple[int, frozenset[str]]] = set()
     for key in sorted(_foreign_keys(facts), key=lambda constraint: constraint.oid) if going else ():
         check = (key.table_oid, frozenset(key.columns))
-        if check in served:
+        table = facts.relations.get(key.table_oid)
+        served_anew = table is not None and any(
+            True for _ in new[table.schema, table.name].serving_equality(key.columns)
+        )
+        if check in served or served_anew:
             continue
         if key.table_oid not in standing:
             valid = (index for index in facts.indexes_of(key.table_oid) if index.valid)

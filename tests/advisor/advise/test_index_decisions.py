@@ -161,6 +161,30 @@ def test_what_is_advised_replaces_what_a_rule_would_build_and_the_drop_comes_las
     assert "has plans without it that cost no statement seen any more" in made[1].proof
 
 
+def test_what_only_the_search_drops_goes_with_the_new_index_of_its_table() -> None:
+    """Also where it served a foreign key, which the new one serves as well."""
+    shop = SHOP | {"tables": {name: dict(table) for name, table in SHOP["tables"].items()}}
+    shop["tables"]["public.t"]["constraints"] = {"t_fk": "foreign key (b) references public.u (id)"}
+    shop["tables"]["public.u"] = {"columns": ["id bigint"]}
+    going = drop("t_b", "btree (b)", replaced=True)
+    created = on_t("btree (b, a)", name="idx_t_b_a", gains={"7": [10, 9, 90]}, findings=["r:0"])
+    effect = decisions([created]).created[0].together
+    dropped = AdvisedIndex(proposal=going, name="t_b", price=IndexPrice(size_bytes=5), alone=effect, together=effect)
+    advice = decisions([created], (), [dropped])
+    found = Outcome(rule="r", findings=(finding(0, create("public.t", "btree (b)")),))
+    known = facts(shop).with_advice(advice)
+    made = recommend(decide(keyed([found]), known), known, show_values=True)
+    assert [(type(each.proposal), each.findings) for each in made] == [(CreateIndex, ("r:0",)), (DropIndex, ("r:0",))]
+    assert made[1].advised is not None
+    # Without one that serves the key it stays.
+    other = on_t("btree (a)", name="idx_t_a", gains={"7": [10, 9, 90]}, findings=["r:0"])
+    known = facts(shop).with_advice(decisions([other], (), [dropped]))
+    decided = decide(keyed([found]), known)
+    assert [each.reason for each in decided if isinstance(each.proposal, DropIndex)] == [
+        "With the others it would leave the foreign key t_fk without an index."
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "planner", "confidence", "said"),
     [
