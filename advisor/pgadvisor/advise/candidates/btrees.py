@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 # Of one statement for one table.
 _MOST_WISHES = 24
-# Of one table, and more where more statements search it.
-_MOST_OF_TABLE = 48
-_MOST_OF_STATEMENT = 4
+# Of a table so many for each statement that uses it, as for so many statements at least; fewer where the workload is
+# large, since the planner has to be asked about each: so many in all, as long as that leaves each statement its first.
+_MOST_OF_STATEMENT, _FEWEST_OF_STATEMENT = 6, 2
+_AS_FOR_STATEMENTS = 8
+_MOST_IN_ALL = 6_000
 
 
 @dataclass
@@ -46,11 +48,14 @@ def b_trees(facts: Facts, loads: Sequence[Load], options: IndexesConfig) -> Iter
         if load.shape is not None:
             for demand in demands_of(facts, columns, load.shape, load.query_id, load.total_ms):
                 asked.setdefault(demand.table.oid, _Asked(demand.table)).demands.append(demand)
+    in_all = _MOST_IN_ALL // max(sum(len(each.demands) for each in asked.values()), 1)
+    of_each = min(max(in_all, _FEWEST_OF_STATEMENT), _MOST_OF_STATEMENT)
     for of_table in asked.values():
-        yield from _of_table(of_table, columns, options)
+        most = of_each * max(len(of_table.demands), _AS_FOR_STATEMENTS)
+        yield from _of_table(of_table, columns, options, most)
 
 
-def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig) -> Iterator[Candidate | LeftIndex]:
+def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig, most: int) -> Iterator[Candidate | LeftIndex]:
     of_table = columns.of(asked.table)
     found = TableWishes(of_table)
     small = (of_table.rows or 0.0) < options.min_rows
@@ -65,7 +70,6 @@ def _of_table(asked: _Asked, columns: Columns, options: IndexesConfig) -> Iterat
             found.add(wish, demand.query_id, demand.weight, place)
         for name in demand.impossible:
             found.add(Wish(keys=(key(name),), reason="conditions"), demand.query_id, demand.weight, 0)
-    most = max(_MOST_OF_TABLE, _MOST_OF_STATEMENT * len(asked.demands))
     for place, entry in enumerate(found.merged(options.max_columns)):
         candidate = _candidate(asked.table, entry)
         yield candidate if place < most else _not_examined(candidate, most)
