@@ -12,6 +12,7 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
+from pgadvisor.advise.candidates.foreign_keys import referencing_keys
 from pgadvisor.advise.whatif_reach import Reach, words_of
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Catalog, ConstraintKind
@@ -19,6 +20,8 @@ from pgadvisor.model.objects import Function, Sequence
 
 # Fewer would save less time than finding them takes.
 _LEAST_RELATIONS = 100
+# A foreign key without an index is a matter from so many rows on (IndexesConfig.min_rows), or where its checks run.
+_LARGE_ROWS = 10_000
 
 
 def only_needed(facts: Facts, also: Iterable[int] = ()) -> Facts:
@@ -64,16 +67,14 @@ class _Needed:
     def closure(self, also: Iterable[int]) -> frozenset[int]:
         """All relations that are needed."""
         kept = {oid for oid in also if oid in self._facts.relations}
-        written: set[int] = set()
         for statement in self._facts.statements.values():
             if statement.text is not None:
                 reached = self._reach.of(self._facts.shapes.get(statement.query_id), statement.text)
                 kept |= reached.relation_oids
-                written |= reached.written
                 self._words |= reached.words
         for attribute in (text for each in self._facts.snapshot.catalog.types for text in each.attributes):
             kept |= self._relations_named(words_of(attribute.type))
-        kept |= set(self._beside_foreign_keys(kept, written))
+        kept |= set(self._beside_foreign_keys(kept)) & self._facts.relations.keys()
         pending = sorted(kept)
         while pending:
             new = set(self._next_to(pending)) & self._facts.relations.keys() - kept
@@ -82,15 +83,15 @@ class _Needed:
         self.functions = tuple(self._functions(kept))
         return frozenset(kept)
 
-    def _beside_foreign_keys(self, kept: set[int], written: set[int]) -> Iterator[int]:
-        """Tables referred to, whose rows bound those of a key, and those that refer to one which is written."""
+    def _beside_foreign_keys(self, kept: set[int]) -> Iterator[int]:
+        """Tables referred to, whose rows bound those of a key, and those that are searched, or would be slowly."""
         for constraint in self._facts.constraints.values():
-            if constraint.kind is not ConstraintKind.FOREIGN_KEY or constraint.referenced_oid is None:
-                continue
-            if constraint.table_oid in kept:
-                yield constraint.referenced_oid
-            if constraint.referenced_oid in written:
-                yield constraint.table_oid
+            if constraint.kind is ConstraintKind.FOREIGN_KEY and constraint.table_oid in kept:
+                yield constraint.referenced_oid or 0
+        for each in referencing_keys(self._facts):
+            rows = self._facts.row_count(each.table.oid)
+            if each.checks >= 1 or (not each.served and (rows is None or rows >= _LARGE_ROWS)):
+                yield from (each.table.oid, each.key.referenced_oid or 0)
 
     def _next_to(self, oids: Iterable[int]) -> Iterator[int]:
         """What goes with some relations: the rest of their trees, and what defaults, checks, indexes and rows name."""

@@ -20,7 +20,7 @@ _ROW_US = 0.1
 _INTEGER_US, _LONG_US, _ANOTHER_KEY_US = 0.4, 2.2, 0.5
 _KIND_US = {"uuid": 0.65, "numeric": 0.55}
 _EXPRESSION_US = 0.8
-_METHOD_US = {"hash": 1.8, "gist": 0.8, "spgist": 2.0, "brin": 0.0}
+_METHOD_US = {"hash": 1.8, "gist": 9.5, "spgist": 2.0, "brin": 0.0}
 _GIN_ELEMENT_US = 0.9
 _MEASURED_ROWS = 200_000.0
 # Bytes of WAL for each byte of the index.
