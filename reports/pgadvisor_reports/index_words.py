@@ -201,7 +201,8 @@ def left(item: LeftIndex) -> str:
 
 def because(item: AdvisedIndex) -> str:
     """What it is for, in one line; "" where nobody says."""
-    parts = [*item.reasons]
+    # A foreign key is named, which says more than that there is one.
+    parts = [each for each in item.reasons if not (item.foreign_keys and each.endswith("foreign key"))]
     if item.foreign_keys:
         parts.append(f"foreign key {named(item.foreign_keys)}")
     if item.replaces:
