@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import generate
@@ -11,8 +14,10 @@ from pgadvisor.config import IndexesConfig
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import create_index
 from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.counters import Window
 from pgadvisor.model.index_advice import LeftIndex
 from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.statements import ParameterSample, Statements
 from pgadvisor.planner.protocol import Planner
 from support.twins import question
 
@@ -52,6 +57,13 @@ class Thought:
 
     candidates: dict[str, Candidate]
     all_left: tuple[tuple[str, LeftIndex], ...]
+
+
+def facts_of(snapshot: Snapshot, calls: Mapping[str, tuple[str, ...]]) -> Facts:
+    """Facts with values of calls that were seen."""
+    window = Window(since=None, until=snapshot.server.collected_at, source="test")
+    samples = tuple(ParameterSample(query_id=text, values=values, source="log") for text, values in calls.items())
+    return Facts(replace(snapshot, statements=Statements(window=window, samples=samples)), {})
 
 
 def load_of(snapshot: Snapshot, text: str, *values: tuple[str | None, ...]) -> Load:

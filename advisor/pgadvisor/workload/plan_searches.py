@@ -74,13 +74,13 @@ class Sort:
 class TableSearches:
     """All by which a plan searches one table (the partitioned one of a partition) and sorts what it finds.
 
-    has_unknown: there are conditions whose searched expression has a $n in it, such as `data ->> $1`.
+    unknown are expressions that conditions are about and that have a $n in them, such as `data ->> $1`.
     """
 
     relation: Relation
     searches: dict[Search, None] = field(default_factory=dict)
     sorts: dict[Sort, None] = field(default_factory=dict)
-    has_unknown: bool = False
+    unknown: dict[str, None] = field(default_factory=dict)
 
 
 def searches_of(root: PlanNode, facts: Facts) -> dict[int, TableSearches]:
@@ -222,7 +222,8 @@ class _PlanReader:
         if _has_parameter(lexed, start, end):
             for alias, _, _ in _references(lexed, start, end):
                 if alias in self._aliases:
-                    self._of(self._aliases[alias]).has_unknown = True
+                    text = _between(lexed, start, end, self._cuts(lexed, start, end))
+                    self._of(self._aliases[alias]).unknown[text] = None
 
     def _column(self, lexed: Lexed, start: int, end: int, relation: Relation) -> str | None:
         """The column that tokens are, as such or relabelled as text, which an index on it does not notice."""

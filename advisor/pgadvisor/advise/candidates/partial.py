@@ -146,8 +146,11 @@ def _leaves_out_enough(search: Search, searched: Searched, facts: Facts) -> bool
         search.operator not in _TESTS and (facts.distinct_values(oid, search.subject.column) or 0) > MOST_VALUES
     ):
         return False
-    # Of values that calls may or may not have, the rare ones alone.
-    return share <= (_MAX_SHARE_OF_VALUES if search in searched.of_values else MAX_SHARE)
+    if search in searched.of_values and search.operator not in _TESTS:
+        # Of values that calls may or may not have, the rare ones alone, and none that is not there.
+        common = (statistics.most_common_values or ()) if statistics is not None else ()
+        return _value(search.comparand) in common and share <= _MAX_SHARE_OF_VALUES
+    return share <= MAX_SHARE
 
 
 def share_of(search: Search, statistics: ColumnStatistics, rows: float) -> float | None:

@@ -34,7 +34,7 @@ class Searched:
 
     relation is the table that the statement names: of a partition the partitioned one. searches must hold, all of them;
     choices are those of which one of several must, for each OR. of_values are those that are known by values of
-    parameters alone. rows are the table's.
+    parameters alone. unknown are expressions with a constant that nobody has seen. rows are the table's.
     """
 
     load: Load
@@ -43,6 +43,7 @@ class Searched:
     choices: tuple[tuple[Search, ...], ...]
     sorts: tuple[Sort, ...]
     of_values: frozenset[Search]
+    unknown: tuple[str, ...]
     rows: float
 
     @property
@@ -77,11 +78,9 @@ class Searched:
             holds_values=any(each in self.of_values and has_literal(each.subject.text) for each in because_of),
         )
 
-    def left(self, definition: IndexDefinition, sentence: str) -> LeftIndex:
+    def left(self, definition: IndexDefinition, sentence: str, why: WhyNot = WhyNot.IMPOSSIBLE) -> LeftIndex:
         """An index that the statement cannot have, and why."""
-        return LeftIndex(
-            definition=definition, why=WhyNot.IMPOSSIBLE, sentence=sentence, query_ids=(self.load.query_id,)
-        )
+        return LeftIndex(definition=definition, why=why, sentence=sentence, query_ids=(self.load.query_id,))
 
 
 class SearchReader:
@@ -92,6 +91,10 @@ class SearchReader:
         self._facts = facts
         self._planner = planner
         self._min_rows = min_rows
+        self._real: dict[str, set[tuple[str | None, ...]]] = defaultdict(set)
+        statements = facts.snapshot.statements
+        for sample in () if statements is None else statements.samples:
+            self._real[sample.query_id].add(sample.values)
 
     def read(self, loads: Sequence[Load]) -> tuple[Searched, ...]:
         """What statements search tables by that are large enough, the costliest statement first.
@@ -106,32 +109,45 @@ class SearchReader:
             return
         merged: dict[int, TableSearches] = {}
         of_values: set[Search] = set()
-        known: dict[tuple[int, str], None] = {}
-        valued = 0
+        real = self._real.get(load.query_id, ())
+        valued, is_seen = 0, False
         for question in load.questions:
-            if question.values is not None and (valued >= _MAX_SETS or not self._hangs_on_values(merged)):
-                continue
-            valued += question.values is not None
-            for oid, table in self._asked(question).items():
-                into = merged.setdefault(oid, TableSearches(table.relation))
-                into.has_unknown = into.has_unknown or table.has_unknown
-                # What is computed of values of one call is no order for others.
-                into.sorts.update(
-                    {
-                        sort: None
-                        for sort in table.sorts
-                        if question.values is None or not has_literal(sort.subject.text)
-                    }
+            if question.values is None:
+                self._merge(self._asked(question), merged)
+            elif valued < _MAX_SETS and self._hangs_on_values(merged):
+                valued += 1
+                is_seen = is_seen or question.values in real
+                of_values |= self._merge(
+                    self._asked(question), merged, values=True, guessed=question.values not in real
                 )
-                for search in table.searches:
-                    if (oid, search.condition) not in known:
-                        known[oid, search.condition] = None
-                        of_values.update([search] if question.values is not None else [])
-                    into.searches[search] = None
         for oid, table in merged.items():
             rows = self._facts.row_count(oid)
             if rows is not None and self._is_large(oid):
-                yield _searched(load, table, frozenset(of_values), rows)
+                unknown = () if is_seen else tuple(table.unknown)
+                yield _searched(load, table, frozenset(of_values), unknown, rows)
+
+    @staticmethod
+    def _merge(
+        found: dict[int, TableSearches], into: dict[int, TableSearches], *, values: bool = False, guessed: bool = False
+    ) -> set[Search]:
+        """Adds what one plan has; those that are new.
+
+        What is computed with values of one call is no order for others, and with values that nobody has seen nothing to
+        be searched by.
+        """
+        added: set[Search] = set()
+        for oid, table in found.items():
+            known = into.setdefault(oid, TableSearches(table.relation))
+            known.unknown.update(table.unknown)
+            known.sorts.update({sort: None for sort in table.sorts if not (values and has_literal(sort.subject.text))})
+            conditions = {search.condition for search in known.searches}
+            texts = {search.subject.text for search in known.searches}
+            for search in table.searches:
+                is_made_up = guessed and search.subject.text not in texts and has_literal(search.subject.text)
+                if search.condition not in conditions and not is_made_up:
+                    known.searches[search] = None
+                    added.add(search)
+        return added
 
     def _asked(self, question: Question) -> dict[int, TableSearches]:
         if self.asked >= MAX_PLANS:
@@ -156,12 +172,14 @@ class SearchReader:
         if not tables:
             return True
         return any(
-            table.has_unknown or any(search.unknown and search.operator not in RANGES for search in table.searches)
+            table.unknown or any(search.unknown and search.operator not in RANGES for search in table.searches)
             for table in tables.values()
         )
 
 
-def _searched(load: Load, table: TableSearches, of_values: frozenset[Search], rows: float) -> Searched:
+def _searched(
+    load: Load, table: TableSearches, of_values: frozenset[Search], unknown: tuple[str, ...], rows: float
+) -> Searched:
     searches: dict[tuple[str, str], Search] = {}
     choices: dict[int, dict[str, Search]] = defaultdict(dict)
     for search in table.searches:
@@ -177,6 +195,7 @@ def _searched(load: Load, table: TableSearches, of_values: frozenset[Search], ro
         choices=tuple(different),
         sorts=tuple(table.sorts),
         of_values=of_values,
+        unknown=unknown,
         rows=rows,
     )
 

@@ -17,7 +17,7 @@ from pgadvisor.advise.candidates.searches import Searched, SearchReader
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.algebra import likeness
-from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 from pgadvisor.model.whatif import Configuration
 from pgadvisor.planner.protocol import Planner
@@ -72,7 +72,18 @@ def _all(
             partial(searched, [*thought_of.get(table, ()), *own], facts),
         )
         yield from islice(chain.from_iterable(found), _MOST_OF_STATEMENT)
+        yield from _unknown(searched)
     yield from hashed(all_searched, facts)
+
+
+def _unknown(searched: Searched) -> Iterator[LeftIndex]:
+    for text in searched.unknown[:1]:
+        definition = searched.definition([IndexKey(expression=f"({text})")])
+        sentence = (
+            "What it is searched by has a constant that is not in the statement's text: seen in a log of its calls, an "
+            "index on it could be looked at."
+        )
+        yield searched.left(definition, sentence, WhyNot.NOT_EXAMINED)
 
 
 def _worth_hashing(candidates: Sequence[Candidate], planner: Planner) -> Iterator[Candidate]:
