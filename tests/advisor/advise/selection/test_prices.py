@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgadvisor.advise.price import price_of_creation
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
@@ -164,6 +165,32 @@ def test_a_drop_is_credited_with_what_the_index_costs_now() -> None:
     # With it gone updates of the column alone may be HOT.
     assert credit.hot_updates and credit.hot_updates > 0
     assert credit.size_bytes == 20_000_000
+
+
+def test_a_build_takes_what_rows_keys_and_pages_take() -> None:
+    def built(wanted: IndexDefinition, **changed: Any) -> float:
+        data = jobs()
+        data["tables"]["public.jobs"] |= changed
+        return priced(data, wanted).build_ms or 0.0
+
+    integer, text = built(definition("customer")), built(definition("state"))
+    assert 0 < integer < text < built(definition("doc", access_method="gin"))
+    assert built(definition("customer"), rows=4e6) > 3 * integer
+    assert built(definition("customer"), bytes=50_000_000_000) > 100 * integer
+    price = priced(jobs(), definition("customer"))
+    assert price.build_wal_bytes is not None
+    assert 0.8 < price.build_wal_bytes / 20_000_000 < 1
+
+
+def test_the_report_tells_the_price_that_was_weighed() -> None:
+    known = facts(jobs())
+    weighed = Prices(known).of(definition("customer"), 20_000_000)
+    lines = {each.label: each.value for each in price_of_creation(definition("customer"), known, None, 20_000_000)}
+    assert weighed.write_ms is not None
+    assert lines["disk, estimated"] == 20_000_000
+    assert lines["index entries written, per day"] == pytest.approx((weighed.entries or 0) / 60, rel=0.01)
+    assert lines["writes take longer, about, per day"] == pytest.approx(weighed.write_ms / 60, rel=0.01)
+    assert lines["HOT updates that stop being HOT, about, per day"] == 75_000 / 60
 
 
 def test_what_nobody_knows_has_no_price() -> None:
