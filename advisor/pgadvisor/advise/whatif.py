@@ -13,8 +13,8 @@ from pgadvisor.advise.compose import source_of
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.whatif_caveats import caveats_of, used_names
 from pgadvisor.advise.whatif_fidelity import fidelity_of
-from pgadvisor.advise.whatif_judging import UNITS_OF_COST, Costs, estimated, greatest, judged
-from pgadvisor.advise.whatif_parts import changed_settings, created_indexes, dropped_indexes, names_of
+from pgadvisor.advise.whatif_judging import Costs, estimated, greatest, judged
+from pgadvisor.advise.whatif_parts import changed_settings, created_indexes, dropped_indexes, names_of, other_units
 from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.advise.whatif_totals import in_order_of_appearance, rank, reasons_of, workload_of
@@ -132,7 +132,7 @@ class _WhatIf:
         names = dict(names_of(change.create, facts))
         self.plans = Plans(facts, planner, change.configuration, names, show_values)
         # What plans do is then told by themselves: how each differs, for what could be planned before and after.
-        self.units_differ = not UNITS_OF_COST.isdisjoint(dict(change.settings))
+        self.units_differ = other_units(change.settings, facts)
         self.plan_changes: dict[_Key, tuple[str, ...]] = {}
         self.shortcomings = Shortcomings((), facts)
 

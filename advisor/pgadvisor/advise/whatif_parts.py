@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pgadvisor.advise.price import price_of_creation
+from pgadvisor.advise.whatif_judging import UNITS_OF_COST
 from pgadvisor.advise.whatif_next import is_partitioned, next_of_created, next_of_dropped, next_of_setting
 from pgadvisor.indexes.ddl import create_index, index_name
 from pgadvisor.indexes.quoting import qualified
@@ -122,6 +123,20 @@ def changed_settings(settings: Sequence[tuple[str, str]], facts: Facts) -> tuple
             )
         )
     return tuple(found)
+
+
+def other_units(settings: Sequence[tuple[str, str]], facts: Facts) -> bool:
+    """Whether a unit of cost is imagined to be another: not one that is as it is for everybody."""
+    known = {setting.name: setting for setting in facts.server.settings}
+    overridden = {override.name for override in facts.server.overrides}
+
+    def is_as_is(name: str, value: str) -> bool:
+        setting = known.get(name)
+        if setting is None or name in overridden:
+            return False
+        return shown_value(setting, setting.value) == shown_value(setting, value)
+
+    return any(name in UNITS_OF_COST and not is_as_is(name, value) for name, value in settings)
 
 
 def _shown(definition: IndexDefinition, show_values: bool) -> IndexDefinition:

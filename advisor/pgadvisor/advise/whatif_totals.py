@@ -91,10 +91,13 @@ def in_order_of_appearance(
 
 
 def reasons_of(rows: Sequence[WhatIfStatement]) -> tuple[Reason, ...]:
-    """Why statements could not be planned, the commonest reason first."""
+    """Why statements could not be planned: first what the change brings, then the commonest reason."""
     groups: dict[str, list[str]] = defaultdict(list)
+    lost = {row.reason for row in rows if row.cost_before is not None}
     for row in rows:
         if row.reason:
             groups[row.reason].append(row.query_id)
-    ordered: Iterator[tuple[str, list[str]]] = iter(sorted(groups.items(), key=lambda each: (-len(each[1]), each[0])))
+    ordered: Iterator[tuple[str, list[str]]] = iter(
+        sorted(groups.items(), key=lambda each: (each[0] not in lost, -len(each[1]), each[0]))
+    )
     return tuple(Reason(reason=reason, statements=len(ids), query_ids=tuple(ids)) for reason, ids in ordered)

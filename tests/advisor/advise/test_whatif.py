@@ -265,6 +265,8 @@ def test_settings_that_are_units_of_cost_are_judged_by_plans_alone(shop: Facts) 
         for untrue in ("times less", "times more", "Gain", "Lose", "or less"):
             assert untrue not in said
     assert "9.15 s measured" in text
+    as_it_is = facts(SHOP | {"settings": {"random_page_cost": "1.1"}})
+    assert not whatif_of(as_it_is, FakePlanner(tree), change).workload.units_differ
 
 
 def test_what_cannot_be_planned_any_more_is_said(shop: Facts) -> None:
