@@ -44,6 +44,7 @@ class AdvisedData(Data, kw_only=True):
     foreign_keys: list[str] = []
     holds_values: bool = False
     any_order: bool = False
+    replaces: list[str] = []
     size_bytes: int = 1_000_000
     write_ms: float = 0.0
 
@@ -99,6 +100,7 @@ def _advised(given: AdvisedData) -> AdvisedIndex:
         alone=_workload(effects),
         together=_workload(effects),
         effects=effects,
+        replaces=tuple(given.replaces),
         findings=tuple(given.findings),
         foreign_keys=tuple(given.foreign_keys),
     )

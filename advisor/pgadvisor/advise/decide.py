@@ -67,7 +67,7 @@ def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], adv
     for advised in (*advice.created, *advice.dropped):
         asking = [by_key[key] for key in advised.findings if key in by_key]
         if not advised.findings and isinstance(advised.proposal, DropIndex):
-            asking = _of_its_table(decisions, advised.proposal)
+            asking = _of_its_successor(decisions, advised.proposal)
         same = [decision for decision in decisions if decision.advised is advised]
         if asking and not same:
             same = [Decision(advised.proposal, advised=advised)]
@@ -79,16 +79,10 @@ def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], adv
             decisions.remove(other)
 
 
-def _of_its_table(decisions: Sequence[Decision], drop: DropIndex) -> list[KeyedFinding]:
-    """The findings that ask for the new indexes of its table: one that no rule would drop goes because of these."""
-    table = drop.definition.schema, drop.definition.table
-    new = (
-        decision
-        for decision in decisions
-        if decision.advised is not None
-        and isinstance(decision.proposal, CreateIndex)
-        and (decision.proposal.definition.schema, decision.proposal.definition.table) == table
-    )
+def _of_its_successor(decisions: Sequence[Decision], drop: DropIndex) -> list[KeyedFinding]:
+    """The findings that ask for the new index because of which one goes that no rule would drop."""
+    name = f"{drop.schema}.{drop.name}"
+    new = (decision for decision in decisions if decision.advised is not None and name in decision.advised.replaces)
     return list({finding.key: finding for decision in new for finding in decision.findings}.values())
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.indexes.algebra import covers
 from pgadvisor.indexes.ddl import index_name
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import AdvisedIndex, IndexPrice
-from pgadvisor.model.proposals import CreateIndex
+from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.whatif import Configuration, IndexName
 from pgadvisor.planner.index_names import names_taken_by_schema
 
 if TYPE_CHECKING:
     from pgadvisor.advise.exchanges import Exchange, Exchanges
     from pgadvisor.advise.proof import Proof
-    from pgadvisor.advise.selection.search import Selection
+    from pgadvisor.advise.selection.search import Chosen, Selection
     from pgadvisor.config import IndexesConfig
     from pgadvisor.facts import Facts
 
@@ -106,6 +108,10 @@ def handed_over(
             replaced[definition].append(IndexName(schema=made.drop.schema, name=made.drop.name))
             if all(definition != known.candidate.definition for known in chosen):
                 chosen.append(made.created)
+    for made in exchanged.made:
+        successor = _successor(made.drop, chosen) if made.created is None and made.drop.replaced else None
+        if successor is not None:
+            replaced[successor].append(IndexName(schema=made.drop.schema, name=made.drop.name))
     taken = names_taken_by_schema(facts)
     names: dict[IndexDefinition, str] = {}
     for each in chosen:
@@ -122,3 +128,13 @@ def handed_over(
         for each in chosen
     )
     return Handed(created, tuple(map(OldIndex, exchanged.made)), names)
+
+
+def _successor(drop: DropIndex, chosen: Sequence[Chosen]) -> IndexDefinition | None:
+    """The new index on its table that does the work of one that goes, best one that covers it."""
+    old = drop.definition
+    new = [each.candidate.definition for each in chosen]
+    same_table = [each for each in new if (each.schema, each.table) == (old.schema, old.table)]
+    same_start = [each for each in same_table if each.key_columns[:1] == old.key_columns[:1]]
+    covering = [each for each in same_start if covers(each, old)]
+    return next(iter((*covering, *same_start, *same_table)), None)

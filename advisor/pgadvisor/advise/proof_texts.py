@@ -37,7 +37,7 @@ def confidence_of(decision: Decision, facts: Facts) -> Confidence:
         return found
     gaining = [each for each in decision.advised.effects if each.effect is Effect.GAINS]
     exact = facts.advice.advice.planner.same_major and not any(each.marks for each in gaining)
-    if gaining and not decision.advised.replaces:
+    if gaining:
         return Confidence.PROVED if exact else Confidence.ESTIMATED
     return max(found, Confidence.ESTIMATED, key=lambda each: each.rank)
 
@@ -49,8 +49,8 @@ def proof_of(decision: Decision, facts: Facts, confidence: Confidence) -> str:
         return _UNTRIED[confidence]
     planner = _planner(advice.planner)
     if isinstance(decision.proposal, DropIndex):
-        return f"{planner} {_does_without(advised)}"
-    if advised.replaces:
+        return f"{planner} {_does_without(advised, replaced=decision.proposal.replaced)}"
+    if advised.replaces and not any(each.effect is Effect.GAINS for each in advised.effects):
         return f"{planner} {_takes_the_place(advised)}"
     return f"{planner} {_chooses(advised)}{_exactness(advice.planner, confidence)}"
 
@@ -79,16 +79,16 @@ def _planner(identity: PlannerIdentity) -> str:
             return "The planner"
 
 
-def _does_without(advised: AdvisedIndex) -> str:
+def _does_without(advised: AdvisedIndex, *, replaced: bool) -> str:
     """What becomes of statements that an index is taken from."""
     losing = [each for each in advised.effects if each.effect is Effect.LOSES]
     if not losing:
         return "has plans without it that cost no statement seen any more. Others were not seen."
     worst = max(each.worst for each in losing)
-    which = "it" if len(losing) == 1 else "them"
+    where = "where values are not known to the planner" if replaced else "for some values"
     return (
-        f"has plans without it that cost {_statements(len(losing))} more, up to {worst:.3g} times as much for some "
-        f"values, which is little of all that is spent on {which}. Others were not seen."
+        f"has plans without it that cost {_statements(len(losing))} more, up to {worst:.3g} times as much {where}: of "
+        "the workload's time too little to be felt. Others were not seen."
     )
 
 

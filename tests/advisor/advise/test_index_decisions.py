@@ -167,7 +167,8 @@ def test_what_only_the_search_drops_goes_with_the_new_index_of_its_table() -> No
     shop["tables"]["public.t"]["constraints"] = {"t_fk": "foreign key (b) references public.u (id)"}
     shop["tables"]["public.u"] = {"columns": ["id bigint"]}
     going = drop("t_b", "btree (b)", replaced=True)
-    created = on_t("btree (b, a)", name="idx_t_b_a", gains={"7": [10, 9, 90]}, findings=["r:0"])
+    gains = {"7": [10.0, 9.0, 90.0]}
+    created = on_t("btree (b, a)", name="idx_t_b_a", gains=gains, findings=["r:0"], replaces=["public.t_b"])
     effect = decisions([created]).created[0].together
     dropped = AdvisedIndex(proposal=going, name="t_b", price=IndexPrice(size_bytes=5), alone=effect, together=effect)
     advice = decisions([created], (), [dropped])
@@ -177,7 +178,7 @@ def test_what_only_the_search_drops_goes_with_the_new_index_of_its_table() -> No
     assert [(type(each.proposal), each.findings) for each in made] == [(CreateIndex, ("r:0",)), (DropIndex, ("r:0",))]
     assert made[1].advised is not None
     # Without one that serves the key it stays.
-    other = on_t("btree (a)", name="idx_t_a", gains={"7": [10, 9, 90]}, findings=["r:0"])
+    other = on_t("btree (a)", name="idx_t_a", gains=gains, findings=["r:0"], replaces=["public.t_b"])
     known = facts(shop).with_advice(decisions([other], (), [dropped]))
     decided = decide(keyed([found]), known)
     assert [each.reason for each in decided if isinstance(each.proposal, DropIndex)] == [
@@ -235,7 +236,7 @@ def test_wishes_are_what_findings_propose_and_exchanges_stay_together() -> None:
     findings = [key, finding(1, new, old), finding(2, spare), finding(3, spare), finding(4, invalid)]
     wishes = wishes_of(keyed([Outcome(rule="r", findings=tuple(findings))]), facts(SHOP))
     (candidate,) = wishes.candidates
-    assert (candidate.foreign_keys, candidate.findings, candidate.any_order) == ({"t_fk"}, {"r:0"}, True)
+    assert (*candidate.foreign_keys, *candidate.findings, candidate.any_order) == ("t_fk", "r:0", True)
     exchange, going = wishes.going
     assert exchange.create is not None
     assert (exchange.drop, exchange.create.definition) == (old, new.definition)
