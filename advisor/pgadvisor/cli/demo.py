@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pgadvisor.cli._errors import explained
+from pgadvisor.cli._steps import Files
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -25,4 +26,5 @@ def demo(html: Path, json_: Path, keep: bool) -> None:
     from pgadvisor.demo import run
 
     with explained():
+        Files(html, json_).check()
         raise SystemExit(run(html, json_, keep=keep))

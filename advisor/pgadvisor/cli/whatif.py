@@ -143,6 +143,9 @@ def _exit_code(result: WhatIfResult) -> ExitCode:
             return ExitCode.USAGE
     if result.workload.statements > result.workload.not_planned:
         return ExitCode.CLEAN
+    if not result.workload.statements:
+        click.echo("Exit code 3: no statements are known; ask about one by --query.", err=True)
+        return ExitCode.INCOMPLETE
     when = f" after the change, of {result.workload.lost} that could before it" if result.workload.lost else ""
     click.echo(f"Exit code 3: no statement could be planned{when}.", err=True)
     return ExitCode.INCOMPLETE

@@ -98,6 +98,7 @@ def test_nothing_that_is_read_is_written_to_nor_one_file_written_twice(tmp_path:
         (["audit", nowhere, "--workload", log, "--html", log], read),
         (["audit", nowhere, "--snapshot", new, "--json", new], twice),
         (["collect", nowhere, "-o", settings, "--config", settings], read),
+        (["demo", "--html", new, "--json", new], twice),
         (["verify", kept, nowhere, "--json", kept], read),
     ]
     for arguments, message in runs:
