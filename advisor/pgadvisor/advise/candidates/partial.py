@@ -31,8 +31,8 @@ _MOST = 4
 _MOST_OF_VALUES = 2
 _LITERAL = re.compile(r"\(?([eE]?'(?:[^']|'')*'|-?[0-9.]+|true|false)\)?(?:::.*)?", re.DOTALL)
 _ARRAY = re.compile(r"\(?'\{([^{}\"\\]*)\}'(?:::.*)?", re.DOTALL)
-# That which can stand in the predicate of an index, and has one value for all its rows.
-_ONE_VALUE = frozenset({"=", "is null", "is true", "is false"})
+# Whose columns need not be searched any more in an index of what satisfies them.
+_DONE = frozenset({"=", "= any", "is null", "is true", "is false"})
 _TESTS = frozenset({"is null", "is not null", "is true", "is false"})
 _STRICT = EQUALITIES | RANGES
 
@@ -71,7 +71,7 @@ def _with(searched: Searched, search: Search, bases: Iterable[IndexDefinition], 
     column = search.subject.column
     found: dict[IndexDefinition, None] = {}
     for base in bases:
-        left = _without(base, frozenset({column}) if search.operator in _ONE_VALUE else frozenset())
+        left = _without(base, frozenset({column}) if search.operator in _DONE else frozenset())
         if left is not None:
             found[with_predicate(left, search.condition)] = None
     if not found:
@@ -84,7 +84,7 @@ def _with_all(
     searched: Searched, predicates: Sequence[Search], bases: Iterable[IndexDefinition]
 ) -> Iterator[Candidate]:
     """All predicates at once, as statements that always say the same two do."""
-    pinned = frozenset(each.subject.column for each in predicates if each.operator in _ONE_VALUE)
+    pinned = frozenset(each.subject.column for each in predicates if each.operator in _DONE)
     condition = " AND ".join(each.condition for each in predicates)
     found: dict[IndexDefinition, None] = {}
     for base in bases:

@@ -1,0 +1,145 @@
+"""When each kind of index that is no plain B-tree is thought of, from statistics and what the server has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from pgadvisor.advise.candidates.block_ranges import block_ranges
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.candidates.hashed import hashed
+from pgadvisor.advise.candidates.partial import partial
+from pgadvisor.advise.candidates.patterns import patterns
+from pgadvisor.advise.candidates.searches import Searched, SearchReader
+from pgadvisor.advise.selection.loads import loads_of
+from pgadvisor.facts import Facts
+from pgadvisor.model.index_advice import LeftIndex, WhyNot
+from support.fake_planner import FakePlanner
+from support.people import spelt
+from support.snapshots import facts
+
+_T: dict[str, Any] = {
+    "rows": 10_000_000,
+    "bytes": 1_638_400_000,
+    "columns": ["id bigint", "made timestamptz", "status text", "token text", "name text", "off timestamptz"],
+    "indexes": {"t_pkey": "unique primary btree (id)"},
+    "constraints": {"t_pkey": "primary key (id)"},
+    "stats": {
+        "made": {"correlation": 1.0},
+        "status": {"n_distinct": 3, "values": ["done", "open", "it's"], "frequencies": [0.9, 0.08, 0.02]},
+        "token": {"width": 64},
+        "name": {"n_distinct": -0.2, "width": 12, "correlation": 0.3},
+        "off": {"n_distinct": 1000, "nulls": 0.1, "correlation": 0.95},
+    },
+}
+
+
+def searched(
+    condition: str, *, rows: int = 100, values: str = "", table: dict[str, Any] | None = None, **seen: Any
+) -> tuple[Facts, Searched]:
+    """A statement whose plan has a condition, and another for values if one is given."""
+    plan = {"tree": "Seq Scan on public.t cost=9 rows=9", "method": "values", "parameters": ["x"]}
+    statement = {"id": "1", "text": "SELECT * FROM t WHERE status = $1", "plans": [plan] if values else []}
+    known = facts({"tables": {"public.t": {**_T, **(table or {})}}, "statements": [statement], **seen})
+
+    def tree(question: Any, _: object) -> str:
+        text = values if question.values is not None else condition
+        return f"Seq Scan on public.t cost=9 rows={rows} filter: {text}"
+
+    (found,) = SearchReader(known, FakePlanner(tree), 1000).read(loads_of(known))
+    return known, found
+
+
+def shown(found: Iterable[Candidate | LeftIndex]) -> list[str]:
+    return [spelt(each.definition) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("column", "version", "rows", "expected"),
+    [
+        ("made", 180_000, 10_000_000, "(made)"),
+        ("made", 180_000, 200_000, "(made) WITH (pages_per_range = '128')"),
+        ("made", 180_000, 100_000, "(made) WITH (pages_per_range = '64')"),
+        ("made", 180_000, 1, "(made) WITH (pages_per_range = '8')"),
+        ("off", 180_000, 10_000_000, "(off timestamptz_minmax_multi_ops)"),
+        ("off", 130_000, 10_000_000, ""),
+        ("name", 180_000, 100_000, ""),
+        ("id", 180_000, 100_000, ""),
+    ],
+)
+def test_block_ranges_are_for_large_tables_in_order(column: str, version: int, rows: int, expected: str) -> None:
+    known, found = searched(f"(t.{column} > $1)", rows=rows, version=version)
+    plain = expected.replace(" WITH (pages_per_range = '128')", "")
+    assert shown(block_ranges(found, known)) == ([f"USING brin {plain}"] if expected else [])
+    small, of_small = searched(f"(t.{column} > $1)", rows=rows, version=version, table={"bytes": 90_000_000})
+    assert shown(block_ranges(of_small, small)) == []
+
+
+def test_hash_is_for_long_values_that_are_searched_for_equality_alone() -> None:
+    known, by_token = searched("(t.token = $1)")
+    _, by_name = searched("(t.name = $1)")
+    _, by_status = searched("(t.status = $1)")
+    _, by_range = searched("(t.token > $1)")
+    _, by_lower = searched("(lower(t.token) = $1)")
+    assert shown(hashed([by_token, by_name, by_status], known)) == ["USING hash (token)"]
+    assert shown(hashed([by_token, by_range], known)) == shown(hashed([by_token, by_lower], known)) == []
+    repeated, by_repeated = searched("(t.token = $1)", table={"stats": {"token": {"n_distinct": 90, "width": 64}}})
+    assert shown(hashed([by_repeated], repeated)) == []
+
+
+def test_trigrams_want_the_extension_and_three_characters_of_a_word() -> None:
+    def thought(pattern: str, operator: str = "~~*", **seen: Any) -> list[str]:
+        known, found = searched(f"(t.name {operator} '{pattern}'::text)", **seen)
+        return shown(patterns(found, known))
+
+    there = {"extensions": {"pg_trgm": "1.6"}}
+    assert thought("%abc%", **there) == ["USING gin (name public.gin_trgm_ops)"]
+    for pattern in ("%ab%", "a_b_c", "%a b c%", "%"):
+        assert thought(pattern, **there) == []
+    assert thought("abc.*|d", "~", **there) == ["USING gin (name public.gin_trgm_ops)"]
+    assert thought("[abc]{3}", "~", **there) == []
+    known, found = searched("(t.name ~~ '%abc%'::text)")
+    (left,) = patterns(found, known)
+    assert isinstance(left, LeftIndex)
+    assert (left.why, "CREATE EXTENSION pg_trgm" in left.sentence) == (WhyNot.IMPOSSIBLE, True)
+
+
+def test_a_part_is_one_that_leaves_out_much() -> None:
+    def parts(condition: str, values: str = "") -> list[tuple[str, bool]]:
+        known, found = searched(condition, values=values)
+        return [(spelt(each.definition), each.holds_values) for each in partial(found, (), known)]
+
+    assert parts("((t.name = $1) AND (t.off IS NULL))") == [("(name) WHERE (off IS NULL)", False)]
+    assert parts("((t.name = $1) AND (t.off IS NOT NULL))") == []
+    assert parts("((t.name = $1) AND (t.status = 'done'::text))") == []
+    assert parts("((t.name = $1) AND (t.status = 'it''s'::text))") == [("(name) WHERE (status = 'it''s'::text)", True)]
+    assert parts("((t.name = $1) AND (t.status <> 'done'::text))") == [("(name) WHERE (status <> 'done'::text)", True)]
+    some = "(status = ANY ('{open,new}'::text[]))"
+    assert parts(f"((t.name = $1) AND {some.replace('status', 't.status')})") == [(f"(name) WHERE {some}", True)]
+    # Nothing else to search by: the primary key.
+    assert parts("(t.status = 'it''s'::text)") == [("(id) WHERE (status = 'it''s'::text)", True)]
+    # One of many values.
+    assert parts("((t.status = $1) AND (t.off = '2024-01-01'::timestamptz))") == []
+    # Two conditions at once.
+    assert [each for each, _ in parts("((t.name = $1) AND (t.off IS NULL) AND (t.status = 'open'::text))")] == [
+        "(name) WHERE (off IS NULL)",
+        "(name) WHERE (status = 'open'::text)",
+        "(name) WHERE ((off IS NULL) AND (status = 'open'::text))",
+    ]
+
+
+def test_a_value_that_nobody_has_seen_is_no_part() -> None:
+    generic = "((t.name = $2) AND (t.status = $1))"
+    for value, expected in (("it''s", ["(name) WHERE (status = 'it''s'::text)"]), ("done", []), ("none", [])):
+        known, found = searched(generic, values=f"((t.name = 'x'::text) AND (t.status = '{value}'::text))")
+        candidates = list(partial(found, (), known))
+        assert shown(candidates) == expected
+        assert all(each.holds_values for each in candidates)
+
+
+def test_an_expression_made_of_a_guess_is_none() -> None:
+    _, found = searched("((t.name || $1) = $2)", values="((t.name || 'guess'::text) = 'x'::text)")
+    assert found.unknown == ("(name || $1)",)
+    assert not [search for search in found.searches if search.subject.expression]
