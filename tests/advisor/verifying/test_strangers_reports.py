@@ -23,6 +23,7 @@ HOSTILE_NAME = "a\"; DROP TABLE t; --'%\n</script>"
 FUNCTIONS = """
 CREATE FUNCTION evil(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
     $$BEGIN PERFORM dblink_exec('', 'x'); INSERT INTO hit VALUES (1); RETURN 1; END$$;
+CREATE FUNCTION quiet(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN 1; END$$;
 CREATE FUNCTION looks_safe(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT evil($1)';
 CREATE VIEW through AS SELECT looks_safe(a) AS a FROM t;
 """
@@ -46,6 +47,7 @@ INDEXES = {
     "a comment": by_expression("a /* */"),
     "unbalanced": by_expression("a)) TABLESPACE pg_default; SELECT ((1"),
     "a stranger's function": by_expression("public.evil(a)"),
+    "a stranger's quiet function": by_expression("public.quiet(a)"),
     "volatile": by_expression("a + (random() * 10)::int"),
     "sleep": by_expression("length(pg_sleep(3)::text)"),
     "a subquery": by_expression("(SELECT 1)"),
@@ -75,6 +77,7 @@ STATEMENTS = {
     "program": "COPY t TO PROGRAM 'touch /tmp/pgadvisor_was_here'",
     "dblink": "SELECT dblink('', 'x')",
     "a stranger's function": "SELECT public.evil(a) FROM t",
+    "a stranger's quiet function": "SELECT public.quiet(a) FROM t",
     "through a view": "SELECT * FROM through",
     "ends the trial": "COMMIT",
     "a setting": "SELECT set_config('transaction_read_only', 'off', false)",
