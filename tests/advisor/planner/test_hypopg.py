@@ -21,6 +21,7 @@ from pgadvisor.planner.live import Live
 from pgadvisor.planner.observation import Observation
 from pgadvisor.planner.protocol import PlannerError
 from pgadvisor.postgres.session import Session
+from support.audits import audit
 from support.databases import Database, fresh_database
 from support.planning import OFF
 from support.reading import open_session
@@ -249,3 +250,25 @@ def test_without_the_extension_there_is_none(debians: Server) -> None:
         live = Live(session, facts, OFF)
         assert live.plan(question("SELECT 1"), AS_IS).cost == 0.01
         live.close()
+
+
+def test_an_audit_has_its_indexes_proved_by_the_server_itself(debians: Server) -> None:
+    with fresh_database(debians) as database:
+        database.execute(
+            """
+            CREATE EXTENSION hypopg; CREATE TABLE t (id int PRIMARY KEY, kind int, note text);
+            INSERT INTO t SELECT i, i % 3000, repeat('x', 50) FROM generate_series(1, 30000) AS i; ANALYZE;
+            """
+        )
+        for kind in range(30):
+            database.execute("SELECT note FROM t WHERE kind = %s", [kind])
+        database.settle()
+        report = audit(database.dsn, "--planner", "hypopg", "--fail-on", "never").report
+        planner = report["index_advice"]["planner"]
+        assert (planner["kind"], planner["version"]) == ("HypoPG", planner["server_version"])
+        (made,) = report["recommendations"]
+        assert (made["advised"]["name"], made["confidence"]) == ("idx_t_kind", "proved")
+        assert made["proof"].startswith("The planner of this server, asked through HypoPG, chooses it for 1 statement")
+        with database.connect() as connection:
+            # It imagined in sessions of ours alone.
+            assert connection.execute("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass").fetchone() == (1,)
