@@ -12,6 +12,7 @@ import json
 import platform
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
 
+from databases import SETTINGS as SETTINGS_OF_SERVERS
 from databases import running, tpch, tpch_files
 
 from pgadvisor import __version__
@@ -46,6 +48,12 @@ BUDGETS_MB = (90, 180, 350, 720)
 LEFT_OUT = frozenset({2, 17, 20})
 RUNS = 5
 SLOWER = 1.1
+PRELOADED = {
+    "shared_preload_libraries": "pg_stat_statements,pg_qualstats",
+    "pg_qualstats.sample_rate": "1",
+}
+# Its estimates take no account of deduplication.
+MCP_BUDGETS_MB = (250, 500, 1_000, 2_000)
 MB = 1_000_000
 SETTINGS = """
     random_page_cost = 1.1; effective_cache_size = '12GB'; work_mem = '64MB'; jit = off;
@@ -70,21 +78,25 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="all 22 queries")
     parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS_MB, help="in MB at scale 1")
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--peers", type=Path, help="JSON with sets of others: {name: [CREATE INDEX ...]}")
+    parser.add_argument("--postgres-mcp", type=Path, help="a Python that has postgres-mcp")
+    parser.add_argument("--no-peers", action="store_true")
     arguments = parser.parse_args()
     queries = {
         f"Q{number}": text
         for number, text in enumerate(tpch.QUERIES, start=1)
         if arguments.all or number not in LEFT_OUT
     }
+    SETTINGS_OF_SERVERS.update(PRELOADED)
     with running(15) as server, psycopg.connect(made(server, arguments.scale), autocommit=True) as connection:
         for text in queries.values():
             timed(connection, text)
         before = {name: timed(connection, text) for name, text in queries.items()}
         facts = facts_of(server.dsn("tpch"), queries, before)
         sets = [advised(facts, budget * arguments.scale) for budget in arguments.budgets]
-        if arguments.peers:
-            sets += [Set(name, commands) for name, commands in json.loads(arguments.peers.read_text()).items()]
+        if not arguments.no_peers:
+            sets += [of_qualstats(connection)]
+        if arguments.postgres_mcp:
+            sets += of_postgres_mcp(arguments.postgres_mcp, server.dsn("tpch"), queries, arguments.scale)
         results = measured(connection, sets, queries, arguments.runs)
     results |= {
         "tool": __version__,
@@ -107,7 +119,8 @@ def made(server: LocalServer, scale: float) -> str:
     dsn = server.dsn("tpch")
     tpch.build(dsn, tpch_files(scale), indexed=False)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        for extension in ("pg_stat_statements", "pg_qualstats", "hypopg"):
+            connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
         connection.execute("VACUUM ANALYZE")
     return dsn
 
@@ -157,6 +170,26 @@ def advised(facts: Facts, budget_mb: float) -> Set:
         f"pgadvisor, {budget_mb:g} MB", json.dumps({name: round(value, 3) for name, value in told.items()}), flush=True
     )
     return Set(f"pgadvisor {budget_mb:g} MB", commands, told)
+
+
+def of_qualstats(connection: psycopg.Connection) -> Set:
+    """What pg_qualstats advises after the queries that the connection ran, each twice."""
+    rows = connection.execute(
+        "SELECT v FROM json_array_elements(pg_qualstats_index_advisor(min_filter => 0)->'indexes') AS v"
+    ).fetchall()
+    return Set("pg_qualstats", [row[0] if isinstance(row[0], str) else row[0]["ddl"] for row in rows])
+
+
+def of_postgres_mcp(python: Path, dsn: str, queries: Mapping[str, str], scale: float) -> list[Set]:
+    """What postgres-mcp advises at several budgets of its own estimates, which are some times too large."""
+    budgets = [round(budget * scale) for budget in MCP_BUDGETS_MB]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(list(queries.values()), file)
+        file.flush()
+        command = [str(python), str(Path(__file__).with_name("ask_postgres_mcp.py")), dsn, file.name]
+        ran = subprocess.run([*command, *map(str, budgets)], check=True, capture_output=True, text=True)
+    found = json.loads(ran.stdout.splitlines()[-1])
+    return [Set(f"postgres-mcp, told {budget} MB", told.pop("commands"), told) for budget, told in found.items()]
 
 
 def measured(

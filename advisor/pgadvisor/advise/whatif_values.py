@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,14 @@ _MAX_SETS = 6
 class ValueSet:
     """Values of a statement's parameters: what they stand for, themselves, as they are shown, and who chose them.
 
-    given: the user did, with the question.
+    given: the user did, with the question. real: a call had them that was seen in a log or a file.
     """
 
     label: str
     values: tuple[str | None, ...]
     shown: tuple[str, ...]
     given: bool = False
+    real: bool = False
 
 
 class ValueSets:
@@ -45,7 +46,9 @@ class ValueSets:
         """Those of one statement, each once."""
         found: dict[tuple[str | None, ...], ValueSet] = {}
         for each in self._all(query_id):
-            found.setdefault(each.values, each)
+            known = found.setdefault(each.values, each)
+            if each.real and not known.real:
+                found[each.values] = replace(known, real=True)
         return tuple(found.values())[:_MAX_SETS]
 
     def _all(self, query_id: str) -> Iterator[ValueSet]:
@@ -64,7 +67,7 @@ class ValueSets:
                 yield ValueSet(label, values, shown)
         seen = [sample for sample in samples if sample not in given]
         for number, sample in enumerate(seen, start=1):
-            yield ValueSet(f"call {number} in a {sample.source}", sample.values, self._shown(sample))
+            yield ValueSet(f"call {number} in a {sample.source}", sample.values, self._shown(sample), real=True)
 
     def _shown(self, sample: ParameterSample) -> tuple[str, ...]:
         told = ["NULL" if value is None else value if self._show_values else MASK for value in sample.values]

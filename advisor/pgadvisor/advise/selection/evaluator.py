@@ -223,7 +223,7 @@ class Evaluator:
             kept = replace(
                 load,
                 questions=tuple(question for question, _, _ in planned),
-                weights=tuple(weight / whole for _, weight, _ in planned),
+                weights=tuple(weight / whole if whole else 1 / len(planned) for _, weight, _ in planned),
             )
             yield LoadCost(kept, tuple(use.cost for _, _, use in planned))
 

@@ -18,9 +18,10 @@ class Load:
     """A statement, or several that are planned alike, by what it is asked as and how it counts.
 
     questions are it for unknown values and for each set that is known, at least one; weights say how much each counts,
-    1 in all. total_ms is the time that it took over the window, without what its callers are counted for. stands_for
-    are other statements whose calls and time it counts as its own. foreign_key is the key ("schema.table.name") whose
-    check it is, which the server runs by itself; its calls are counted rows and its time is estimated then.
+    1 in all: values of real calls alone count where there are any, the others then only say what must not get worse.
+    total_ms is the time that it took over the window, without what its callers are counted for. stands_for are other
+    statements whose calls and time it counts as its own. foreign_key is the key ("schema.table.name") whose check it
+    is, which the server runs by itself; its calls are counted rows and its time is estimated then.
     """
 
     query_id: str
@@ -46,13 +47,15 @@ def loads_of(facts: Facts) -> tuple[Load, ...]:
         unknown = Question(
             query_id=statement.query_id, text=statement.text, shape=shape, role=roles.get(statement.query_id)
         )
-        known_values = [replace(unknown, values=each.values) for each in value_sets.of(statement.query_id)]
-        questions = (unknown, *known_values)
+        known_values = value_sets.of(statement.query_id)
+        real = [replace(unknown, values=each.values) for each in known_values if each.real]
+        others = [unknown, *(replace(unknown, values=each.values) for each in known_values if not each.real)]
+        counting = real or others
         yield Load(
             query_id=statement.query_id,
             shape=shape,
-            questions=questions,
-            weights=(1 / len(questions),) * len(questions),
+            questions=(*real, *others),
+            weights=(*(1 / len(counting) for _ in counting), *(0.0 for _ in others if real)),
             calls=statement.calls,
             total_ms=statement.own_ms,
         )

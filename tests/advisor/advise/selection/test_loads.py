@@ -1,0 +1,48 @@
+"""What counts of a statement: the values of its real calls where they are known."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pgadvisor.advise.selection.loads import loads_of
+from pgadvisor.facts import Facts
+from pgadvisor.model.statements import ParameterSample
+from support.snapshots import facts
+
+ORDERS = {
+    "tables": {"public.orders": {"rows": 1e5, "columns": ["id bigint not null", "status text"]}},
+    "statements": [
+        {
+            "id": "1",
+            "text": "SELECT count(*) FROM orders WHERE status = $1",
+            "calls": 100,
+            "total_ms": 1000,
+            "plans": [
+                {"tree": "Seq Scan on public.orders cost=5000 rows=10"},
+                {
+                    "tree": "Seq Scan on public.orders cost=5000 rows=10",
+                    "method": "values",
+                    "values": "rare",
+                    "parameters": ["open"],
+                },
+            ],
+        }
+    ],
+}
+
+
+def test_values_of_real_calls_alone_count() -> None:
+    known = facts(ORDERS)
+    (load,) = loads_of(known)
+    assert [(each.values, weight) for each, weight in zip(load.questions, load.weights, strict=True)] == [
+        (None, 0.5),
+        (("open",), 0.5),
+    ]
+    assert known.snapshot.statements is not None
+    samples = tuple(ParameterSample(query_id="1", values=(value,), source="log") for value in ("lost", "open"))
+    statements = msgspec.structs.replace(known.snapshot.statements, samples=samples)
+    (load,) = loads_of(Facts(msgspec.structs.replace(known.snapshot, statements=statements), known.shapes))
+    assert {each.values: weight for each, weight in zip(load.questions, load.weights, strict=True)} == pytest.approx(
+        {("open",): 0.5, ("lost",): 0.5, None: 0.0}
+    )
