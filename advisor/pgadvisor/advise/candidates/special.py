@@ -111,6 +111,7 @@ def _possible(candidates: Iterable[Candidate], planner: Planner) -> Iterator[Can
         yield LeftIndex(
             definition=candidate.definition,
             why=WhyNot.IMPOSSIBLE,
-            sentence=refusal,
+            # What a server says of it may quote the values in it.
+            sentence="The planner cannot have it." if candidate.holds_values else refusal,
             query_ids=tuple(sorted(candidate.query_ids)),
         )

@@ -143,7 +143,7 @@ class World:
         return candidate
 
 
-@pytest.fixture(scope="module", params=(13, 18), ids="postgres{}".format)
+@pytest.fixture(scope="module", params=(pytest.param(13, marks=pytest.mark.slow), 18), ids="postgres{}".format)
 def world(request: pytest.FixtureRequest, servers: Servers) -> Iterator[World]:
     with fresh_database(servers.of_major(request.param)) as database, pytest.MonkeyPatch.context() as patch:
         patch.setattr(block_ranges, "MIN_BYTES", 1_000_000)
