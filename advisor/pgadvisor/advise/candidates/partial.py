@@ -26,6 +26,7 @@ from pgadvisor.workload.string_tokens import string_value
 MAX_SHARE = 0.75
 _MAX_NOT_NULL = 0.5
 _MAX_SHARE_OF_VALUES = 0.1
+_NEARLY_ALL = 0.9
 # Of one statement and one predicate; of a value that is one of several, fewer.
 _MOST = 4
 _MOST_OF_VALUES = 2
@@ -149,7 +150,10 @@ def _leaves_out_enough(search: Search, searched: Searched, facts: Facts) -> bool
     if search in searched.of_values and search.operator not in _TESTS:
         # Of values that calls may or may not have, the rare ones alone, and none that is not there.
         common = (statistics.most_common_values or ()) if statistics is not None else ()
-        return _value(search.comparand) in common and share <= _MAX_SHARE_OF_VALUES
+        frequencies = (statistics.most_common_frequencies or ()) if statistics is not None else ()
+        # Where nobody has seen a call, the rare ones are looked up for sure only where one value has nearly all rows.
+        is_likely = searched.is_seen or max(frequencies, default=0.0) >= _NEARLY_ALL
+        return is_likely and _value(search.comparand) in common and share <= _MAX_SHARE_OF_VALUES
     return share <= MAX_SHARE
 
 

@@ -34,7 +34,8 @@ class Searched:
 
     relation is the table that the statement names: of a partition the partitioned one. searches must hold, all of them;
     choices are those of which one of several must, for each OR. of_values are those that are known by values of
-    parameters alone. unknown are expressions with a constant that nobody has seen. rows are the table's.
+    parameters alone, is_seen says that some are of a real call. unknown are expressions with a constant that nobody has
+    seen. rows are the table's.
     """
 
     load: Load
@@ -43,6 +44,7 @@ class Searched:
     choices: tuple[tuple[Search, ...], ...]
     sorts: tuple[Sort, ...]
     of_values: frozenset[Search]
+    is_seen: bool
     unknown: tuple[str, ...]
     rows: float
 
@@ -123,8 +125,7 @@ class SearchReader:
         for oid, table in merged.items():
             rows = self._facts.row_count(oid)
             if rows is not None and self._is_large(oid):
-                unknown = () if is_seen else tuple(table.unknown)
-                yield _searched(load, table, frozenset(of_values), unknown, rows)
+                yield _searched(load, table, frozenset(of_values), is_seen, rows)
 
     @staticmethod
     def _merge(
@@ -177,9 +178,7 @@ class SearchReader:
         )
 
 
-def _searched(
-    load: Load, table: TableSearches, of_values: frozenset[Search], unknown: tuple[str, ...], rows: float
-) -> Searched:
+def _searched(load: Load, table: TableSearches, of_values: frozenset[Search], is_seen: bool, rows: float) -> Searched:
     searches: dict[tuple[str, str], Search] = {}
     choices: dict[int, dict[str, Search]] = defaultdict(dict)
     for search in table.searches:
@@ -195,7 +194,8 @@ def _searched(
         choices=tuple(different),
         sorts=tuple(table.sorts),
         of_values=of_values,
-        unknown=unknown,
+        is_seen=is_seen,
+        unknown=() if is_seen else tuple(table.unknown),
         rows=rows,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,6 +138,15 @@ def test_a_value_that_nobody_has_seen_is_no_part() -> None:
         candidates = list(partial(found, (), known))
         assert shown(candidates) == expected
         assert all(each.holds_values for each in candidates)
+
+
+def test_rare_values_are_guessed_only_where_one_has_nearly_all_rows() -> None:
+    even = {"status": {"n_distinct": 3, "values": ["done", "open", "it's"], "frequencies": [0.5, 0.48, 0.02]}}
+    values = "((t.name = 'x'::text) AND (t.status = 'it''s'::text))"
+    known, found = searched("((t.name = $2) AND (t.status = $1))", values=values, table={"stats": even})
+    assert shown(partial(found, (), known)) == []
+    seen = replace(found, is_seen=True)
+    assert shown(partial(seen, (), known)) == ["(name) WHERE (status = 'it''s'::text)"]
 
 
 def test_an_expression_made_of_a_guess_is_none() -> None:
