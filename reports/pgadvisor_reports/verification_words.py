@@ -97,7 +97,8 @@ def measured(index: MeasuredIndex) -> str:
         parts.append(f"{formatting.size(index.size_bytes).text}{said}")
     if index.build_ms is not None:
         parts.append(f"built in {formatting.duration(index.build_ms).text}")
-    parts += [text.rstrip(".") for text in (index.reason, index.note) if text]
+    if index.reason:
+        parts.append(index.reason.rstrip("."))
     return "; ".join(parts)
 
 

@@ -70,7 +70,7 @@ class MeasuredIndex(Model, frozen=True, kw_only=True):
     """What one recommended index was where it was tried. statements are without it and with it, all others there.
 
     An index to be dropped is not built. promised_bytes is what its size was said to be. reason says why nothing of it
-    was measured, note what else is to be known.
+    was measured.
     """
 
     verdict: Verdict
@@ -79,7 +79,6 @@ class MeasuredIndex(Model, frozen=True, kw_only=True):
     promised_bytes: int | None = None
     statements: tuple[MeasuredStatement, ...] = ()
     reason: str = ""
-    note: str = ""
 
 
 class Verification(Model, frozen=True, kw_only=True):

@@ -199,11 +199,11 @@ def _texts(definition: IndexDefinition) -> Sequence[str]:
 
 def _why_unused(row: dict[str, Any]) -> str:
     if not row["valid"]:
-        return "No plan may use it: it is not valid"
+        return "No plan may use it: it is not valid."
     if row["too_new"]:
         return (
             "No plan may use it yet: rows of its table were changed while other transactions ran. Leave the copy alone "
-            "and try again"
+            "and try again."
         )
     return ""
 

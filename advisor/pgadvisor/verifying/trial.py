@@ -64,7 +64,8 @@ def build_all(tried: Tried, builder: Builder, progress: Progress) -> None:
         try:
             if isinstance(each.proposal, CreateIndex):
                 standing.built = builder.build(each.proposal.definition)
-                standing.drop = standing.built.drop
+                # What no plan may use, statements need not be run for.
+                standing.drop = "" if standing.built.note else standing.built.drop
             else:
                 standing.drop = builder.standing(each.proposal)
         except NotDone as refusal:
@@ -179,8 +180,7 @@ def measured_indexes(tried: Tried) -> dict[str, MeasuredIndex]:
             size_bytes=None if built is None else built.size_bytes,
             promised_bytes=None if advised is None or not standing.is_created else advised.price.size_bytes,
             statements=measured,
-            reason=standing.reason or _why_nothing(standing, measured),
-            note="" if built is None else built.note,
+            reason=standing.reason or (built.note if built is not None else "") or _why_nothing(standing, measured),
         )
     return found
 

@@ -122,6 +122,20 @@ def test_an_index_that_is_to_go_is_away_for_the_trial_alone(database: Database) 
     assert relations_of(database) == before
 
 
+def test_an_index_that_no_plan_may_use_yet_is_not_blamed(database: Database) -> None:
+    shop(database)
+    with database.connect() as other:
+        other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM orders")
+        database.execute("UPDATE orders SET customer_id = customer_id + 1 WHERE id > 29990")
+        report = trial_report((recommended(1, create("orders", "customer_id"), {"1": 0.02}),), (POINT,))
+        tried = verify(report, database.dsn, Config(), QUICK)
+    assert of(tried, 1).verdict is Verdict.NOT_RUN
+    assert "No plan may use it yet" in of(tried, 1).reason
+    assert of(tried, 1).size_bytes is not None
+    assert together(tried, "1").verdict is Verdict.NOT_RUN
+
+
 def test_the_check_of_a_foreign_key_is_run_as_the_copy_has_it(database: Database) -> None:
     shop(database)
     database.execute("CREATE TABLE notes (order_id int REFERENCES orders, note text)")
