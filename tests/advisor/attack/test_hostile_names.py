@@ -70,6 +70,8 @@ def make_problems(database: Database, name: str) -> None:
         UPDATE pg_index SET indisvalid = false
         WHERE indexrelid = (SELECT max(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indexrelid
                             WHERE c.relname LIKE '%iv' AND c.oid >= 16384);
+        CREATE TABLE {n}.{quoted(name, "to")} ({n} int, {note} text);
+        INSERT INTO {n}.{quoted(name, "to")} SELECT i * 7919 % 20011, 'x' FROM generate_series(1, 20000) i;
         ANALYZE;
         CREATE TABLE {n}.{quoted(name, "na")} ({n} int PRIMARY KEY, b text);
         INSERT INTO {n}.{quoted(name, "na")} SELECT i, 'x' FROM generate_series(1, 5000) i;
@@ -78,6 +80,7 @@ def make_problems(database: Database, name: str) -> None:
         database.execute(f"SELECT * FROM {n}.{child} WHERE {number} = {value}")
         database.execute(f"SELECT * FROM {n}.{quoted(name, 'na')} WHERE {n} = {value}")
         database.execute(f"SELECT * FROM {n}.{n} AS {n} WHERE {n}.{flag} AND {n} < {value}")
+        database.execute(f"SELECT {note} FROM {n}.{quoted(name, 'to')} ORDER BY {n} DESC LIMIT 5")
         database.execute(f"SELECT count(b) FROM {n}.{quoted(name, 'sk')} WHERE {n} = 'rare'")
     database.execute(f"DELETE FROM {n}.{n} WHERE {n} <= 60")
     database.settle()
