@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from pgadvisor.advise.selection.state import Trial, bits_of
 
@@ -10,34 +11,35 @@ from pgadvisor.advise.selection.state import Trial, bits_of
 LEAST_BYTES = 8192
 # Steps of a search that does not end by itself.
 _MOST_STEPS = 200
+# Of what may be added in a step so many are tried, those that gain most, each in the place of so many others.
+_MOST_TRIED = 100
+_ONE_FOR_ONE = 8
 
 
 def grow(trial: Trial, there: int, least: float, *, per_byte: bool) -> int:
     """Adds indexes, those of one known plan at a time, as long as each gains more than the least; the best first."""
     values = trial.values(there)
     gains: dict[int, float] = {}
+    open_sets = [some for some in sorted(trial.sets) if some & ~there]
     while True:
         best: tuple[float, int] | None = None
-        for some in sorted(trial.sets):
+        for some in open_sets:
             new = some & ~there
-            if not new or not trial.fits(there | new):
-                continue
             if some not in gains:
                 gains[some] = -trial.change(values, there, there | new)
             gain = gains[some]
             if gain <= least * new.bit_count():
                 continue
             score = gain / max(trial.bytes_of(new), LEAST_BYTES) if per_byte else gain
-            if best is None or score > best[0]:
+            if (best is None or score > best[0]) and trial.fits(there | new):
                 best = (score, there | new)
         if best is None:
             return there
         moved = trial.touched(there ^ best[1])
         values = trial.changed(values, there, best[1])
         there = best[1]
-        gains = {
-            some: gain for some, gain in gains.items() if not some & ~there or moved.isdisjoint(trial.touched(some))
-        }
+        open_sets = [some for some in open_sets if some & ~there]
+        gains = {some: gain for some, gain in gains.items() if moved.isdisjoint(trial.touched(some))}
 
 
 def most_gaining(trial: Trial, count: int) -> list[int]:
@@ -50,13 +52,16 @@ def most_gaining(trial: Trial, count: int) -> list[int]:
 def shrink(trial: Trial, there: int) -> int:
     """Takes indexes away until the set is within the budgets, each time the one that is missed least for its bytes."""
     values = trial.values(there)
+    missed: dict[int, float] = {}
     while not trial.fits(there):
-        _, then = min(
-            (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), LEAST_BYTES), there & ~bit)
-            for bit in bits_of(trial.added(there))
-        )
-        values = trial.changed(values, there, then)
-        there = then
+        for bit in bits_of(trial.added(there)):
+            if bit not in missed:
+                missed[bit] = trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), LEAST_BYTES)
+        _, gone = min((loss, bit) for bit, loss in missed.items())
+        moved = trial.touched(gone)
+        values = trial.changed(values, there, there & ~gone)
+        there &= ~gone
+        missed = {bit: loss for bit, loss in missed.items() if bit != gone and moved.isdisjoint(trial.touched(bit))}
     return there
 
 
@@ -79,9 +84,10 @@ def _best_move(trial: Trial, values: Sequence[float], there: int, least: float) 
         for bit in bits_of(trial.added(there))
     )
     moves = [there & ~bit for _, bit in missed]
-    for some in sorted(trial.sets):
-        new = some & ~there
-        if new:
+    gaining = [(trial.change(values, there, there | some), some) for some in trial.sets if some & ~there]
+    for more, some in sorted(gaining)[:_MOST_TRIED]:
+        # What gains nothing where there is room gains nothing where there is none.
+        if more < 0:
             moves += _with(trial, there, some, [bit for _, bit in missed])
     best, lowest = there, -1e-9
     for then in moves:
@@ -100,7 +106,8 @@ def _with(trial: Trial, there: int, some: int, missed_least_first: Sequence[int]
     if missing <= 0 and not crowded:
         return [then]
     others = [bit for bit in missed_least_first if not bit & some]
-    found = [then & ~bit for bit in others if trial.bytes_of(bit) >= missing and trial.fits(then & ~bit)]
+    enough = (then & ~bit for bit in others if trial.bytes_of(bit) >= missing)
+    found = list(islice((each for each in enough if trial.fits(each)), _ONE_FOR_ONE))
     for bit in others:
         then &= ~bit
         missing -= trial.bytes_of(bit)
