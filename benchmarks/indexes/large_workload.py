@@ -23,8 +23,6 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.snapshots import snapshot  # noqa: E402
-
 from pgadvisor import __version__  # noqa: E402
 from pgadvisor.advise.index_advice import advise_indexes  # noqa: E402
 from pgadvisor.advise.selection.evaluator import Evaluator  # noqa: E402
@@ -37,6 +35,7 @@ from pgadvisor.model.index_advice import Goal, IndexDecisions  # noqa: E402
 from pgadvisor.model.proposals import CreateIndex  # noqa: E402
 from pgadvisor.model.whatif import Configuration  # noqa: E402
 from pgadvisor.planner.twin.several import twins  # noqa: E402
+from support.snapshots import snapshot  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "large_workload.json"
 COLUMNS = [

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pytest
 
+from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.model.index_advice import Goal, WhyNot
 from support.snapshots import facts
 from support.worlds import MB, World, chosen, columns_of
@@ -140,6 +141,28 @@ def test_a_search_that_is_cut_short_keeps_what_it_has_and_says_so() -> None:
         assert world.cost(chosen(selection)) <= world.cost([])
     assert ended[0].left[0].why is WhyNot.NOT_EXAMINED
     assert world.select(megabytes=20).cut_short == ""
+
+
+def test_the_clock_ends_a_search_where_it_is_asked_to() -> None:
+    world = random_world(3)
+    evaluator = Evaluator(world.planner(), world.loads(), 10_000, most_seconds=0.0)
+    selection = world.select(evaluator)
+    assert selection.cut_short == "0 seconds had passed"
+    assert selection.create == []
+    assert {each.why for each in selection.left} == {WhyNot.NOT_EXAMINED}
+
+
+def test_a_drop_is_held_against_statements_that_are_left_out() -> None:
+    data = {"tables": {"public.t": {"columns": ["a int", "b int"], "rows": 1e6, "indexes": {"t_a": "btree (a)"}}}}
+    statements = {"often": {"": 1000.0, "a": 500.0, "a,b": 10.0}, "seldom": {"": 5.0, "a": 0.1, "a,b": 1.0}}
+    world = World(statements, ["a,b"], existing={"t_a": "a"}, facts=facts(data))
+    evaluator = world.evaluator(most_loads=1)
+    assert [load.query_id for load in evaluator.loads] == ["often"]
+    assert [load.query_id for load in evaluator.every] == ["often", "seldom"]
+    selection = world.select(evaluator)
+    assert (chosen(selection), selection.drop) == (["a,b"], [])
+    world.statements = {**statements, "seldom": {"": 5.0, "a": 0.1, "a,b": 0.1}}
+    assert [each.name for each in world.select(world.evaluator(most_loads=1)).drop] == ["t_a"]
 
 
 def test_an_index_that_a_new_one_stands_in_for_goes_and_makes_room() -> None:
