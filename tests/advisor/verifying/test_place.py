@@ -108,8 +108,8 @@ def one_index(**source: Any) -> Report:
 
 
 @pytest.mark.server
-def test_no_client_and_no_role_can_fake_the_marker(any_database: Database, tmp_path: Path) -> None:
-    database = any_database
+def test_no_client_and_no_role_can_fake_the_marker(end_database: Database, tmp_path: Path) -> None:
+    database = end_database
     database.execute("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 1000); ANALYZE t")
     before = relations_of(database)
     role = database.role("faker", attributes="SUPERUSER")
