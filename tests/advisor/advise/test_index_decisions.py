@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +14,9 @@ from pgadvisor.advise.keys import keyed
 from pgadvisor.advise.lowering import lowered
 from pgadvisor.advise.recommend import action_plan, recommend, reject
 from pgadvisor.advise.wishes import wishes_of
+from pgadvisor.config import ConfigError, load
 from pgadvisor.facts import Facts
+from pgadvisor.indexes.ddl import index_name
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.findings import Finding, Impact, Outcome, Subject, SubjectKind
 from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions, IndexPrice, WhyNot
@@ -241,3 +244,20 @@ def test_wishes_are_what_findings_propose_and_exchanges_stay_together() -> None:
     assert exchange.create is not None
     assert (exchange.drop, exchange.create.definition) == (old, new.definition)
     assert (going.drop, going.findings, going.create) == (spare, ("r:2", "r:3"), None)
+
+
+def test_names_follow_the_pattern_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[indexes]\nname = "{schema}_{table}__{columns}_ix"', encoding="utf-8")
+    naming = load(file).indexes.name
+    wish = create("public.t", "btree (a, b)")
+    # Nobody was asked about it: it gets its name as others do.
+    shop, _, decided = judged([finding(0, wish)], decisions())
+    (made,) = recommend(decided, shop, True, naming)
+    assert made.steps[-1].sql.startswith("CREATE INDEX CONCURRENTLY public_t__a_b_ix ON public.t")
+    long = create("public.t", "btree (a)").definition
+    assert len(index_name(long, {"idx_t_a"}, "x" * 80 + "{columns}").encode()) == 63
+    for wrong in ("no part", "{table}_{column}", "{}", "a{b"):
+        file.write_text(f'[indexes]\nname = "{wrong}"', encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"indexes\.name is to be text with \{table\}"):
+            load(file)
