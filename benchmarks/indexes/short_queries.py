@@ -86,15 +86,15 @@ def _events(random: Random) -> tuple[list[int], list[str], list[int], list[str]]
 OPERATIONS = (
     # What the application does all the time.
     Operation(
-        "UPDATE sessions SET last_seen = %s, hits = hits + 1 WHERE token = %s",
-        4_600,
-        lambda random: (random.randrange(1_000_000), random.randint(1, SESSIONS)),
+        "UPDATE sessions SET last_seen = %s, hits = hits + 1 WHERE token = ANY (%s)",
+        2_600,
+        lambda random: (random.randrange(1_000_000), [random.randint(1, SESSIONS) for _ in range(BATCH)]),
         writes=True,
     ),
     Operation(
         "INSERT INTO events (user_id, kind, weight, payload) "
         "SELECT * FROM unnest(%s::int[], %s::text[], %s::int[], %s::jsonb[])",
-        2_000,
+        4_000,
         _events,
         writes=True,
     ),
@@ -130,7 +130,7 @@ OPERATIONS = (
     ),
     # Reports that come seldom.
     Operation(
-        "SELECT count(*) FROM sessions WHERE last_seen > %s", 6, lambda random: (random.randrange(998_000, 10**6),)
+        "SELECT count(*) FROM sessions WHERE last_seen > %s", 20, lambda random: (random.randrange(998_000, 10**6),)
     ),
     Operation("SELECT max(weight) FROM events WHERE user_id = %s", 3, _user),
     Operation(
@@ -155,7 +155,7 @@ class Free(Prices):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--operations", type=int, default=10_000)
+    parser.add_argument("--operations", type=int, default=4_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     calls = schedule(OPERATIONS, arguments.operations, seed=5)
@@ -222,14 +222,13 @@ def commands(decisions: IndexDecisions) -> list[str]:
 
 
 def foretold(decisions: IndexDecisions, prices: Prices) -> list[dict[str, Any]]:
-    """What each index gains at least and costs to write, in ms over the window, at its true price."""
+    """What each index costs to write, in ms over the window."""
     found = []
     for each in decisions.created:
         price = prices.of(each.proposal.definition, each.price.size_bytes)
         found.append(
             {
                 "index": create_index(each.proposal.definition, "x", concurrently=False),
-                "gain_ms": round(each.together.estimated.low_ms, 1),
                 "write_ms": None if price.write_ms is None else round(price.write_ms, 1),
                 "hot_updates": None if price.hot_updates is None else round(price.hot_updates),
                 "size_mb": round((price.size_bytes or 0) / 1e6, 2),
