@@ -51,12 +51,12 @@ ALTER TABLE secrets ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON secrets USING (tenant IN (SELECT tenant FROM grants WHERE login = current_user));
 INSERT INTO regions SELECT n, 'region ' || n FROM generate_series(1, 50) n;
 INSERT INTO customers SELECT n, 1 + n % 50, n % 20, 'customer ' || n, 'new' FROM generate_series(1, 5000) n;
-INSERT INTO orders SELECT n, 1 + n % 4999, '2024-01-01'::date + n % 366, n % 100 FROM generate_series(1, 20000) n;
+INSERT INTO orders SELECT n, 1 + n % 4800, '2024-01-01'::date + n % 366, n % 100 FROM generate_series(1, 20000) n;
 INSERT INTO logs SELECT n, '2024-01-01'::timestamptz + n * interval '1 min' FROM generate_series(1, 3000) n;
 INSERT INTO logs_old SELECT n, '2023-01-01', 'x' FROM generate_series(1, 3000) n;
 INSERT INTO grants SELECT n % 20, 'user' || n FROM generate_series(1, 2000) n;
 INSERT INTO secrets SELECT n, n % 20 FROM generate_series(1, 5000) n;
-INSERT INTO notes SELECT n, 1 + n % 4999, repeat('x', 40) FROM generate_series(1, 5000) n;
+INSERT INTO notes SELECT n, 1 + n % 4800, repeat('x', 40) FROM generate_series(1, 5000) n;
 INSERT INTO lookups SELECT n, 'label ' || n FROM generate_series(1, 3000) n;
 INSERT INTO "odd 'names" SELECT n, n % 100 FROM generate_series(1, 3000) n;
 ANALYZE;
@@ -69,7 +69,7 @@ STATEMENTS = (
     "SELECT * FROM secrets s WHERE id BETWEEN 5 AND 50",
     "SELECT count(*) FROM logs l WHERE is_old(l)",
     "SELECT * FROM customers WHERE state = 'done' ORDER BY name LIMIT 10",
-    "DELETE FROM customers WHERE id = 5000",
+    "DELETE FROM customers WHERE id > 4800",
     """SELECT * FROM "odd 'names" WHERE "the 'key'" = 5""",
     "SELECT * FROM filler_7 WHERE other = 3",
 )
