@@ -165,7 +165,7 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_indexes: Count = 20
     max_columns: Count = 4
     min_rows: Count = 10_000
-    min_gain: Amount = 0.001
+    min_gain: Amount = 0.005
     max_regression: Amount = 0.1
     drop: bool = True
     max_explains: Count = 20_000

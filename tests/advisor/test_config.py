@@ -136,7 +136,10 @@ def test_a_number_out_of_range_is_refused_by_key(tmp_path: Path, section: str, k
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("statements = 1", "there is no key statements; known are: collect, disable, gate, indexes, report, rules, session"),
+        (
+            "statements = 1",
+            "there is no key statements; known are: collect, disable, gate, indexes, report, rules, session",
+        ),
         ("[gate]\nfail = 1", "there is no key gate.fail; known in gate are: essential, fail_on"),
         ("[collect]\nstatements = 'x'", "collect.statements is to be a whole number, not text"),
         ("[collect]\nschemas = 'x'", "collect.schemas is to be a list, not text"),

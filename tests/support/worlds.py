@@ -92,6 +92,7 @@ class World:
             goal=goal,
             max_bytes=None if megabytes is None else round(megabytes * MB),
             max_indexes=max_indexes,
+            min_gain=0.001,
             max_explains=max_explains,
         )
         return select(

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _LEAST_COST = 0.01
 _TO_STAY = "Existing indexes are to stay: --no-drops, or drop = false in [indexes]."
+# An index that another stands in for may cost a statement so many times more, and all of its calls this share of the
+# time of all statements: the wider one has more pages.
+_BEARABLE = 1.5
+_BEARABLE_SHARE = 0.001
 # The server's own default.
 _RANDOM_PAGE_COST = 4.0
 
@@ -118,14 +122,15 @@ def _slowest(
     partial = going.create is not None and going.create.definition.predicate is not None
     whole_ms = sum(each.load.total_ms for each in before)
     # Where another index does the same work, only slower, a loss counts that can be felt.
-    bearable_ms = options.min_gain * whole_ms if going.drop.because_of is not None else 0.0
+    bearable_ms, bearable_times = (_BEARABLE_SHARE * whole_ms, _BEARABLE) if going.drop.because_of else (0.0, 0.0)
     ratios = [
         (times, cost)
         for cost, known in zip(after, before, strict=True)
         for question, now, was in zip(cost.load.questions, cost.costs, known.costs, strict=True)
         if now - was > page_cost and not (partial and question.values is None and len(cost.costs) > 1)
         for times in (now / max(was, _LEAST_COST),)
-        if times > 1 + options.max_regression and cost.load.total_ms * (times - 1) >= bearable_ms
+        if times > 1 + options.max_regression
+        and (times > bearable_times or cost.load.total_ms * (times - 1) >= bearable_ms)
     ]
     return max(((cost, times) for times, cost in ratios), key=lambda each: each[1], default=None)
 

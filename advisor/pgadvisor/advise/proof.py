@@ -140,6 +140,12 @@ def _at(costs: Sequence[LoadCost], places: Sequence[int]) -> tuple[LoadCost, ...
     return tuple(costs[place] for place in places)
 
 
+def remaining(was: LoadCost, now: LoadCost, total_ms: float) -> TimeRange | None:
+    """What some time of a statement would become, by the values that count of it; None where costs cannot say."""
+    costs = zip(was.costs, now.costs, was.load.weights, strict=True)
+    return estimated(total_ms, [Costs(before, after) for before, after, weight in costs if weight])
+
+
 def _effects(
     before: Sequence[LoadCost], after: Sequence[LoadCost], base: Sequence[LoadCost] | None
 ) -> list[StatementEffect]:
@@ -162,5 +168,5 @@ def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect
         cost_before=was.mean,
         cost_after=now.mean,
         worst=max(each.ratio or 1.0 for each in pairs),
-        estimated=estimated(total_ms, pairs),
+        estimated=remaining(was, now, total_ms),
     )

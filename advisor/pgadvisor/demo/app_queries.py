@@ -86,7 +86,7 @@ ORDERS = (
     Query(
         "orders to pack, the largest first",
         APP,
-        500,
+        100,
         "SELECT id, customer_id, total_cents FROM shop.orders WHERE status = %s ORDER BY total_cents DESC LIMIT 50",
         lambda dice: [dice.one_of("pending", "pending", "paid", "packed")],
     ),
@@ -110,6 +110,14 @@ ORDERS = (
         160,
         "SELECT order_id, carrier, delivered, shipped_at FROM shop.shipments WHERE tracking_number = %s",
         lambda dice: [f"TRK{dice.below(10**10):010}{dice.shipped}"],
+    ),
+    Query(
+        "newest shipments by a carrier",
+        APP,
+        80,
+        "SELECT order_id, tracking_number, shipped_at FROM shop.shipments WHERE carrier = %s"
+        " ORDER BY shipped_at DESC LIMIT 20",
+        lambda dice: [dice.one_of("parcel", "express", "freight")],
     ),
     Query(
         "parcel arrived",

@@ -61,7 +61,8 @@ CREATE INDEX carts_customer ON web.carts (customer_id);
 CREATE INDEX carts_updated ON web.carts (updated_at);
 CREATE INDEX cart_items_product ON web.cart_items (product_id);
 CREATE INDEX page_views_viewed ON web.page_views USING brin (viewed_at) WITH (pages_per_range = 32);
-CREATE INDEX page_views_customer ON web.page_views (customer_id, viewed_at) WHERE customer_id IS NOT NULL;
+CREATE INDEX page_views_customer ON web.page_views (customer_id, viewed_at) INCLUDE (product_id)
+    WHERE customer_id IS NOT NULL;
 
 -- step: foreign keys
 ALTER TABLE shop.categories ADD FOREIGN KEY (parent_id) REFERENCES shop.categories;

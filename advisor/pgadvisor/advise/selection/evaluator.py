@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pgadvisor.advise.selection.compression import compress
+from pgadvisor.advise.selection.explained_time import explained_ms
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.advise.selection.relevance import Relevance
@@ -79,7 +80,7 @@ class Evaluator:
         self._telling = 0
         self._of_family: dict[int | None, list[tuple[IndexDefinition | IndexName, int]]] = defaultdict(list)
         self._uses_as_is: dict[_Key, Use] = {}
-        planned = tuple(self._planned(loads))
+        planned = self._explained(tuple(self._planned(loads)))
         compressed = compress(planned, len(planned) if most_loads is None else most_loads, len(loads))
         self.base = compressed.base
         self.loads = tuple(each.load for each in self.base)
@@ -91,6 +92,14 @@ class Evaluator:
         for index in () if facts is None else facts.indexes.values():
             if index.parent_oid is None:
                 self.bit(index)
+
+    def _explained(self, planned: tuple[LoadCost, ...]) -> tuple[LoadCost, ...]:
+        """Loads with no more time than their plans explain."""
+        most = {} if self.facts is None else explained_ms(planned, self.facts)
+        return tuple(
+            replace(each, load=replace(each.load, total_ms=most.get(each.load.query_id, each.load.total_ms)))
+            for each in planned
+        )
 
     @property
     def standing(self) -> int:

@@ -19,9 +19,10 @@ class Load:
 
     questions are it for unknown values and for each set that is known, at least one; weights say how much each counts,
     1 in all: values of real calls alone count where there are any, the others then only say what must not get worse.
-    total_ms is the time that it took over the window, without what its callers are counted for. stands_for are other
-    statements whose calls and time it counts as its own. foreign_key is the key ("schema.table.name") whose check it
-    is, which the server runs by itself; its calls are counted rows and its time is estimated then.
+    total_ms is the time that it took over the window, without what its callers are counted for, and as far as its plan
+    explains it (explained_time.py). stands_for are other statements whose calls and time it counts as its own.
+    foreign_key is the key ("schema.table.name") whose check it is, which the server runs by itself; its calls are
+    counted rows and its time is estimated then.
     """
 
     query_id: str
