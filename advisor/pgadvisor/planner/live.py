@@ -111,7 +111,7 @@ class Live:
                 reason = self.unable(configuration)
                 return Answer(None, reason) if reason else Answer(self._plan(question, configuration))
         except NotDone as refusal:
-            return Answer(None, f"{refusal.reason}.")
+            return Answer(None, f"{refusal.reason}.", limit=refusal.kind is GapKind.LIMIT)
 
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
         """Total costs of statements, in their order, each asked on its own; None where one is refused.

@@ -32,10 +32,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """The plan as EXPLAIN's JSON object; None where there is none, and then refusal says why in one sentence."""
+    """The plan as EXPLAIN's JSON object; None where there is none, and then refusal says why in one sentence.
+
+    limit: a bound on all that is asked was reached, so that the planner gives no plan of anything any more.
+    """
 
     plan: dict[str, Any] | None
     refusal: str = ""
+    limit: bool = False
 
     @property
     def cost(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pgadvisor.advise.selection.compression import compress
@@ -41,8 +42,8 @@ class LoadCost:
 
     @property
     def mean(self) -> float:
-        """The cost of one call, its values by their weight."""
-        return sum(cost * weight for cost, weight in zip(self.costs, self.load.weights, strict=True))
+        """The cost of one call, its values by their weight; infinity where one that counts cannot be planned."""
+        return sum(cost * weight for cost, weight in zip(self.costs, self.load.weights, strict=True) if weight)
 
 
 class Evaluator:
@@ -50,8 +51,9 @@ class Evaluator:
 
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
     id. base are their costs as it is. Of more than most_loads those alike are folded, and the cheapest left out: others
-    are these, and compression says how many. explains counts the questions that the planner was asked for. With facts
-    an index is asked about only for statements that may use its table. most_seconds is counted from here on, None for
+    are these, and compression says how many. explains counts the questions that the planner was asked for, unanswered
+    are the new indexes of those that it gave no plan for. With facts an index is asked about only for statements that
+    may use its table. most_seconds is counted from here on, None for
     no bound.
 
     Raises PlannerError where the planner is gone.
@@ -70,6 +72,8 @@ class Evaluator:
         self.facts = facts
         self.explains = 0
         self.refused: dict[str, str] = {}
+        self.unanswered = 0
+        self._spent = ""
         self._most_explains = most_explains
         self._ends_at = None if most_seconds is None else time.monotonic() + most_seconds
         self._most_seconds = most_seconds
@@ -184,7 +188,8 @@ class Evaluator:
         missing = [
             question for load in some for question in load.questions if self.known(question).exactly(there) is None
         ]
-        self._ask(missing[: max(self._most_explains - self.explains, 0)], there)
+        with suppress(EndOfSearchError):
+            self._ask(missing[: max(self._most_explains - self.explains, 0)], there)
         return tuple(
             LoadCost(load, tuple(self.known(question).at_most(there) for question in load.questions)) for load in some
         )
@@ -192,11 +197,14 @@ class Evaluator:
     def slows(self, before: Configuration, after: Configuration, more_than: float) -> str:
         """A statement of all that can be planned that would cost more by more than this share; "" where there is none.
 
-        Statements that stand for others are asked about, and those others.
+        Statements that stand for others are asked about, and those others. One that cannot be planned, or that nobody
+        may be asked about any more, is taken to cost more.
         """
-        for was, now in zip(self.costs(before, self.every), self.costs(after, self.every), strict=True):
-            for cost, known in zip(now.costs, was.costs, strict=True):
-                if cost > known * (1 + more_than) + LEAST_COST:
+        both = [(each, self.there(each)) for each in (before, after)]
+        for was, now in zip(*(self.costs(each, self.every) for each, _ in both), strict=True):
+            for question, cost, known in zip(now.load.questions, now.costs, was.costs, strict=True):
+                certain = all(self.known(question).exactly(there) is not None for _, there in both)
+                if not certain or cost == INFINITY or cost > known * (1 + more_than) + LEAST_COST:
                     return now.load.query_id
         return ""
 
@@ -241,14 +249,34 @@ class Evaluator:
         return self.planner.uses(questions) if questions else ()
 
     def _ask(self, questions: Sequence[Question], there: int) -> None:
+        """Raises EndOfSearchError where the planner answers no more; what it answered before is known then."""
         if not questions:
             return
+        if self._spent:
+            raise EndOfSearchError(self._spent)
         self.explains += len(questions)
         configuration = AS_IS if there == self._standing else self.configuration(there)
+        refused = []
         for question, use in zip(questions, self.planner.uses(questions, configuration), strict=True):
-            # What is planned as it is and not otherwise is taken to cost any amount.
-            cost, used = (INFINITY, 0) if use is None else (use.cost, self._used(use))
-            self.known(question).learn(there, cost, used)
+            if use is None:
+                refused.append(question)
+            else:
+                self.known(question).learn(there, use.cost, self._used(use))
+        if refused:
+            self._not_answered(refused, there, configuration)
+
+    def _not_answered(self, refused: Sequence[Question], there: int, configuration: Configuration) -> None:
+        """What is planned as it is and not otherwise is taken to cost any amount, unless no plan is given any more."""
+        # What came last tells: a limit that was reached is not left again.
+        self.explains += 1
+        answer = self.planner.plan(refused[-1], configuration)
+        if answer.limit:
+            self._spent = answer.refusal.removesuffix(".")
+            raise EndOfSearchError(self._spent)
+        for question in refused:
+            known = self.known(question)
+            known.learn(there, INFINITY, 0)
+            self.unanswered |= there & known.relevant & ~self._standing
 
     def _used(self, use: Use) -> int:
         bits = 0

@@ -78,6 +78,8 @@ class _Why:
     def _reasons(self) -> Iterator[tuple[WhyNot, str, str]]:
         writes = self.trial.items[self.bit].writes
         used = bool(self.trial.touched(self.bit))
+        if self.bit & self.trial.evaluator.unanswered:
+            yield WhyNot.NOT_EXAMINED, "The planner gave no plan of a statement that might use it.", ""
         if self.beside == -INFINITY:
             yield WhyNot.SLOWS, "With it a statement would cost more than it may.", ""
         if not used and not self.examined:
