@@ -54,7 +54,7 @@ def sql(text: str, shop: Facts) -> str:
             "(n + 1) ASC NULLS FIRST) INCLUDE (id, n) NULLS NOT DISTINCT WITH (FillFactor = 70, deduplicate_items=OFF) "
             "TABLESPACE fast WHERE active AND n > 5 ;",
             'CREATE UNIQUE INDEX "I" ON public.users ((lower(email)) COLLATE "C" text_pattern_ops DESC NULLS LAST, '
-            "((n + 1)) NULLS FIRST) INCLUDE (id, n) NULLS NOT DISTINCT WITH (fillfactor = '70', deduplicate_items = "
+            "(n + 1) NULLS FIRST) INCLUDE (id, n) NULLS NOT DISTINCT WITH (fillfactor = '70', deduplicate_items = "
             "'off') TABLESPACE fast WHERE (active AND n > 5);",
         ),
         ("CREATE INDEX ON users ((n))", "CREATE INDEX x ON public.users (n);"),
