@@ -80,18 +80,18 @@ def foreign_keys(facts: Facts, loads: Sequence[Load], options: IndexesConfig) ->
 
 
 def _checks(facts: Facts, key: Constraint, writes: TableWrites) -> float:
-    """How many rows of the referenced table went or changed their key; 0 where nobody counts.
+    """How many rows of the referenced table went or changed their key; 0 where nobody can say over which time.
 
-    Where it is not known what part of the counters' window is the statements', all that was counted is taken.
+    Where no statement is known all that was counted is taken: it is weighed against nothing else.
     """
     parent = key.referenced_oid or 0
     written = writes.of(parent)
-    updates = () if written is None else written.updates
-    changed = sum(each.rows for each in updates if not each.columns.isdisjoint(key.referenced_columns))
-    deleted = 0.0 if written is None else written.deleted
-    if not deleted and facts.counts_writes:
-        deleted = float(sum(row.rows_deleted for row in facts.table_counters(parent)))
-    return deleted + changed
+    if not facts.statements and facts.counts_writes:
+        return float(sum(row.rows_deleted for row in facts.table_counters(parent)))
+    if written is None:
+        return 0.0
+    changed = sum(each.rows for each in written.updates if not each.columns.isdisjoint(key.referenced_columns))
+    return written.deleted + changed
 
 
 def _definition(facts: Facts, each: ReferencingKey, searched: Counter[tuple[int, str]]) -> IndexDefinition:

@@ -200,10 +200,10 @@ class Evaluator:
         Statements that stand for others are asked about, and those others. One that cannot be planned, or that nobody
         may be asked about any more, is taken to cost more.
         """
-        both = [(each, self.there(each)) for each in (before, after)]
-        for was, now in zip(*(self.costs(each, self.every) for each, _ in both), strict=True):
+        both = (self.there(before), self.there(after))
+        for was, now in zip(self.costs(before, self.every), self.costs(after, self.every), strict=True):
             for question, cost, known in zip(now.load.questions, now.costs, was.costs, strict=True):
-                certain = all(self.known(question).exactly(there) is not None for _, there in both)
+                certain = all(self.known(question).exactly(there) is not None for there in both)
                 if not certain or cost == INFINITY or cost > known * (1 + more_than) + LEAST_COST:
                     return now.load.query_id
         return ""

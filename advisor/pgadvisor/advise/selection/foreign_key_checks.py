@@ -7,6 +7,7 @@ is within that of the statement that deleted, and how much of it is estimated he
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ def with_foreign_key_checks(facts: Facts, loads: Sequence[Load], planner: Planne
     """The workload with the checks of foreign keys that ran, the costliest first.
 
     Their calls are the rows deleted from the referenced tables, and those given other keys. Their time is estimated,
-    and taken out of the time of the statements that delete where these are known. Checks that were measured
+    and taken out of the time of the statements that delete where these are known. It is no more than these took, or
+    where none is known all statements: rows may have gone before any of them was counted. Checks that were measured
     themselves stay as they are. Raises PlannerError where the planner is gone.
     """
     checks = [
@@ -64,16 +66,33 @@ def with_foreign_key_checks(facts: Facts, loads: Sequence[Load], planner: Planne
         by_parent[check.of.key.referenced_oid or 0].append(check)
     by_id = {load.query_id: load for load in loads}
     unit = _ms_per_unit(loads, planner)
-    found = []
+    found, of_unknown = [], []
     for parent, group in by_parent.items():
         callers = [by_id[shape.query_id] for shape in _deleting(facts, parent, group) if shape.query_id in by_id]
         shared = _shared(facts, group, callers, planner)
         for caller, left_ms in shared.left_ms.items():
             by_id[caller] = replace(by_id[caller], total_ms=left_ms)
-        ms_per_unit = unit if shared.ms_per_unit is None else shared.ms_per_unit
-        found += [replace(each.load, total_ms=each.of.checks * each.cost * ms_per_unit) for each in group]
-    whole = (*by_id.values(), *found)
+        if shared.ms_per_unit is None:
+            of_unknown += _taking(group, unit)
+        else:
+            found += _within(_taking(group, shared.ms_per_unit), shared.time_ms)
+    # Without any statement nobody can say what is much.
+    took_ms = sum(load.total_ms for load in loads) if loads else math.inf
+    whole = (*by_id.values(), *found, *_within(of_unknown, took_ms))
     return tuple(sorted(whole, key=lambda load: (-load.total_ms, load.query_id)))
+
+
+def _taking(group: Sequence[_Check], ms_per_unit: float) -> list[Load]:
+    """Checks with the time that so many of their cost take."""
+    return [replace(each.load, total_ms=each.of.checks * each.cost * ms_per_unit) for each in group]
+
+
+def _within(checks: Sequence[Load], most_ms: float) -> list[Load]:
+    """Checks that take so long together at most."""
+    took_ms = sum(each.total_ms for each in checks)
+    if took_ms <= most_ms:
+        return list(checks)
+    return [replace(each, total_ms=each.total_ms * most_ms / took_ms) for each in checks]
 
 
 def _load(of: ReferencingKey) -> Load:
@@ -154,9 +173,10 @@ def _is(facts: Facts, used_oid: int, table_oid: int) -> bool:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What a unit of cost takes in deletes from one table, and what of their time is their own."""
+    """What a unit of cost takes in deletes from one table, what they took, and what of it is their own."""
 
     ms_per_unit: float | None
+    time_ms: float
     left_ms: dict[str, float]
 
 
@@ -172,7 +192,7 @@ def _shared(facts: Facts, group: Sequence[_Check], callers: Sequence[Load], plan
         time_ms += caller.total_ms
         units += own + checked
         left_ms[caller.query_id] = caller.total_ms * own / (own + checked) if own + checked else caller.total_ms
-    return _Shared(time_ms / units if units else None, left_ms)
+    return _Shared(time_ms / units if units else None, time_ms, left_ms)
 
 
 def _ms_per_unit(loads: Sequence[Load], planner: Planner) -> float:

@@ -162,16 +162,29 @@ def test_its_time_is_taken_out_of_the_statements_that_delete() -> None:
     delete = {"id": "1", "text": "DELETE FROM parents WHERE id = $1", "calls": 50, "rows": 50, "total_ms": 1_000_500.0}
     other = {"id": "2", "text": "SELECT name FROM parents WHERE id = $1", "calls": 1_000, "total_ms": 77.0}
     loads = _loads(_seen(_child(), delete, other))
-    # 50 deletes: 50 * 10 of their own and 50 checks of 20,000, over which their time is spread; 100 rows went in all.
+    # 50 deletes: 50 * 10 of their own and 50 checks of 20,000, over which their time is spread; 100 rows went in all,
+    # whose checks are taken to have been no longer than the deletes that are known.
     assert loads["1"].total_ms == pytest.approx(500.0)
-    assert loads[_NAME].total_ms == pytest.approx(2_000_000.0)
+    assert loads[_NAME].total_ms == pytest.approx(1_000_500.0)
+    loads = _loads(_seen(_child(), delete, other, parent={"counters": {"rows_deleted": 50}}))
+    assert loads[_NAME].total_ms == pytest.approx(1_000_000.0)
     assert loads["2"].total_ms == 77.0
 
 
 def test_without_a_statement_that_deletes_time_is_that_of_costs_elsewhere() -> None:
     other = {"id": "2", "text": "SELECT name FROM parents WHERE id = $1", "calls": 1_000, "total_ms": 100.0}
-    loads = _loads(_seen(_child(), other))
-    assert loads[_NAME].total_ms == pytest.approx(100 * 20_000 * 100.0 / (1_000 * 10.0))
+    loads = _loads(_seen(_child(), other), check=50.0)
+    assert loads[_NAME].total_ms == pytest.approx(100 * 50.0 * 100.0 / (1_000 * 10.0))
+    # No more than all statements took, whatever was counted.
+    loads = _loads(_seen(_child(), other, parent={"counters": {"rows_deleted": 10_000_000}}))
+    assert loads[_NAME].total_ms == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(("days", "checked"), [(10.0, True), ("unknown", False)])
+def test_rows_that_went_in_an_unknown_time_are_no_checks(days: float | str, checked: bool) -> None:
+    other = {"id": "2", "text": "SELECT name FROM parents WHERE id = $1", "calls": 1_000, "total_ms": 100.0}
+    tables = {"public.parents": _PARENT, "public.children": _child()}
+    assert (_NAME in _loads(facts({"tables": tables, "statements": [other], "statements_days": days}))) is checked
 
 
 def test_what_was_measured_itself_and_what_never_ran_is_no_load() -> None:
