@@ -78,6 +78,8 @@ class Builder:
         index = qualified(table.schema, name)
         try:
             with self._session.change() as transaction:
+                # What names in expressions stand for depends on settings: those are to be what the probe had.
+                self._identity.assume(transaction)
                 parse(self._session, command)
                 started = time.perf_counter()
                 self._run(command)

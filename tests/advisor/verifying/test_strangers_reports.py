@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pgadvisor.config import Config
+from pgadvisor.config import CollectConfig, Config
 from pgadvisor.model.catalog import IndexKey
 from pgadvisor.model.proposals import CreateIndex
 from pgadvisor.verify import NothingToTryError, TrialOptions, verify
@@ -154,3 +154,27 @@ def test_a_report_without_indexes_or_of_another_format_is_refused(tmp_path: Path
     assert ran.code == 2
     assert "format 99" in ran.err
     assert pgadvisor("verify", tmp_path / "none.json", database.dsn).code == 2
+
+
+def test_names_stand_for_the_same_where_they_are_probed_and_where_they_are_built(end_database: Database) -> None:
+    database = end_database
+    mark(database)
+    database.execute(
+        "CREATE SCHEMA app; CREATE TABLE app.t (v varchar); CREATE SEQUENCE hits; GRANT ALL ON SEQUENCE hits TO public"
+    )
+    database.execute("INSERT INTO app.t SELECT i::text FROM generate_series(1, 100) i; ANALYZE app.t")
+    stranger = database.role("stranger", grants=("ALL ON SCHEMA public",))
+    with stranger.connect() as connection:
+        connection.execute(
+            "CREATE FUNCTION public.lower(varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE AS"
+            " $$BEGIN PERFORM pg_catalog.nextval('public.hits'); RETURN $1; END$$"
+        )
+    lower = create("t", IndexKey(expression="lower((v)::varchar)"), schema="app")
+    report = trial_report((recommended(1, lower, {}),), ())
+    config = Config(collect=CollectConfig(session={"search_path": "app"}))
+    for each in (Config(), config):
+        (tried,) = verify(report, database.dsn, each, QUICK).recommendations
+        assert tried.measured is not None
+        # The system's own lower, or none at all.
+        assert (tried.measured.size_bytes is not None) is (each is config)
+        assert database.execute("SELECT is_called FROM hits") == [(False,)]
