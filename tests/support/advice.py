@@ -60,6 +60,7 @@ def decisions(
     return IndexDecisions(
         created=advised,
         dropped=tuple(dropped),
+        left=tuple(left),
         advice=IndexAdvice(
             planner=planner,
             created=len(advised),

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.selection.search import Chosen
-from pgadvisor.model.catalog import Index
+from pgadvisor.advise.wishes import Going
+from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
 from pgadvisor.model.proposals import DropIndex
-from pgadvisor.model.whatif import Configuration, IndexName
+from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 
 if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
     from pgadvisor.advise.selection.prices import Prices
     from pgadvisor.advise.selection.search import Selection
-    from pgadvisor.advise.wishes import Going
     from pgadvisor.config import IndexesConfig
     from pgadvisor.facts import Facts
 
 
 _LEAST_COST = 0.01
+_NO_ROOM = "What is to take its place is beyond the budget, or beyond the number of new indexes."
 _TO_STAY = "Existing indexes are to stay: --no-drops, or drop = false in [indexes]."
 # An index that another stands in for may cost a statement so many times more, and all of its calls this share of the
 # time of all statements: the wider one has more pages.
@@ -43,11 +45,15 @@ class Exchange:
 
 @dataclass
 class Exchanges:
-    """What goes, under which configuration in the end, and what was to go and stays."""
+    """What goes, under which configuration in the end, and what was to go and stays.
+
+    untried are qualified names of those that the planner cannot leave out.
+    """
 
     configuration: Configuration
     made: list[Exchange] = field(default_factory=list)
     left: list[LeftIndex] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
 
 
 def exchanges(
@@ -60,79 +66,106 @@ def exchanges(
 ) -> Exchanges:
     """What the search drops, and what rules would drop, one after the other under all that is decided before.
 
-    Of each, every statement is held against what it costs with the index, for all values that are known.
+    Of each, every statement is held against the least that it costs as it is, with all that is created, and with the
+    index, for all values that are known: so that what many drops cost a statement does not add up.
     """
-    found = Exchanges(selection.configuration)
+    found = Exchanges(Configuration(create=selection.configuration.create))
     wanted = {(each.drop.schema, each.drop.name): each for each in going}
+    check = _Check(facts, evaluator, selection, prices, options)
     for index in selection.drop:
         asked = wanted.pop((index.schema, index.name), None)
-        drop = _drop_of(index, selection, facts) if asked is None else asked.drop
-        found.made.append(Exchange(drop, _given_back(drop, facts, prices), () if asked is None else asked.findings))
+        chosen = Going(_drop_of(index, selection, facts), ()) if asked is None else replace(asked, create=None)
+        check.attempt(chosen, found)
     for each in wanted.values():
         if options.drop:
-            _try(each, found, facts, evaluator, prices, options)
+            check.attempt(each, found)
         else:
             found.left += _stays(each, _TO_STAY, facts, WhyNot.TO_STAY)
     return found
 
 
-def _try(
-    going: Going,
-    found: Exchanges,
-    facts: Facts,
-    evaluator: Evaluator,
-    prices: Prices,
-    options: IndexesConfig,
-) -> None:
-    drop, before = going.drop, found.configuration
-    name = IndexName(schema=drop.schema, name=drop.name)
-    new = () if going.create is None else (going.create.definition,)
-    after = Configuration(
-        create=(*before.create, *(each for each in new if each not in before.create)), drop=(*before.drop, name)
-    )
-    if evaluator.planner.unable(after):
-        # Nobody can say: it stands as the rule has it.
-        return
-    was, now = (evaluator.costs(each, evaluator.every) for each in (before, after))
-    slower = _slowest(going, was, now, options, _page_cost(facts))
-    if slower is not None:
-        found.left += _stays(going, f"Without it {_costs_more(*slower)}.", facts)
-        return
-    created = None
-    if going.create is not None:
-        (size,) = evaluator.planner.sizes([going.create.definition])
-        created = Chosen(going.create, prices.of(going.create.definition, size.size_bytes))
-    found.configuration = after
-    found.made.append(Exchange(drop, _given_back(drop, facts, prices), going.findings, created))
+class _Check:
+    """Holds drops against all statements. Raises PlannerError where the planner is gone."""
 
+    def __init__(
+        self, facts: Facts, evaluator: Evaluator, selection: Selection, prices: Prices, options: IndexesConfig
+    ) -> None:
+        self._facts, self._evaluator, self._prices, self._options = facts, evaluator, prices, options
+        self._created = {each.candidate.definition: each.price.size_bytes for each in selection.create}
+        begun = Configuration(create=selection.configuration.create)
+        as_is, self._now = (evaluator.costs(each, evaluator.every) for each in (AS_IS, begun))
+        self._least = [tuple(map(min, one.costs, other.costs)) for one, other in zip(as_is, self._now, strict=True)]
+        # Those that others stand for are in the time of these already.
+        folded = {query_id for load in evaluator.loads for query_id in load.stands_for}
+        self._whole_ms = sum(load.total_ms for load in evaluator.every if load.query_id not in folded)
+        self._page_cost = _page_cost(facts)
 
-def _slowest(
-    going: Going,
-    before: Sequence[LoadCost],
-    after: Sequence[LoadCost],
-    options: IndexesConfig,
-    page_cost: float,
-) -> tuple[LoadCost, float] | None:
-    """The statement that gets worse by most times, with these, for whichever values; None where none gets worse.
+    def attempt(self, going: Going, found: Exchanges) -> None:
+        """Makes an exchange under those made before, or says why not."""
+        drop, before, planner = going.drop, found.configuration, self._evaluator.planner
+        name = IndexName(schema=drop.schema, name=drop.name)
+        new = () if going.create is None else (going.create.definition,)
+        after = Configuration(
+            create=(*before.create, *(each for each in new if each not in before.create)), drop=(*before.drop, name)
+        )
+        if planner.unable(after):
+            # Nobody can say: it stands as the rule has it.
+            found.untried.append(f"{drop.schema}.{drop.name}")
+            return
+        sizes = {each: size.size_bytes for each, size in zip(new, planner.sizes(new), strict=True)} if new else {}
+        if not self._within_budget(self._created | sizes):
+            found.left += _stays(going, _NO_ROOM, self._facts, WhyNot.TO_STAY)
+            return
+        now = self._evaluator.costs(after, self._evaluator.every)
+        slower = self._slowest(going, now)
+        if slower is not None:
+            found.left += _stays(going, f"Without it {_costs_more(*slower)}.", self._facts)
+            return
+        created = None
+        if going.create is not None:
+            definition = going.create.definition
+            created = Chosen(going.create, self._prices.of(definition, sizes[definition]))
+        self._created |= sizes
+        self._now = now
+        found.configuration = after
+        found.made.append(Exchange(drop, _given_back(drop, self._facts, self._prices), going.findings, created))
 
-    One page more that is read, or less, is what two indexes of different sizes always differ by. A partial index is
-    for known values: no plan for unknown ones can use it, which is said of it, so that these are left out where values
-    are known.
-    """
-    partial = going.create is not None and going.create.definition.predicate is not None
-    whole_ms = sum(each.load.total_ms for each in before)
-    # Where another index does the same work, only slower, a loss counts that can be felt.
-    bearable_ms, bearable_times = (_BEARABLE_SHARE * whole_ms, _BEARABLE) if going.drop.because_of else (0.0, 0.0)
-    ratios = [
-        (times, cost)
-        for cost, known in zip(after, before, strict=True)
-        for question, now, was in zip(cost.load.questions, cost.costs, known.costs, strict=True)
-        if now - was > page_cost and not (partial and question.values is None and len(cost.costs) > 1)
-        for times in (now / max(was, _LEAST_COST),)
-        if times > 1 + options.max_regression
-        and (times > bearable_times or cost.load.total_ms * (times - 1) >= bearable_ms)
-    ]
-    return max(((cost, times) for times, cost in ratios), key=lambda each: each[1], default=None)
+    def _within_budget(self, created: Mapping[IndexDefinition, int | None]) -> bool:
+        """Whether so many new indexes may be had; what takes nobody knows how much goes into no budget."""
+        if created.keys() == self._created.keys():
+            return True
+        most = self._options.max_bytes
+        enough = most is None or sum(inf if size is None else size for size in created.values()) <= most
+        return enough and len(created) <= self._options.max_indexes
+
+    def _slowest(self, going: Going, now: Sequence[LoadCost]) -> tuple[LoadCost, float] | None:
+        """The statement that gets worse by most times, with these, for whichever values; None where none gets worse.
+
+        One page more that is read, or less, is what two indexes of different sizes always differ by. A partial index is
+        for known values: no plan for unknown ones can use it, which is said of it, so that these are left out where
+        values are known.
+        """
+        partial = going.create is not None and going.create.definition.predicate is not None
+        # Where another index does the same work, only slower, a loss counts that can be felt.
+        felt_ms, bearable = (_BEARABLE_SHARE * self._whole_ms, _BEARABLE) if going.drop.because_of else (0.0, 0.0)
+        slower: tuple[LoadCost, float] | None = None
+        for cost, was, first in zip(now, self._now, self._least, strict=True):
+            for question, after, before, least in zip(cost.load.questions, cost.costs, was.costs, first, strict=True):
+                times = self._times(after, before, least)
+                if times < inf and partial and question.values is None and len(cost.costs) > 1:
+                    continue
+                much = times > 1 + self._options.max_regression
+                if much and (times > bearable or cost.load.total_ms * (times - 1) >= felt_ms):
+                    slower = (cost, times) if slower is None or times > slower[1] else slower
+        return slower
+
+    def _times(self, after: float, before: float, least: float) -> float:
+        """How many times as much as the least that was had some values cost; 1 where a drop is not to blame."""
+        if not isfinite(after):
+            # Also where it was not known before: what no plan is known of may be any loss.
+            return inf
+        least = min(before, least)
+        return 1.0 if after <= before or after - least <= self._page_cost else after / max(least, _LEAST_COST)
 
 
 def _page_cost(facts: Facts) -> float:
@@ -142,8 +175,8 @@ def _page_cost(facts: Facts) -> float:
 
 
 def _costs_more(cost: LoadCost, times: float) -> str:
-    if times == float("inf"):
-        return f"the statement {cost.load.query_id} could not be planned"
+    if times == inf:
+        return f"no plan of the statement {cost.load.query_id} is known"
     return f"the statement {cost.load.query_id} would cost {times:.3g} times as much"
 
 

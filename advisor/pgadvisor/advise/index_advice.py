@@ -10,6 +10,7 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import generate
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
+from pgadvisor.advise.left_words import without_server_words, without_values
 from pgadvisor.advise.paying import keep_what_pays
 from pgadvisor.advise.proof import Proof, effects_of
 from pgadvisor.advise.selection.evaluator import Evaluator
@@ -44,7 +45,7 @@ def advise_indexes(
 ) -> IndexDecisions:
     """The best indexes that were found for the statements of a snapshot, with those that rules wish for.
 
-    going are existing indexes that rules would drop. Values of rows are masked in the plans unless shown.
+    going are existing indexes that rules would drop. Values of rows are masked in plans and sentences unless shown.
 
     Raises PlannerError where the planner is gone.
     """
@@ -63,12 +64,17 @@ def advise_indexes(
     for number, each in enumerate(handed.created):
         progress("Proving what is advised", number, len(handed.created))
         proved.append(each.proved(proof))
-    created, others = answered(proved, wished, (*exchanged.left, *selection.left, *generated.left))
+    refused = selection.left if show_values else without_server_words(selection.left)
+    created, others = answered(proved, wished, (*exchanged.left, *refused, *generated.left))
+    if not show_values:
+        others = without_values(others, [each.proposal.definition for each in created])
     left = sorted(others, key=lambda each: not each.findings)
     dropped = tuple(each.proved(proof) for each in handed.dropped)
     return IndexDecisions(
         created=created,
         dropped=dropped,
+        left=tuple(left),
+        untried=tuple(exchanged.untried),
         advice=IndexAdvice(
             planner=planner.identity,
             goal=options.goal,

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.proof import remaining
 from pgadvisor.advise.selection.objective import Objective
+from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.index_advice import Goal, LeftIndex, WhyNot
-from pgadvisor.model.whatif import Configuration
+from pgadvisor.model.whatif import Configuration, IndexName
 
 if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
     from pgadvisor.advise.selection.search import Chosen, Selection
     from pgadvisor.config import IndexesConfig
+    from pgadvisor.model.catalog import Index
 
 
 # Where what is gained hangs on values, of which nobody knows which come, it is to be so many times more by their mean,
@@ -25,6 +27,7 @@ def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesC
     """Takes out, one after the other, what beside the rest is not to be trusted to save what an index is to save.
 
     It is where that much is sure for all values, or far more by their mean. What writing it takes is taken off before.
+    An existing index that it alone stood in for stays then.
     """
     objective = Objective(evaluator.base, options.goal)
     least = options.min_gain * objective.whole
@@ -43,7 +46,9 @@ def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesC
         number = min(range(len(worth)), key=lambda each: (worth[each], -each))
         if worth[number] > least:
             return
+        still = _without(selection, selection.create[number]).drop
         selection.left.insert(0, _left(selection.create.pop(number), worth[number], objective, options))
+        selection.drop = [each for each in selection.drop if _name(each) in still]
 
 
 def _gains(objective: Objective, goal: Goal, base: LoadCost, without: LoadCost, whole: LoadCost) -> tuple[float, float]:
@@ -60,9 +65,14 @@ def _gains(objective: Objective, goal: Goal, base: LoadCost, without: LoadCost, 
 
 
 def _without(selection: Selection, chosen: Chosen) -> Configuration:
-    whole = selection.configuration
-    create = tuple(each for each in whole.create if each != chosen.candidate.definition)
-    return Configuration(create=create, drop=whole.drop)
+    """The set without one of its new indexes, and with those back that no other of them stands in for."""
+    create = tuple(each for each in selection.configuration.create if each != chosen.candidate.definition)
+    gone = (index for index in selection.drop if any(covers(each, index.definition) for each in create))
+    return Configuration(create=create, drop=tuple(map(_name, gone)))
+
+
+def _name(index: Index) -> IndexName:
+    return IndexName(schema=index.schema, name=index.name)
 
 
 def _left(chosen: Chosen, worth: float, objective: Objective, options: IndexesConfig) -> LeftIndex:

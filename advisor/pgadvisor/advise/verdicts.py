@@ -30,8 +30,9 @@ class Verdicts:
             for each in decisions.dropped
             if isinstance(each.proposal, DropIndex)
         }
-        self._left = {likeness(each.definition): each for each in reversed(decisions.advice.left) if not each.name}
-        self._stays = {each.name: each for each in reversed(decisions.advice.left) if each.name}
+        self._left = {likeness(each.definition): each for each in reversed(decisions.left) if not each.name}
+        self._stays = {each.name: each for each in reversed(decisions.left) if each.name}
+        self._untried = frozenset(decisions.untried)
 
     def advised(self, proposal: Proposal) -> AdvisedIndex | None:
         """The same index among those advised, to be created or to be dropped."""
@@ -46,20 +47,26 @@ class Verdicts:
     def left(self, proposal: Proposal, findings: Iterable[Finding]) -> LeftIndex | None:
         """Why what findings propose was left, None where it was taken, or where nobody has looked into it.
 
-        What stands on the checks of a foreign key is refuted by no plan of a statement.
+        What stands on the checks of a foreign key is refuted by no plan of a statement. An index that is said to stay
+        stays, whoever would drop it.
         """
         if self.advised(proposal) is not None:
             return None
-        match proposal:
-            case CreateIndex():
-                found = self._left.get(likeness(proposal.definition))
-            case DropIndex():
-                found = self._stays.get(f"{proposal.schema}.{proposal.name}")
-            case _:
-                found = None
+        if isinstance(proposal, DropIndex):
+            return self._stays.get(f"{proposal.schema}.{proposal.name}")
+        found = self._left.get(likeness(proposal.definition)) if isinstance(proposal, CreateIndex) else None
         if found is None or found.why in UNTRIED:
             return None
         return None if found.why in REFUTED and any(map(_stands_on_checks, findings)) else found
+
+    def unproved(self, drop: DropIndex) -> bool:
+        """Whether a drop is one that the planner could have been asked about, and was not.
+
+        An invalid index is in no plan.
+        """
+        name = f"{drop.schema}.{drop.name}"
+        known = self.advised(drop) is not None or name in self._stays or name in self._untried
+        return not known and not drop.invalid
 
     def refuted(self, proposal: Proposal, finding: Finding) -> str:
         """The planner's reason against what a finding proposes, as a sentence; "" where there is none."""

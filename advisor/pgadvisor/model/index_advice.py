@@ -23,7 +23,11 @@ class Goal(enum.StrEnum):
 
 
 class WhyNot(enum.StrEnum):
-    """Why an index that was thought of is not proposed."""
+    """Why an index that was thought of is not proposed.
+
+    IMPOSSIBLE is what no planner here can imagine or nobody can build yet, as without an extension; what WOULD_FAIL
+    could not be built at all, or rows could not be written once it is there.
+    """
 
     SERVED = "already served"
     SMALL_TABLE = "small table"
@@ -33,6 +37,7 @@ class WhyNot(enum.StrEnum):
     BETTER_ONE = "served by a better one"
     SLOWS = "makes a statement slower"
     IMPOSSIBLE = "cannot be had"
+    WOULD_FAIL = "would fail"
     NOT_EXAMINED = "not examined"
     STILL_NEEDED = "still needed"
     TO_STAY = "to stay"
@@ -163,8 +168,14 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
 
 
 class IndexDecisions(Model, frozen=True, kw_only=True):
-    """Which indexes to create and to drop, each in the order to be done, and how that was found."""
+    """Which indexes to create and to drop, each in the order to be done, and how that was found.
+
+    left are all that were thought of, of which the advice tells the first. untried are the qualified names of existing
+    indexes that rules would drop and that the planner cannot leave out: nobody has looked into these.
+    """
 
     created: tuple[AdvisedIndex, ...] = ()
     dropped: tuple[AdvisedIndex, ...] = ()
+    left: tuple[LeftIndex, ...] = ()
+    untried: tuple[str, ...] = ()
     advice: IndexAdvice

@@ -1,0 +1,168 @@
+"""What is taken out of a set again, and which existing indexes may go, where every plan is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.exchanges import Exchanges, exchanges
+from pgadvisor.advise.index_advice import MAX_LEFT, advise_indexes
+from pgadvisor.advise.paying import keep_what_pays
+from pgadvisor.advise.selection.evaluator import Evaluator
+from pgadvisor.advise.selection.prices import Prices
+from pgadvisor.advise.selection.search import Chosen, Selection
+from pgadvisor.advise.verdicts import Verdicts
+from pgadvisor.advise.wishes import Going
+from pgadvisor.config import IndexesConfig
+from pgadvisor.model.index_advice import IndexPrice, WhyNot
+from pgadvisor.model.proposals import DropIndex
+from support.fake_planner import FakePlanner
+from support.snapshots import facts
+from support.worlds import MB, Plans, World, index_on
+
+
+def world(
+    statements: Mapping[str, Plans], existing: Mapping[str, str], candidates: Sequence[str] = (), **given: Any
+) -> World:
+    columns = sorted({each for index in (*existing.values(), *candidates) for each in index.split(",")})
+    table = {
+        "columns": [f"{each} int" for each in columns],
+        "rows": 1e6,
+        "indexes": {name: f"btree ({index})" for name, index in existing.items()},
+    }
+    known = facts({"tables": {"public.t": table}})
+    return World(statements, candidates, existing=existing, facts=known, **given)
+
+
+def drop(shop: World, name: str, **given: Any) -> DropIndex:
+    assert shop.facts is not None
+    index = shop.facts.index_named("public", name)
+    assert index is not None
+    return DropIndex(schema="public", name=name, definition=index.definition, **given)
+
+
+def made(
+    shop: World,
+    going: Sequence[Going],
+    selection: Selection | None = None,
+    evaluator: Evaluator | None = None,
+    options: IndexesConfig | None = None,
+) -> Exchanges:
+    assert shop.facts is not None
+    return exchanges(
+        shop.facts,
+        evaluator or shop.evaluator(),
+        selection or Selection(),
+        going,
+        Prices(shop.facts),
+        options or IndexesConfig(),
+    )
+
+
+def gone(found: Exchanges) -> list[str]:
+    assert [each.name for each in found.configuration.drop] == [each.drop.name for each in found.made]
+    return [each.drop.name for each in found.made]
+
+
+def new(columns: str, size_bytes: int = MB) -> Chosen:
+    return Chosen(Candidate(definition=index_on(columns)), IndexPrice(size_bytes=size_bytes, write_ms=0.0))
+
+
+def test_an_index_stays_when_the_one_that_stood_in_for_it_does_not_pay() -> None:
+    statements = {"q": {"": 5.0, "a": 0.05, "a,b": 0.05}, "r": {"": 100_000.0}, "s": {"": 80_000.0, "c,a": 10.0}}
+    shop = world(statements, {"t_a": "a", "t_c": "c"}, ["a,b", "c,a"])
+    assert shop.facts is not None
+    old = [shop.facts.index_named("public", name) for name in ("t_a", "t_c")]
+    selection = Selection(create=[new("a,b"), new("c,a")], drop=[each for each in old if each is not None])
+    keep_what_pays(selection, shop.evaluator(), IndexesConfig())
+    assert [each.candidate.definition for each in selection.create] == [index_on("c,a")]
+    # The other's stand-in is still there.
+    assert [each.name for each in selection.drop] == ["t_c"]
+    assert [each.why for each in selection.left] == [WhyNot.NO_GAIN]
+
+
+def test_drops_of_the_search_are_held_against_all_that_is_left_of_the_set() -> None:
+    shop = world({"q": {"": 500.0, "a": 5.0}}, {"t_a": "a"})
+    assert shop.facts is not None
+    old = shop.facts.index_named("public", "t_a")
+    assert old is not None
+    found = made(shop, (), Selection(drop=[old]))
+    assert gone(found) == []
+    assert [(each.name, each.why) for each in found.left] == [("public.t_a", WhyNot.STILL_NEEDED)]
+    assert found.left[0].sentence == "Without it the statement q would cost 100 times as much."
+
+
+def test_what_drops_cost_a_statement_does_not_add_up() -> None:
+    letters = "abcdef"
+    # Each index that goes makes it 9% dearer than the last.
+    plans = {"": 1000 * 1.09**6} | {letter: 1000 * 1.09 ** (5 - number) for number, letter in enumerate(letters)}
+    shop = world({"q": plans}, {f"t_{letter}": letter for letter in letters})
+    # The best first: each drop after the other costs 9%. Those that are of no use beside one that stays go.
+    going = [Going(drop(shop, f"t_{letter}"), ()) for letter in reversed(letters)]
+    assert gone(made(shop, going)) == ["t_f", "t_d", "t_c", "t_b", "t_a"]
+    # One that does nothing to the statement goes whatever others did to it.
+    shop = world({"q": plans}, {f"t_{letter}": letter for letter in [*letters, "z"]})
+    going = [Going(drop(shop, f"t_{letter}"), ()) for letter in "fez"]
+    assert gone(made(shop, going)) == ["t_f", "t_z"]
+
+
+def test_a_statement_of_which_no_plan_is_known_keeps_an_index() -> None:
+    shop = world({"q": {"": 10.0}}, {"t_a": "a"})
+    going = [Going(drop(shop, "t_a"), ("r:0",))]
+    assert gone(made(shop, going)) == ["t_a"]
+    selection = Selection(create=[new("b")])
+    planner = cast("Any", shop.planner())
+    answers = planner.tree
+
+    # With the new index it cannot be planned, nor then without the old one.
+    planner.tree = lambda question, tried: "!no" if tried.create else answers(question, tried)
+    found = made(shop, going, selection, Evaluator(cast("FakePlanner", planner), shop.loads(), 100, shop.facts))
+    assert gone(found) == []
+    assert found.left[0].sentence == "Without it no plan of the statement q is known."
+
+
+def test_time_of_folded_statements_counts_once_where_a_loss_is_to_be_borne() -> None:
+    # The loss is 11.2 ms: more than 0.1% of 8 s, less than that of 16 s.
+    shop = world({"small": {"": 28.0, "a": 20.0}, "one": {"": 8000.0}, "other": {"": 8000.0}}, {"t_a": "a"})
+    going = [Going(drop(shop, "t_a", because_of="public.t_b"), ())]
+    assert gone(made(shop, going)) == ["t_a"]
+    evaluator = shop.evaluator()
+    by_id = {each.load.query_id: each for each in evaluator.base}
+    both = replace(by_id["one"].load, stands_for=("other",))
+    evaluator.loads = (by_id["small"].load, both)
+    evaluator.others = (by_id["other"],)
+    assert gone(made(shop, going, evaluator=evaluator)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (IndexesConfig(), ["t_a"]),
+        (IndexesConfig(max_bytes=MB), []),
+        (IndexesConfig(max_indexes=1), []),
+    ],
+)
+def test_what_takes_the_place_of_one_that_goes_counts_to_the_budgets(
+    options: IndexesConfig, expected: list[str]
+) -> None:
+    shop = world({"q": {"": 10.0}}, {"t_a": "a"}, ["a", "b"])
+    exchange = Going(drop(shop, "t_a", replaced=True), (), Candidate(definition=index_on("a,b")))
+    found = made(shop, [exchange], Selection(create=[new("b")]), options=options)
+    assert gone(found) == expected
+    assert [each.why for each in found.left] == ([] if expected else [WhyNot.TO_STAY, WhyNot.SERVED])
+
+
+def test_all_that_is_left_counts_also_what_is_not_told() -> None:
+    columns = [f"c{number:03}" for number in range(MAX_LEFT + 50)]
+    shop = world({"q": {"": 10.0}}, {f"t_{each}": each for each in columns})
+    assert shop.facts is not None
+    drops = [drop(shop, f"t_{each}") for each in columns]
+    going = [Going(each, ("r:0",)) for each in drops]
+    decided = advise_indexes(shop.facts, shop.planner(), IndexesConfig(drop=False), going=going)
+    assert (len(decided.advice.left), decided.advice.left_out) == (MAX_LEFT, 50)
+    verdicts = Verdicts(decided)
+    assert all(verdicts.left(each, ()) is not None for each in drops)
