@@ -24,11 +24,14 @@ _UNTRIED = {
     Confidence.HEURISTIC: "Read off the structure alone; the change itself was not tried.",
 }
 
+_UNPRICED = " What it takes to be written is not known and was not weighed: nobody counted how much is."
+
 
 def confidence_of(decision: Decision, facts: Facts) -> Confidence:
     """How sure a recommendation is: what it creates as the planner proves it, what it drops never more than estimated.
 
-    What the planner proved is proved where it is of the server's own version and has all that the statements need.
+    What the planner proved is proved where it is of the server's own version and has all that the statements need, and
+    where it is known what writing the index takes.
     """
     found = min((each.finding.confidence for each in decision.findings), key=lambda each: each.rank)
     if isinstance(decision.proposal, DropIndex):
@@ -38,7 +41,9 @@ def confidence_of(decision: Decision, facts: Facts) -> Confidence:
     gaining = [each for each in decision.advised.effects if each.effect is Effect.GAINS]
     exact = facts.advice.advice.planner.same_major and not any(each.marks for each in gaining)
     if gaining:
-        return Confidence.PROVED if exact else Confidence.ESTIMATED
+        # That it gains is proved, but not that it gains more than it takes to write.
+        priced = decision.advised.price.write_ms is not None
+        return Confidence.PROVED if exact and priced else Confidence.ESTIMATED
     return max(found, Confidence.ESTIMATED, key=lambda each: each.rank)
 
 
@@ -52,7 +57,7 @@ def proof_of(decision: Decision, facts: Facts, confidence: Confidence) -> str:
         return f"{planner} {_does_without(advised, replaced=decision.proposal.replaced)}"
     if advised.replaces and not any(each.effect is Effect.GAINS for each in advised.effects):
         return f"{planner} {_takes_the_place(advised)}"
-    return f"{planner} {_chooses(advised)}{_exactness(advice.planner, confidence)}"
+    return f"{planner} {_chooses(advised)}{_exactness(advice.planner, advised, confidence)}"
 
 
 def shown_advised(advised: AdvisedIndex, shown: Proposal, show_values: bool) -> AdvisedIndex:
@@ -117,15 +122,19 @@ def _chooses(advised: AdvisedIndex) -> str:
     return f"{text}."
 
 
-def _exactness(identity: PlannerIdentity, confidence: Confidence) -> str:
+def _exactness(identity: PlannerIdentity, advised: AdvisedIndex, confidence: Confidence) -> str:
+    unpriced = _UNPRICED if advised.price.write_ms is None else ""
     if not identity.same_major:
         return (
             f" It is PostgreSQL {identity.version.partition('.')[0]}, and the server "
-            f"{identity.server_version.partition('.')[0]}: plans may differ."
+            f"{identity.server_version.partition('.')[0]}: plans may differ.{unpriced}"
         )
-    if confidence is Confidence.PROVED:
-        return ""
-    return " Something of what these statements use is otherwise there than on this server: see what is said of it."
+    if confidence is Confidence.PROVED or not any(each.marks for each in advised.effects):
+        return unpriced
+    return (
+        " Something of what these statements use is otherwise there than on this server: see what is said of it."
+        f"{unpriced}"
+    )
 
 
 def _statements(count: int) -> str:

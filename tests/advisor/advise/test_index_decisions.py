@@ -108,6 +108,7 @@ def test_one_index_has_the_reasons_of_all_who_ask_for_it() -> None:
         (WhyNot.OVER_BUDGET, False, False),
         (WhyNot.NOT_EXAMINED, False, True),
         (WhyNot.IMPOSSIBLE, False, True),
+        (WhyNot.WOULD_FAIL, False, False),
     ],
 )
 def test_what_the_planner_refutes_is_information_and_what_nobody_tried_stands(
@@ -206,6 +207,18 @@ def test_proved_is_what_a_planner_of_the_same_major_with_all_that_is_needed_says
     assert made.confidence is confidence
     assert made.proof.startswith("The planner of a twin of this server chooses it")
     assert said in made.proof
+
+
+def test_a_gain_whose_price_nobody_knows_is_not_proved_to_pay() -> None:
+    created = on_t("btree (a)", gains={"7": [1000, 10, 9000]}, findings=["r:0"])
+    advice = decisions([created])
+    price = msgspec.structs.replace(advice.created[0].price, write_ms=None)
+    advice = msgspec.structs.replace(advice, created=(msgspec.structs.replace(advice.created[0], price=price),))
+    (made,) = told([finding(0, create("public.t", "btree (a)"))], advice)
+    assert made.confidence is Confidence.ESTIMATED
+    assert made.proof.endswith(
+        "costs without. What it takes to be written is not known and was not weighed: nobody counted how much is."
+    )
 
 
 def test_gain_and_price_are_in_the_same_unit_and_over_the_same_window() -> None:
