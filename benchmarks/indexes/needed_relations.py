@@ -21,6 +21,7 @@ from pgadvisor import __version__
 from pgadvisor.advise.needed_relations import only_needed
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
+from pgadvisor.config import IndexesConfig
 from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer, find_binaries
 from pgadvisor.planner.protocol import Question
@@ -64,7 +65,7 @@ def main() -> None:
 def one(facts: Facts, *, needed: bool) -> dict[str, Any]:
     """Seconds to find what is needed and to build, and to remove; how many relations; the sum of all costs."""
     begun, processor = time.monotonic(), time.process_time()
-    part = only_needed(facts) if needed else facts
+    part = only_needed(facts, min_rows=IndexesConfig().min_rows) if needed else facts
     found_s = time.monotonic() - begun
     with Twin(part) as twin:
         built_s = time.monotonic() - begun

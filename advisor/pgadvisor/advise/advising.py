@@ -50,4 +50,5 @@ def _asked_about(facts: Facts, wishes: Wishes, config: Config) -> Facts:
         return facts
     definitions = [each.definition for each in wishes.candidates] + [each.drop.definition for each in wishes.going]
     tables = (facts.relation_named(each.schema, each.table) for each in definitions)
-    return only_needed(facts, [table.oid for table in tables if table is not None])
+    asked = [table.oid for table in tables if table is not None]
+    return only_needed(facts, asked, min_rows=config.indexes.min_rows)

@@ -20,19 +20,18 @@ from pgadvisor.model.objects import Function, Sequence
 
 # Fewer would save less time than finding them takes.
 _LEAST_RELATIONS = 100
-# A foreign key without an index is a matter from so many rows on (IndexesConfig.min_rows), or where its checks run.
-_LARGE_ROWS = 10_000
 
 
-def only_needed(facts: Facts, also: Iterable[int] = ()) -> Facts:
+def only_needed(facts: Facts, also: Iterable[int] = (), *, min_rows: int) -> Facts:
     """The facts with the relations alone that statements reach, for a twin that is asked about these.
 
-    also are oids of other tables that are asked about, such as those that rules wish an index on. The plans of the
-    statements are the same on both.
+    also are oids of other tables that are asked about, such as those that rules wish an index on. From min_rows on an
+    index for a foreign key is asked about, too, as IndexesConfig has it. The plans of the statements are the same on
+    both.
     """
     if len(facts.relations) < _LEAST_RELATIONS:
         return facts
-    needed = _Needed(facts)
+    needed = _Needed(facts, min_rows)
     kept = needed.closure(also)
     if len(kept) == len(facts.relations):
         return facts
@@ -45,8 +44,9 @@ def only_needed(facts: Facts, also: Iterable[int] = ()) -> Facts:
 class _Needed:
     """Finds relations that belong to what statements reach, and functions that can be made without the others."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, min_rows: int) -> None:
         self._facts = facts
+        self._min_rows = min_rows
         self._reach = Reach(facts)
         self._words: set[str] = set()
         self._named: dict[str, list[int]] = defaultdict(list)
@@ -90,7 +90,7 @@ class _Needed:
                 yield constraint.referenced_oid or 0
         for each in referencing_keys(self._facts):
             rows = self._facts.row_count(each.table.oid)
-            if each.checks >= 1 or (not each.served and (rows is None or rows >= _LARGE_ROWS)):
+            if each.checks >= 1 or (not each.served and (rows is None or rows >= self._min_rows)):
                 yield from (each.table.oid, each.key.referenced_oid or 0)
 
     def _next_to(self, oids: Iterable[int]) -> Iterator[int]:

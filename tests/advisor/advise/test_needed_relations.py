@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pgadvisor.advise.needed_relations import only_needed
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
-from pgadvisor.config import CollectConfig, Execute
+from pgadvisor.config import CollectConfig, Execute, IndexesConfig
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.whatif import AS_IS, Configuration
@@ -74,6 +76,7 @@ STATEMENTS = (
     "SELECT * FROM filler_7 WHERE other = 3",
 )
 INDEX = IndexDefinition(schema="public", table="orders", keys=(IndexKey(column="total"),))
+MIN_ROWS = IndexesConfig().min_rows
 CONFIG = CollectConfig(max_explains=0, max_value_explains=0, execute=Execute.OFF)
 
 
@@ -90,7 +93,7 @@ def whole(database: Database) -> Facts:
 
 
 def test_plans_cost_the_same_on_a_twin_of_the_part_that_is_needed(whole: Facts) -> None:
-    part = only_needed(whole)
+    part = only_needed(whole, min_rows=MIN_ROWS)
     names = {relation.name for relation in part.relations.values()}
     assert len(names) < len(whole.relations) / 2
     assert {"orders_2_rest", "logs_old", "grants", "lookups", "regions", "notes", "filler_6", "names"} <= names
@@ -118,6 +121,24 @@ def test_tables_that_rules_ask_about_are_kept_and_small_databases_are_left_whole
     many = facts({"tables": {f"public.t{n}": {"columns": ["id int"]} for n in range(100)}})
     wished = many.relation_named("public", "t50")
     assert wished is not None
-    assert set(only_needed(many, [wished.oid]).relations) == {wished.oid}
+    assert set(only_needed(many, [wished.oid], min_rows=MIN_ROWS).relations) == {wished.oid}
     small = facts({"tables": {"public.a": {"columns": ["id int"]}}})
-    assert only_needed(small) is small
+    assert only_needed(small, min_rows=MIN_ROWS) is small
+
+
+def test_a_foreign_key_is_asked_about_from_as_many_rows_on_as_is_configured() -> None:
+    tables: dict[str, Any] = {f"public.t{n}": {"columns": ["id int"]} for n in range(100)}
+    tables["public.orders"] = {
+        "columns": ["id int", "customer int"],
+        "rows": 5000,
+        "constraints": {"orders_customer": "foreign key (customer) references public.customers (id)"},
+    }
+    tables["public.customers"] = {
+        "columns": ["id int not null"],
+        "rows": 5000,
+        "constraints": {"c": "primary key (id)"},
+    }
+    keyed = facts({"tables": tables})
+    for min_rows, names in ((10_000, set()), (5000, {"orders", "customers"})):
+        part = only_needed(keyed, min_rows=min_rows)
+        assert {relation.name for relation in part.relations.values()} == names
