@@ -33,6 +33,7 @@ _ORDER = (
     WhyNot.NO_GAIN,
     WhyNot.SERVED,
     WhyNot.SMALL_TABLE,
+    WhyNot.WOULD_FAIL,
     WhyNot.IMPOSSIBLE,
 )
 

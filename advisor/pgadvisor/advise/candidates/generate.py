@@ -92,7 +92,7 @@ def _reason(
         if not impossible and of_table.too_wide((*bare, *definition.include)):
             impossible = "Its entries may be wider than a third of a page, and writing such rows would then fail."
         if impossible:
-            return _left(candidate, WhyNot.IMPOSSIBLE, impossible)
+            return _left(candidate, WhyNot.WOULD_FAIL, impossible)
     return None
 
 

@@ -209,7 +209,7 @@ def test_indexes_of_partitions_count_where_each_has_one() -> None:
 def test_what_no_btree_can_hold_is_left_with_the_reason() -> None:
     virtual = _of("SELECT note FROM orders WHERE note = $1 AND total = $2")
     (left,) = [each for each in virtual.left if each.definition.key_columns == ("note",)]
-    assert left.why is WhyNot.IMPOSSIBLE
+    assert left.why is WhyNot.WOULD_FAIL
     assert "third of a page" in left.sentence
     assert all("note" not in columns for columns, _ in _all(virtual))
     sorted_by = _of("SELECT id FROM orders WHERE status = $1 ORDER BY ctid LIMIT 5")
