@@ -96,17 +96,26 @@ class Builder:
             note=_why_unused(row),
         )
 
-    def analyze(self, definition: IndexDefinition) -> bool:
-        """Gathers the statistics of a table, which expressions of a new index lack; whether that was possible."""
+    def analyze(self, definition: IndexDefinition) -> str:
+        """Gathers the statistics of a table, which expressions of a new index lack; why not, "" where it was done."""
+        table = qualified(definition.schema, definition.table)
         try:
+            with self._session.transaction() as transaction:
+                foreign = ask(transaction, "foreign_below", table=table)
+            if foreign:
+                return (
+                    f"Its table was not analyzed, for that asks another server about {foreign[0]['schema']}."
+                    f"{foreign[0]['name']}, so plans know nothing of its expressions."
+                )
             with self._session.change() as transaction:
-                transaction.rows(f"ANALYZE {qualified(definition.schema, definition.table)}")
+                self._identity.assume(transaction)
+                transaction.rows(f"ANALYZE {table}")
         except ServerTimeSpent:
             raise
         except psycopg.Error as error:
             raise_if_lost(self._session, error)
-            return False
-        return True
+            return f"Its table could not be analyzed: SQLSTATE {error.sqlstate}."
+        return ""
 
     def standing(self, proposal: DropIndex) -> str:
         """The command that takes an existing index away. Raises NotDone where it is not there, or is another one."""

@@ -26,12 +26,16 @@ ROUNDS, MOST_ROUNDS = 2, 5
 
 @dataclass
 class Standing:
-    """A recommended index within a trial: built, or there and to be dropped; reason says why it is neither."""
+    """A recommended index within a trial: built, or there and to be dropped; reason says why it is neither.
+
+    unanalyzed says why no statistics of its expressions were gathered, "" where they were, or it has none.
+    """
 
     wanted: Wanted
     built: Built | None = None
     drop: str = ""
     reason: str = ""
+    unanalyzed: str = ""
 
     @property
     def is_tried(self) -> bool:
@@ -72,13 +76,23 @@ def build_all(tried: Tried, builder: Builder, progress: Progress) -> None:
             standing.reason = _sentence(refusal)
         tried.standing.append(standing)
         tried.each.append({})
+    _analyze_all(tried, builder, progress)
+
+
+def _analyze_all(tried: Tried, builder: Builder, progress: Progress) -> None:
+    """Gathers statistics of the expressions of what was built, of each table once."""
+    reasons: dict[str, str] = {}
     for standing in tried.standing:
         definition = standing.wanted.proposal.definition
+        if standing.built is None or not holds_expression(definition):
+            continue
         name = qualified(definition.schema, definition.table)
-        if standing.built is not None and holds_expression(definition) and name not in tried.analyzed:
+        if name not in reasons:
             progress(f"Gathering statistics of {name}")
-            if builder.analyze(definition):
+            reasons[name] = builder.analyze(definition)
+            if not reasons[name]:
                 tried.analyzed.append(name)
+        standing.unanalyzed = reasons[name]
 
 
 def run_all(tried: Tried, runner: Runner, shapes: Mapping[str, StatementShape], progress: Progress) -> None:
@@ -174,13 +188,15 @@ def measured_indexes(tried: Tried) -> dict[str, MeasuredIndex]:
         advised = standing.wanted.recommendation.advised
         built = standing.built
         measured = tuple(statements.values())
+        note = "" if built is None else built.note
+        reasons = (standing.reason or note or _why_nothing(standing, measured), standing.unanalyzed)
         found[standing.wanted.recommendation.key] = MeasuredIndex(
             verdict=of_index(measured),
             build_ms=None if built is None else built.build_ms,
             size_bytes=None if built is None else built.size_bytes,
             promised_bytes=None if advised is None or not standing.is_created else advised.price.size_bytes,
             statements=measured,
-            reason=standing.reason or (built.note if built is not None else "") or _why_nothing(standing, measured),
+            reason=" ".join(filter(None, reasons)),
         )
     return found
 

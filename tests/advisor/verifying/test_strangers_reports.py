@@ -178,3 +178,21 @@ def test_names_stand_for_the_same_where_they_are_probed_and_where_they_are_built
         # The system's own lower, or none at all.
         assert (tried.measured.size_bytes is not None) is (each is config)
         assert database.execute("SELECT is_called FROM hits") == [(False,)]
+
+
+def test_no_other_server_is_asked_for_statistics(end_database: Database) -> None:
+    database = end_database
+    mark(database)
+    database.execute("CREATE EXTENSION file_fdw; CREATE SERVER far FOREIGN DATA WRAPPER file_fdw")
+    database.execute(
+        "CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100); CREATE TABLE near () INHERITS (t)"
+    )
+    database.execute("CREATE FOREIGN TABLE far () INHERITS (near) SERVER far OPTIONS (filename '/dev/null')")
+    report = trial_report((recommended(1, by_expression("(a + 1)"), {}),), ())
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert tried.verification is not None
+    assert tried.verification.analyzed == ()
+    (each,) = tried.recommendations
+    assert each.measured is not None
+    assert each.measured.size_bytes is not None
+    assert "asks another server about public.far" in each.measured.reason
