@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _METHODS = frozenset(("btree", "hash", "gist", "spgist", "gin", "brin"))
 _INDEXED = frozenset((RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.MATERIALIZED_VIEW))
 _PREFIX = "pgadvisor_verify"
-# Conditions whose message speaks of names and syntax alone, never of values of rows.
+# What the server says of a text that it has only read speaks of names and syntax; of what ran, also of values of rows.
 _TOLD = ("42", "0A", "54")
 
 
@@ -86,7 +86,7 @@ class Builder:
                 build_ms = (time.perf_counter() - started) * 1000
                 (row,) = ask(transaction, "built", index=index)
         except psycopg.Error as error:
-            raise self._refusal(error, "It could not be built") from error
+            raise self._refusal(error, "It could not be built", only_read=False) from error
         return Built(
             schema=table.schema,
             name=name,
@@ -186,15 +186,19 @@ class Builder:
         with self._session.timed():
             connection.execute(encoded(connection, command), prepare=False)
 
-    def _refusal(self, error: psycopg.Error, what: str) -> NotDone:
-        """What an error means for the reader. Raises it again where it ends the trial."""
+    def _refusal(self, error: psycopg.Error, what: str, *, only_read: bool = True) -> NotDone:
+        """What an error means for the reader. Raises it again where it ends the trial.
+
+        only_read: nothing was planned or run with values of rows, so that the server's own words tell none.
+        """
         if isinstance(error, ServerTimeSpent):
             raise error
         raise_if_lost(self._session, error)
         if isinstance(error, psycopg.errors.LockNotAvailable):
             return NotDone(f"{what}: another session of the copy holds a lock on its table", "Leave the copy alone.")
         code, message = error.sqlstate or "", error.diag.message_primary
-        told = message if message and code.startswith(_TOLD) else f"SQLSTATE {code} ({type(error).__name__})"
+        is_told = only_read and message and code.startswith(_TOLD)
+        told = message if is_told else f"SQLSTATE {code} ({type(error).__name__})"
         return NotDone(f"{what}: {told}")
 
 

@@ -94,7 +94,7 @@ class Runner:
                 _require_harmless(opened)
                 return Chosen(self._sets(statement, opened.parameters))
         except psycopg.Error as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error, only_read=True) from error
 
     def run(self, statement: Runnable, chosen: Chosen, without: Sequence[str]) -> tuple[Run, ...]:
         """Runs of each set of values, with indexes taken away by the commands given."""
@@ -125,11 +125,12 @@ class Runner:
         return tuple(sets[: self._values])
 
     def _run_set(self, statement: Runnable, texts: Sequence[str | None]) -> Run:
-        cost, indexes, measured = 0.0, frozenset[str](), list[float]()
+        cost, indexes, measured, only_read = 0.0, frozenset[str](), list[float](), True
         timeout_ms = float(self._session.statement_timeout_ms)
         try:
             with self._guard.open(statement.text, with_volatile=True, identity=self._identity) as opened:
                 _require_harmless(opened)
+                only_read = False
                 opened.bound()
                 plan = explain_with(self._session, explain_command(_PLAIN, opened.text), texts)
                 require_reading_plan(plan)
@@ -142,7 +143,7 @@ class Runner:
             if not measured:
                 return Run(timeout_ms, cost, indexes, runs=1, timed_out=True)
         except psycopg.Error as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error, only_read=only_read) from error
         return Run(min(measured), cost, indexes, runs=len(measured))
 
     def _measure(self, opened: Opened, texts: Sequence[str | None], measured: list[float]) -> None:
@@ -159,8 +160,12 @@ class Runner:
             if spent_ms > _ENOUGH_MS or (number >= self._runs and spent_ms > _SHORT_MS):
                 break
 
-    def _refusal(self, error: psycopg.Error) -> NotDone:
-        """What an error means for the reader, without values. Raises it again where it ends the trial."""
+    def _refusal(self, error: psycopg.Error, *, only_read: bool) -> NotDone:
+        """What an error means for the reader, without values. Raises it again where it ends the trial.
+
+        only_read: it was neither planned with values nor run. After that the server's own words may hold values of rows
+        whatever the error: of b::regclass they do.
+        """
         if isinstance(error, ServerTimeSpent):
             raise error
         raise_if_lost(self._session, error)
@@ -170,7 +175,9 @@ class Runner:
             return NotDone("The copy took longer than the timeout to plan it", "Raise --statement-timeout.")
         code = error.sqlstate or ""
         message = error.diag.message_primary
-        told = message if message and code.startswith("42") else f"SQLSTATE {code} ({type(error).__name__})"
+        told = (
+            message if only_read and message and code.startswith("42") else f"SQLSTATE {code} ({type(error).__name__})"
+        )
         return NotDone(f"The copy refused it: {told}")
 
 

@@ -196,3 +196,29 @@ def test_no_other_server_is_asked_for_statistics(end_database: Database) -> None
     assert each.measured is not None
     assert each.measured.size_bytes is not None
     assert "asks another server about public.far" in each.measured.reason
+
+
+def test_no_value_of_a_row_is_told(database: Database) -> None:
+    mark(database)
+    database.execute(
+        "CREATE TABLE t (a int, b text); INSERT INTO t SELECT i, 'secret-' || i FROM generate_series(1, 1000) i"
+    )
+    database.execute(
+        "CREATE FUNCTION named(text) RETURNS oid LANGUAGE sql IMMUTABLE AS 'SELECT $1::pg_catalog.regclass::oid'"
+    )
+    texts = {
+        "1": "SELECT count(*) FROM t WHERE b::regclass = 5",
+        "2": "SELECT count(*) FROM t WHERE b = $1 AND $1::regclass IS NOT NULL",
+        "3": "SELECT count(*) FROM nowhere",
+    }
+    good = recommended(1, create("t", "a"), dict.fromkeys(texts, 0.5))
+    named = recommended(2, create("t", IndexKey(expression="public.named(b)")), {})
+    statements = [statement(query_id, text, "public.t") for query_id, text in texts.items()]
+    tried = verify(trial_report((good, named), statements), database.dsn, Config(), QUICK)
+    assert tried.verification is not None
+    reasons = {each.query_id: each.reason for each in tried.verification.statements}
+    assert "42P01" in reasons["1"]
+    assert 'relation "nowhere" does not exist' in reasons["3"]
+    assert tried.recommendations[1].measured is not None
+    assert "42P01" in tried.recommendations[1].measured.reason
+    assert b"secret" not in msgspec.json.encode(tried)
