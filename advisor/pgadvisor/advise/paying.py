@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.proof import remaining
@@ -55,6 +56,9 @@ def _gains(objective: Objective, goal: Goal, base: LoadCost, without: LoadCost, 
     """What a statement gains by an index for sure, and by the mean of its values where that is clear."""
     if without.costs == whole.costs:
         return 0.0, 0.0
+    if not (all(map(isfinite, without.costs)) and all(map(isfinite, whole.costs))):
+        # What no plan is known of says nothing for an index, and against one that there is a plan without.
+        return (-inf, -inf) if all(map(isfinite, without.costs)) else (0.0, 0.0)
     counted = (whole.load.calls, whole.load.total_ms, base.mean)
     mean = objective.of_load(*counted, without.mean) - objective.of_load(*counted, whole.mean)
     if goal is Goal.COST:

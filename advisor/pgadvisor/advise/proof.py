@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 # Plans are shown of so many of the statements that one index changes most, and of so many in all.
 PAIRS_OF_EACH = 3
 MAX_PAIRS = 40
-# Effects of one index are told of so many statements.
-MAX_EFFECTS = 50
 _LEAST_COST = 0.01
 
 
@@ -56,6 +55,7 @@ class Proof:
         self._plans = Plans(facts, planner, whole, called, show_values)
         self._value_sets = ValueSets(facts, show_values)
         self._pairs: dict[str, PlanPair] = {}
+        self._texts = {load.query_id: load.questions[0].text for load in evaluator.loads}
 
     def workload(self) -> WorkloadEffect:
         """What becomes of all statements by the whole set."""
@@ -68,12 +68,12 @@ class Proof:
     def against(self, without: Configuration) -> tuple[WorkloadEffect, tuple[StatementEffect, ...]]:
         """What the whole set does more than another one, and to which statements."""
         base, was = self._evaluator.base, self._evaluator.costs(without)
-        effects = [self._marked(each) for each in effects_of(was, self.together, base)[:MAX_EFFECTS]]
+        effects = [self._marked(each) for each in effects_of(was, self.together, base)]
         return workload_effect(was, self.together, base), tuple(self._with_plans(effects))
 
     def _marked(self, effect: StatementEffect) -> StatementEffect:
-        text = next(load.questions[0].text for load in self._evaluator.loads if load.query_id == effect.query_id)
-        return msgspec.structs.replace(effect, marks=self.shortcomings.touching(effect.query_id, text))
+        marks = self.shortcomings.touching(effect.query_id, self._texts[effect.query_id])
+        return msgspec.structs.replace(effect, marks=marks)
 
     def _with_plans(self, effects: Sequence[StatementEffect]) -> Iterator[StatementEffect]:
         for number, effect in enumerate(effects):
@@ -89,10 +89,7 @@ class Proof:
         """The plans as it is and under the whole set, for the values by which the statement changes most."""
         loads = self._evaluator.loads
         place = next(number for number, load in enumerate(loads) if load.query_id == effect.query_id)
-        ratios = [
-            Costs(before, after).ratio or 1.0
-            for before, after in zip(self._evaluator.base[place].costs, self.together[place].costs, strict=True)
-        ]
+        ratios = [each.ratio or 1.0 for each in _pairs(self._evaluator.base[place], self.together[place])]
         losing = effect.effect is Effect.LOSES
         most = max(range(len(ratios)), key=lambda at: (ratios[at] if losing else -ratios[at], -at))
         question = loads[place].questions[most]
@@ -110,7 +107,7 @@ def effects_of(
     base are costs as it is, where before is something else: the time that was measured is that of base.
     """
     effects = _effects(before, after, base)
-    touched = [each for each in effects if each.effect is not Effect.STAYS]
+    touched = [each for each in effects if each.effect in (Effect.GAINS, Effect.LOSES)]
     return tuple(
         sorted(touched, key=lambda e: (-e.total_ms * abs(1 - e.cost_after / max(e.cost_before, 0.01)), e.query_id))
     )
@@ -142,8 +139,17 @@ def _at(costs: Sequence[LoadCost], places: Sequence[int]) -> tuple[LoadCost, ...
 
 def remaining(was: LoadCost, now: LoadCost, total_ms: float) -> TimeRange | None:
     """What some time of a statement would become, by the values that count of it; None where costs cannot say."""
-    costs = zip(was.costs, now.costs, was.load.weights, strict=True)
-    return estimated(total_ms, [Costs(before, after) for before, after, weight in costs if weight])
+    costs = zip(_pairs(was, now), was.load.weights, strict=True)
+    return estimated(total_ms, [each for each, weight in costs if weight])
+
+
+def _pairs(was: LoadCost, now: LoadCost) -> list[Costs]:
+    """Costs before and after by the values that they are for; no plan that is not known has one."""
+    return [Costs(_known(before), _known(after)) for before, after in zip(was.costs, now.costs, strict=True)]
+
+
+def _known(cost: float) -> float | None:
+    return cost if isfinite(cost) else None
 
 
 def _effects(
@@ -154,10 +160,11 @@ def _effects(
 
 
 def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect:
-    pairs = [Costs(before, after) for before, after in zip(was.costs, now.costs, strict=True)]
+    pairs = _pairs(was, now)
     effect = Effect.STAYS if was.costs == now.costs else judged(pairs[0], pairs[1:])[0]
+    before, after = _means(pairs, was.load.weights, measured)
     # What others of a set gain is theirs: of a gain the root of the ratio is sure (whatif_judging.estimated).
-    ratio = max(was.mean, _LEAST_COST) / max(measured.mean, _LEAST_COST)
+    ratio = max(before, _LEAST_COST) / max(measured.mean, _LEAST_COST)
     total_ms = was.load.total_ms * min(ratio, 1.0) ** 0.5
     return StatementEffect(
         query_id=was.load.query_id,
@@ -165,8 +172,21 @@ def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect
         calls=was.load.calls,
         total_ms=total_ms,
         effect=effect,
-        cost_before=was.mean,
-        cost_after=now.mean,
+        cost_before=before,
+        cost_after=after,
         worst=max(each.ratio or 1.0 for each in pairs),
         estimated=remaining(was, now, total_ms),
     )
+
+
+def _means(pairs: Sequence[Costs], weights: Sequence[float], measured: LoadCost) -> tuple[float, float]:
+    """Costs of one call before and after, of the values that have a plan in both; as it is where none has."""
+    known = [
+        (weight, each.before, each.after)
+        for each, weight in zip(pairs, weights, strict=True)
+        if weight and each.before is not None and each.after is not None
+    ]
+    whole = sum(weight for weight, _, _ in known)
+    if not whole:
+        return measured.mean, measured.mean
+    return sum(weight * cost for weight, cost, _ in known) / whole, sum(w * cost for w, _, cost in known) / whole

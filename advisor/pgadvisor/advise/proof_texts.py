@@ -15,7 +15,13 @@ from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
 from pgadvisor.model.whatif import PlannerIdentity, PlannerKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pgadvisor.facts import Facts
+    from pgadvisor.model.index_advice import StatementEffect
+
+# Statements that could not be planned are named, so many of them.
+_NAMED = 3
 
 _UNTRIED = {
     Confidence.MEASURED: "The problem was measured by executing a statement; the change itself was not tried.",
@@ -54,7 +60,7 @@ def proof_of(decision: Decision, facts: Facts, confidence: Confidence) -> str:
         return _UNTRIED[confidence]
     planner = _planner(advice.planner)
     if isinstance(decision.proposal, DropIndex):
-        return f"{planner} {_does_without(advised, replaced=decision.proposal.replaced)}"
+        return f"{planner} {_does_without(advised, decision.proposal, facts, advice)}"
     if advised.replaces and not any(each.effect is Effect.GAINS for each in advised.effects):
         return f"{planner} {_takes_the_place(advised)}"
     return f"{planner} {_chooses(advised)}{_exactness(advice.planner, advised, confidence)}"
@@ -84,16 +90,54 @@ def _planner(identity: PlannerIdentity) -> str:
             return "The planner"
 
 
-def _does_without(advised: AdvisedIndex, *, replaced: bool) -> str:
-    """What becomes of statements that an index is taken from."""
-    losing = [each for each in advised.effects if each.effect is Effect.LOSES]
-    if not losing:
-        return "has plans without it that cost no statement seen any more. Others were not seen."
-    worst = max(each.worst for each in losing)
-    where = "where values are not known to the planner" if replaced else "for some values"
+def rests_on(decision: Decision, facts: Facts) -> str:
+    """What is to be built before an index goes that only new ones make dispensable; "" where that is not so."""
+    advised = decision.advised
+    if not isinstance(decision.proposal, DropIndex) or advised is None or facts.advice is None:
+        return ""
+    if advised.alone.lose <= advised.together.lose:
+        return ""
+    old = decision.proposal.definition
+    created = [(each.name, each.proposal.definition) for each in facts.advice.created]
+    names = [name for name, new in created if (new.schema, new.table) == (old.schema, old.table)]
+    first = ", ".join(names) if names else "the new indexes that are advised"
     return (
-        f"has plans without it that cost {_statements(len(losing))} more, up to {worst:.3g} times as much {where}: of "
-        "the workload's time too little to be felt. Others were not seen."
+        f"Build {first} first: as the only change this would make {_statements(advised.alone.lose)} cost more, beside "
+        f"all that is advised {_statements(advised.together.lose) if advised.together.lose else 'none'}."
+    )
+
+
+def _does_without(advised: AdvisedIndex, drop: DropIndex, facts: Facts, advice: IndexAdvice) -> str:
+    """What becomes of statements that an index is taken from, and of which nobody knows."""
+    refused = {query_id for reason in advice.not_planned for query_id in reason.query_ids}
+    table = facts.relation_named(drop.definition.schema, drop.definition.table)
+    reading = {each.query_id for each in facts.statements_on(table.oid)} if table is not None else set()
+    unplanned = sorted(reading & refused)
+    losing = [each for each in advised.effects if each.effect is Effect.LOSES]
+    if losing:
+        text = _losing(losing, drop)
+    elif not advice.compression.statements:
+        text = "was asked about no statement: none was seen that can be planned."
+    elif not reading - refused:
+        text = "has plans without it that cost no statement seen any more, of which none is known to read its table."
+    else:
+        text = "has plans without it that cost no statement seen any more."
+    if unplanned:
+        more = len(unplanned) - _NAMED
+        named = ", ".join(unplanned[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        text = f"{text} Of those on its table it could not plan {named}."
+    return f"{text} Others were not seen."
+
+
+def _losing(losing: Sequence[StatementEffect], drop: DropIndex) -> str:
+    worst = max(each.worst for each in losing)
+    where = "where values are not known to the planner" if drop.replaced else "for some values"
+    text = f"has plans without it that cost {_statements(len(losing))} more, up to {worst:.3g} times as much {where}"
+    if drop.because_of is None:
+        return f"{text}."
+    return (
+        f"{text}: since {drop.because_of} does the same work, each may lose what --max-regression allows, or up to "
+        "half of its cost where that is less than 0.1% of the workload's time."
     )
 
 

@@ -13,7 +13,7 @@ from pgadvisor.advise.gains import gain_of
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.platforms import replication_caveats
 from pgadvisor.advise.price import gain, price, told
-from pgadvisor.advise.proof_texts import confidence_of, proof_of, shown_advised
+from pgadvisor.advise.proof_texts import confidence_of, proof_of, rests_on, shown_advised
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import NAME_PATTERN
 from pgadvisor.indexes.identity import definition_identity, masked_definition
@@ -125,7 +125,7 @@ def _recommendation(
     caveats = list(made.caveats)
     if isinstance(shown, DropIndex):
         confidence = max(confidence, Confidence.ESTIMATED, key=lambda c: c.rank)
-        caveats.append(UNSEEN)
+        caveats += filter(None, (rests_on(decision, facts), UNSEEN))
     if isinstance(shown, CreateIndex) and shown.holds_values:
         caveats.insert(0, ONLY_FOR_VALUES)
     caveats += replication_caveats(*table_of(shown), facts)

@@ -18,8 +18,9 @@ from pgadvisor.config import ConfigError, load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import index_name
 from pgadvisor.model.base import Confidence, Severity
+from pgadvisor.model.effects import Reason
 from pgadvisor.model.findings import Finding, Impact, Outcome, Subject, SubjectKind
-from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions, IndexPrice, WhyNot
+from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions, IndexPrice, WhyNot, WorkloadEffect
 from pgadvisor.model.proposals import CreateIndex, DropIndex, Proposal
 from pgadvisor.model.report import Recommendation
 from support.advice import OTHER_MAJOR, AdvisedData, create, decisions, left
@@ -162,7 +163,37 @@ def test_what_is_advised_replaces_what_a_rule_would_build_and_the_drop_comes_las
     assert [type(each.proposal) for each in made] == [CreateIndex, DropIndex]
     assert action_plan(made) == (made[0].key, made[1].key)
     assert made[1].confidence is Confidence.ESTIMATED
-    assert "has plans without it that cost no statement seen any more" in made[1].proof
+    assert "that cost no statement seen any more, of which none is known to read its table. Others" in made[1].proof
+
+
+def test_a_drop_says_what_it_is_proved_on_and_what_it_rests_on() -> None:
+    going = drop("t_b", "btree (b)")
+    reading = SHOP | {"statements": [{"id": each, "text": f"select a + {each} from public.t"} for each in "123456"]}
+    none = decisions().advice.workload
+    some = msgspec.structs.replace(none, lose=2)
+
+    def told_of(shop: dict[str, Any], planned: int, *refused: str, alone: WorkloadEffect = none) -> Recommendation:
+        dropped = AdvisedIndex(
+            proposal=going, name="t_b", price=IndexPrice(), alone=alone, together=none, findings=("r:0",)
+        )
+        advice = decisions([on_t("btree (b, a)", name="idx_t_b_a")], (), [dropped])
+        compression = msgspec.structs.replace(advice.advice.compression, statements=planned)
+        reasons = (Reason(reason="It has no rights.", statements=len(refused), query_ids=refused),)
+        given = msgspec.structs.replace(advice.advice, compression=compression, not_planned=reasons if refused else ())
+        known = facts(shop).with_advice(msgspec.structs.replace(advice, advice=given))
+        found = Outcome(rule="r", findings=(finding(0, going),))
+        (made,) = recommend(decide(keyed([found]), known), known, show_values=True)
+        return made
+
+    assert told_of(reading, 6).proof.endswith("cost no statement seen any more. Others were not seen.")
+    assert "no statement: none was seen that can be planned." in told_of(reading, 0, *"123456").proof
+    assert "it could not plan 1, 2, 3 and 2 more. Others" in told_of(reading, 1, *"12345").proof
+    assert "none is known to read its table" in told_of(SHOP, 2).proof
+    assert not any("Build" in each for each in told_of(reading, 6).caveats)
+    assert (
+        "Build idx_t_b_a first: as the only change this would make 2 statements cost more, beside all that is advised "
+        "none."
+    ) in told_of(reading, 6, alone=some).caveats
 
 
 def test_what_only_the_search_drops_goes_with_the_new_index_of_its_table() -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.exchanges import Exchanges, exchanges
 from pgadvisor.advise.index_advice import MAX_LEFT, advise_indexes
 from pgadvisor.advise.paying import keep_what_pays
+from pgadvisor.advise.proof import effects_of, workload_effect
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import Chosen, Selection
 from pgadvisor.advise.verdicts import Verdicts
 from pgadvisor.advise.wishes import Going
 from pgadvisor.config import IndexesConfig
-from pgadvisor.model.index_advice import IndexPrice, WhyNot
+from pgadvisor.model.index_advice import IndexPrice, WhyNot, WorkloadEffect
 from pgadvisor.model.proposals import DropIndex
 from support.fake_planner import FakePlanner
 from support.snapshots import facts
@@ -166,3 +169,37 @@ def test_all_that_is_left_counts_also_what_is_not_told() -> None:
     assert (len(decided.advice.left), decided.advice.left_out) == (MAX_LEFT, 50)
     verdicts = Verdicts(decided)
     assert all(verdicts.left(each, ()) is not None for each in drops)
+
+
+def test_costs_that_no_plan_is_known_of_are_told_as_none() -> None:
+    shop = world({"q": {"": 100.0}, "r": {"": 50.0}}, {"t_a": "a"})
+    base = shop.evaluator().base
+    unknown = tuple(replace(each, costs=(inf,)) for each in base)
+    for before, after in ((base, unknown), (unknown, base), (unknown, unknown)):
+        assert effects_of(before, after, base) == ()
+        found = workload_effect(before, after, base)
+        assert (found.gain, found.lose, found.cost_before, found.cost_after) == (0, 0, 150.0, 150.0)
+        assert msgspec.json.decode(msgspec.json.encode(found), type=WorkloadEffect) == found
+
+
+def test_an_index_gains_nothing_for_sure_where_it_is_not_known_what_is_without_it() -> None:
+    shop = world({"q": {"": 100.0, "a": 10.0}}, {"t_z": "z"}, ["a"])
+    answers = shop._tree
+    planner = shop.planner()
+    # With one of them alone nothing is known; of the last then that it is worse than none.
+    selection = Selection(create=[new("b"), new("a")])
+    planner.tree = lambda question, tried: "!no" if len(tried.create) == 1 else answers(question, tried)
+    keep_what_pays(selection, Evaluator(planner, shop.loads(), 100, shop.facts), IndexesConfig())
+    assert [each.candidate.definition for each in selection.create] == []
+
+
+def test_all_statements_that_gain_are_in_its_effects() -> None:
+    statements = [
+        {"id": str(number), "text": f"select {number} from public.t where a = 1", "total_ms": 1000.0}
+        for number in range(60)
+    ]
+    known = facts({"tables": {"public.t": {"columns": ["a int"], "rows": 1e6}}, "statements": statements})
+    plans = {str(number): {"": 1000.0, "a": 10.0} for number in range(60)}
+    shop = World(plans, ["a"], facts=known)
+    (created,) = advise_indexes(known, shop.planner(), IndexesConfig()).created
+    assert (created.together.gain, len(created.effects)) == (60, 60)
