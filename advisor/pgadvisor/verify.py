@@ -82,6 +82,7 @@ def verify(
     ConnectError, NotACopyError, NothingToTryError.
     """
     options = options or TrialOptions()
+    report = _untried(report)
     progress("Connecting")
     with session_on(dsn, config.collect) as session:
         place = _checked(session, report)
@@ -97,6 +98,12 @@ def verify(
     tried = Tried(plan)
     cut_short = _tried(tried, dsn, report, facts, config, options, identity, progress)
     return _with(report, tried, place, options, cut_short)
+
+
+def _untried(report: Report) -> Report:
+    """A report that nobody has tried: what a file says was measured may have been measured anywhere, or never."""
+    recommendations = tuple(msgspec.structs.replace(each, measured=None) for each in report.recommendations)
+    return msgspec.structs.replace(report, recommendations=recommendations, verification=None)
 
 
 def _checked(session: Session, report: Report) -> Place:

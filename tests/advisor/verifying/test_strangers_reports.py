@@ -10,7 +10,8 @@ import pytest
 
 from pgadvisor.config import CollectConfig, Config
 from pgadvisor.model.catalog import IndexKey
-from pgadvisor.model.proposals import CreateIndex
+from pgadvisor.model.proposals import AnalyzeTable, CreateIndex
+from pgadvisor.model.verification import MeasuredIndex, Verdict
 from pgadvisor.verify import NothingToTryError, TrialOptions, verify
 from pgadvisor.verifying.report_file import ReportError, read_report
 from support.audits import pgadvisor
@@ -222,3 +223,19 @@ def test_no_value_of_a_row_is_told(database: Database) -> None:
     assert tried.recommendations[1].measured is not None
     assert "42P01" in tried.recommendations[1].measured.reason
     assert b"secret" not in msgspec.json.encode(tried)
+
+
+def test_what_a_file_says_was_measured_is_forgotten(database: Database) -> None:
+    mark(database)
+    database.execute("CREATE TABLE t (a int, b text)")
+    claimed = MeasuredIndex(verdict=Verdict.KEPT, size_bytes=1, build_ms=1.0)
+    indexes = (
+        recommended(1, create("t", "a"), {}),
+        recommended(2, create("nowhere", "a"), {}),
+        recommended(3, AnalyzeTable(schema="public", table="t")),
+    )
+    report = trial_report([msgspec.structs.replace(each, measured=claimed) for each in indexes], ())
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert [each.measured and each.measured.verdict for each in tried.recommendations] == [
+        Verdict.NOT_RUN, Verdict.NOT_RUN, None
+    ]  # fmt: skip
