@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pgadvisor.advise.selection.compression import compress
 from pgadvisor.advise.selection.explained_time import explained_ms
-from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
+from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans, bits_of
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.advise.selection.relevance import Relevance
 from pgadvisor.advise.whatif_judging import LEAST_COST
@@ -22,6 +22,8 @@ from pgadvisor.planner.protocol import Planner, Question, Use
 
 # Of the EXPLAINs allowed a part is kept for the proof of what was found.
 _FOR_SEARCH = 0.75
+# Of what a search may ask for once each statement has a plan, this part goes to more values of their calls.
+_FOR_VALUES = 0.5
 _NOT_ASKED = "It was not asked about: the bound on EXPLAINs was reached before."
 
 
@@ -79,16 +81,21 @@ class Evaluator:
         self._most_seconds = most_seconds
         self._families = None if facts is None else Families(facts)
         self._places: dict[IndexDefinition | IndexName, int] = {}
+        self._items: list[IndexDefinition | IndexName] = []
         self._standing = 0
         self._standing_names: dict[str, int] = defaultdict(int)
         self._telling = 0
         self._of_family: dict[int | None, list[tuple[IndexDefinition | IndexName, int]]] = defaultdict(list)
         self._uses_as_is: dict[_Key, Use] = {}
-        planned = self._explained(tuple(self._planned(loads)))
+        self._without_plan: set[_Key] = set()
+        self._given = {load.query_id: load for load in loads}
+        planned = tuple(self._planned(loads))
         compressed = compress(planned, len(planned) if most_loads is None else most_loads, len(loads))
-        self.base = compressed.base
+        for_search = most_explains * _FOR_SEARCH - self.explains
+        self.base = self._explained(self._with_values(compressed.base, self.explains + for_search * _FOR_VALUES))
         self.loads = tuple(each.load for each in self.base)
         self.others = compressed.others
+        self._others_have_values = False
         self.compression = compressed.compression
         self._known: dict[_Key, KnownPlans] = {}
         self._questions: dict[_Key, Question] = {}
@@ -112,7 +119,13 @@ class Evaluator:
 
     @property
     def every(self) -> tuple[Load, ...]:
-        """All loads that can be planned: those that are searched for, those that they stand for, and those left out."""
+        """All loads that can be planned: those that are searched for, those that they stand for, and those left out.
+
+        Of the latter it is asked now what they cost for all values, as far as half of what may be asked still allows.
+        """
+        if not self._others_have_values:
+            self._others_have_values = True
+            self.others = self._with_values(self.others, (self.explains + self._most_explains) / 2)
         return (*self.loads, *(each.load for each in self.others))
 
     def bit(self, item: IndexDefinition | Index) -> int:
@@ -139,11 +152,12 @@ class Evaluator:
     def configuration(self, there: int) -> Configuration:
         """A set of bits as a configuration, its indexes in the order in which they were first named."""
         create, drop = [], []
-        for item, place in self._places.items():
+        # Of many thousands few are otherwise than they are now.
+        for bit in bits_of(there ^ self._standing):
+            item = self._items[bit.bit_length() - 1]
             if isinstance(item, IndexName):
-                if not there >> place & 1:
-                    drop.append(item)
-            elif there >> place & 1:
+                drop.append(item)
+            else:
                 create.append(item)
         return Configuration(create=tuple(create), drop=tuple(drop))
 
@@ -217,36 +231,60 @@ class Evaluator:
         return self._of_settings[key]
 
     def _planned(self, loads: Sequence[Load]) -> Iterator[LoadCost]:
-        questions = [question for load in loads for question in load.questions]
-        uses = iter(self._first_answers(questions[: self._most_explains]))
-        room = self._most_explains
+        """Loads with the first of their questions that has a plan: values wait until it is known which loads count."""
+        self._ask_as_is([load.questions[0] for load in loads], self._most_explains)
+        others = (load.questions[1:] for load in loads if _key(load.questions[0]) in self._without_plan)
+        self._ask_as_is([question for questions in others for question in questions], self._most_explains)
         for load in loads:
-            if len(load.questions) > room:
-                self.refused[load.query_id] = _NOT_ASKED
-                room = 0
-                continue
-            room -= len(load.questions)
-            answers = [next(uses) for _ in load.questions]
-            planned = [
-                (question, weight, use)
-                for question, weight, use in zip(load.questions, load.weights, answers, strict=True)
-                if use is not None
-            ]
-            if not planned:
+            found = self._as_is(load)
+            if found is not None:
+                yield found
+            elif _key(load.questions[0]) in self._without_plan:
                 self.refused[load.query_id] = self.planner.plan(load.questions[0]).refusal
-                continue
-            whole = sum(weight for _, weight, _ in planned)
-            self._uses_as_is |= {_key(question): use for question, _, use in planned}
-            kept = replace(
-                load,
-                questions=tuple(question for question, _, _ in planned),
-                weights=tuple(weight / whole if whole else 1 / len(planned) for _, weight, _ in planned),
-            )
-            yield LoadCost(kept, tuple(use.cost for _, _, use in planned))
+            else:
+                self.refused[load.query_id] = _NOT_ASKED
 
-    def _first_answers(self, questions: Sequence[Question]) -> tuple[Use | None, ...]:
-        self.explains += len(questions)
-        return self.planner.uses(questions) if questions else ()
+    def _with_values(self, costs: Sequence[LoadCost], most_explains: float) -> tuple[LoadCost, ...]:
+        """Loads with all of their questions that have a plan, until so many EXPLAINs were asked for."""
+        given = [self._given[each.load.query_id] for each in costs]
+        self._ask_as_is([question for load in given for question in load.questions], most_explains)
+        found = []
+        for each, load in zip(costs, given, strict=True):
+            whole = self._as_is(load) or each
+            kept = replace(each.load, questions=whole.load.questions, weights=whole.load.weights)
+            found.append(replace(whole, load=kept))
+        return tuple(found)
+
+    def _as_is(self, load: Load) -> LoadCost | None:
+        """A load with those of its questions whose plan is known, and what they cost; None where none is."""
+        known = [
+            (question, weight, use.cost)
+            for question, weight in zip(load.questions, load.weights, strict=True)
+            if (use := self._uses_as_is.get(_key(question))) is not None
+        ]
+        if not known:
+            return None
+        whole = sum(weight for _, weight, _ in known)
+        kept = replace(
+            load,
+            questions=tuple(question for question, _, _ in known),
+            weights=tuple(weight / whole if whole else 1 / len(known) for _, weight, _ in known),
+        )
+        return LoadCost(kept, tuple(cost for _, _, cost in known))
+
+    def _ask_as_is(self, questions: Sequence[Question], most_explains: float) -> None:
+        """Asks what was not asked before, until so many EXPLAINs were asked for."""
+        asked = self._uses_as_is.keys() | self._without_plan
+        missing = {key: question for question in questions if (key := _key(question)) not in asked}
+        some = list(missing.values())[: max(int(most_explains) - self.explains, 0)]
+        if not some:
+            return
+        self.explains += len(some)
+        for question, use in zip(some, self.planner.uses(some), strict=True):
+            if use is None:
+                self._without_plan.add(_key(question))
+            else:
+                self._uses_as_is[_key(question)] = use
 
     def _ask(self, questions: Sequence[Question], there: int) -> None:
         """Raises EndOfSearchError where the planner answers no more; what it answered before is known then."""
@@ -303,6 +341,7 @@ class Evaluator:
     def _add(self, item: IndexDefinition | IndexName, family: int | None, *, telling: bool) -> None:
         bit = 1 << len(self._places)
         self._places[item] = len(self._places)
+        self._items.append(item)
         self._of_family[family].append((item, bit))
         self._telling |= bit if telling else 0
         if telling or isinstance(item, IndexName):

@@ -37,7 +37,8 @@ def explained_ms(planned: Sequence[LoadCost], facts: Facts) -> Mapping[str, floa
     found = {}
     for each in planned:
         load = each.load
-        most_ms = most_per_unit * load.calls * each.mean + _BLOCK_READ_MS * read.get(load.query_id, 0)
+        blocks = sum(read.get(query_id, 0) for query_id in (load.query_id, *load.stands_for))
+        most_ms = most_per_unit * load.calls * each.mean + _BLOCK_READ_MS * blocks
         if load.calls and load.total_ms > most_ms:
             found[load.query_id] = most_ms
     return found

@@ -10,6 +10,7 @@ Dash and Ailamaki, "Efficient Use of the Query Optimizer for Automated Physical 
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 
 INFINITY = float("inf")
 
@@ -98,3 +99,11 @@ class KnownPlans:
         able = [(told == telling, cost) for cost, used, told in self.plans if not used & ~there]
         # Under other statistics the cost is a guess, which is better than none as long as it is asked for in the end.
         return next((cost for same, cost in able if same), able[0][1] if able else INFINITY)
+
+
+def bits_of(bits: int) -> Iterator[int]:
+    """The single bits of a set, the lowest first."""
+    while bits:
+        bit = bits & -bits
+        yield bit
+        bits ^= bit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from pgadvisor.advise.selection.state import Trial, bits_of
+from pgadvisor.advise.selection.known_plans import bits_of
+from pgadvisor.advise.selection.state import Trial
 
 # A page: what an index takes at least.
 LEAST_BYTES = 8192

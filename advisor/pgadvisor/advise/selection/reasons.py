@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.advise.selection.known_plans import INFINITY
-from pgadvisor.advise.selection.state import Trial, bits_of
+from pgadvisor.advise.selection.known_plans import INFINITY, bits_of
+from pgadvisor.advise.selection.state import Trial
 from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator
+from pgadvisor.advise.selection.known_plans import bits_of
 from pgadvisor.advise.selection.moves import LEAST_BYTES, grow, improve, most_gaining, shrink
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.reasons import Chosen, reasons_for
 from pgadvisor.advise.selection.replacing import Replaceable
 from pgadvisor.advise.selection.seeding import seed
-from pgadvisor.advise.selection.state import Item, Limits, Trial, bits_of
+from pgadvisor.advise.selection.state import Item, Limits, Trial
 from pgadvisor.model.catalog import Index
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 from pgadvisor.model.whatif import Configuration, IndexName

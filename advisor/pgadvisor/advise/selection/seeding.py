@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgadvisor.advise.selection.known_plans import KnownPlans
-from pgadvisor.advise.selection.state import Trial, bits_of
+from pgadvisor.advise.selection.known_plans import KnownPlans, bits_of
+from pgadvisor.advise.selection.state import Trial
 from pgadvisor.planner.protocol import Question
 from pgadvisor.progress import Progress
 

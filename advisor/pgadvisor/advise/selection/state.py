@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
-from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans
+from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans, bits_of
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.planner.protocol import Question
 
@@ -192,11 +192,3 @@ class Trial:
     def places(self) -> range:
         """The places of all loads, by query id."""
         return range(len(self._loads))
-
-
-def bits_of(bits: int) -> Iterator[int]:
-    """The single bits of a set, the lowest first."""
-    while bits:
-        bit = bits & -bits
-        yield bit
-        bits ^= bit
