@@ -191,8 +191,8 @@ def _tried(
     except ServerTimeSpent:
         return f"The limit of {options.max_time_s:g} s for all of it was reached. Raise --max-time."
     except psycopg.Error as error:
-        if not session.connection.closed and not session.connection.broken:
-            raise
+        if not session.lost:
+            return f"The copy refused what no trial can do without, SQLSTATE {error.sqlstate} ({type(error).__name__})."
         if not tried.standing:
             raise ConnectError(f"{_LOST} SQLSTATE {error.sqlstate}.") from error
         return _LOST

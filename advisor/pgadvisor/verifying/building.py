@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +130,7 @@ class Builder:
 
     def _checked(self, definition: IndexDefinition) -> tuple[IndexDefinition, Relation]:
         """The definition as it is built, and its table. Raises NotDone where it is not one that is."""
+        self._check_sendable(definition)
         table = self._facts.relation_named(definition.schema, definition.table)
         if table is None or table.kind not in _INDEXED:
             raise NotDone(f"The copy has no table {definition.schema}.{definition.table}")
@@ -154,15 +155,25 @@ class Builder:
         # Where it lies makes no difference that is looked at, and the copy may not have the place.
         return msgspec.structs.replace(definition, predicate=predicate, tablespace=None), table
 
+    def _check_sendable(self, definition: IndexDefinition) -> None:
+        """Raises NotDone for names and texts that no database of this encoding can have."""
+        try:
+            for text in _all_texts(definition):
+                encoded(self._session.connection, text)
+        except psycopg.DataError as error:
+            raise NotDone("It has characters that the copy's encoding has not") from error
+
     def _check_class(self, method: str, key: IndexKey) -> None:
         """Raises NotDone for an operator class that is neither the system's nor an extension's."""
         if not key.operator_class or (key.default_operator_class and not key.operator_class_options):
             return
         schema, _, name = key.operator_class.rpartition(".")
-        with self._session.transaction() as transaction:
-            rows = ask(
-                transaction, "operator_class", method=method, name=_unquoted(name), schema=_unquoted(schema) or None
-            )
+        names = {"name": _unquoted(name), "schema": _unquoted(schema) or None}
+        try:
+            with self._session.transaction() as transaction:
+                rows = ask(transaction, "operator_class", method=method, **names)
+        except psycopg.Error as error:
+            raise self._refusal(error, f"Its operator class {key.operator_class} could not be looked for") from error
         if not rows or not all(row["installed"] for row in rows):
             raise NotDone(f"Its operator class {key.operator_class} is neither PostgreSQL's nor an extension's there")
 
@@ -210,6 +221,15 @@ def holds_expression(definition: IndexDefinition) -> bool:
 def _texts(definition: IndexDefinition) -> Sequence[str]:
     texts = [key.expression for key in definition.keys if key.expression is not None]
     return [*texts, definition.predicate] if definition.predicate else texts
+
+
+def _all_texts(definition: IndexDefinition) -> Iterator[str]:
+    """Every name and text in a definition."""
+    for value in msgspec.structs.astuple(definition):
+        for part in value if isinstance(value, tuple) else (value,):
+            fields = msgspec.structs.astuple(part) if isinstance(part, IndexKey) else (part,)
+            for field in fields:
+                yield from (text for text in (field if isinstance(field, tuple) else (field,)) if isinstance(text, str))
 
 
 def _why_unused(row: dict[str, Any]) -> str:

@@ -21,6 +21,8 @@ _IDLE_TIMEOUT_S = 120
 # The server's own end to the transaction (from 17 on), after ours.
 _GRACE_S = 300
 _CANCEL_S = 5.0
+# In milliseconds no setting of the server's holds more (INT_MAX).
+_LONGEST_S = 2_147_000.0 - _GRACE_S
 _SAVEPOINT = "pgadvisor_verify"
 _TRANSACTION_TIMEOUT = """\
 SELECT CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
@@ -31,7 +33,8 @@ class CopySession(Session):
     """A Session (postgres/session.py) whose transactions are savepoints, rolled back, of one that is never committed.
 
     without: commands that take away indexes, run at the beginning of every transaction. They are rolled back with it.
-    max_time_s bounds all of it, statement_timeout_ms one statement.
+    max_time_s bounds all of it, statement_timeout_ms one statement. lost says, once the trial is over, whether it ended
+    by losing the connection.
     """
 
     def __init__(
@@ -41,8 +44,9 @@ class CopySession(Session):
             connection,
             statement_timeout_ms=statement_timeout_ms,
             lock_timeout_ms=lock_timeout_ms,
-            max_server_time_s=max_time_s,
+            max_server_time_s=min(max_time_s, _LONGEST_S),
         )
+        self.lost = False
         self.without: Sequence[str] = ()
 
     @property
@@ -60,6 +64,7 @@ class CopySession(Session):
             transaction.rows(_TRANSACTION_TIMEOUT, [f"{self.max_server_time_s + _GRACE_S:.0f}s"])
             yield
         finally:
+            self.lost = self.connection.closed or self.connection.broken
             # What went wrong is what matters, and to end the session ends the transaction as well.
             with suppress(psycopg.Error):
                 if self.connection.info.transaction_status is TransactionStatus.ACTIVE:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from pgadvisor.config import CollectConfig, Config
 from pgadvisor.model.catalog import IndexKey
@@ -239,3 +241,48 @@ def test_what_a_file_says_was_measured_is_forgotten(database: Database) -> None:
     assert [each.measured and each.measured.verdict for each in tried.recommendations] == [
         Verdict.NOT_RUN, Verdict.NOT_RUN, None
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "LATIN1"])
+def test_what_no_name_can_hold_does_not_end_the_trial(database: Database, encoding: str) -> None:
+    database.execute(f"CREATE DATABASE other TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    try:
+        database.execute("ALTER DATABASE other SET pgadvisor.copy = 'yes'")
+        dsn = make_conninfo(database.dsn, dbname="other")
+        with psycopg.connect(dsn) as connection:
+            connection.execute("CREATE TABLE t (a int, b text)")
+        keys = [
+            *(
+                IndexKey(column="a", operator_class=name, default_operator_class=False)
+                for name in ("x\0y", "\u4e00", '"')
+            ),
+            IndexKey(column="b", collation='"a\0"', default_collation=False),
+        ]
+        indexes = [recommended(number, create("t", key), {}) for number, key in enumerate(keys)]
+        tried = verify(trial_report((*indexes, recommended(9, create("t", "a"), {})), ()), dsn, Config(), QUICK)
+    finally:
+        database.execute("DROP DATABASE other WITH (FORCE)")
+    assert tried.verification is not None
+    assert not tried.verification.cut_short
+    *refused, built = [each.measured for each in tried.recommendations]
+    assert all(each is not None and each.size_bytes is None and each.reason for each in refused)
+    assert built is not None
+    assert built.size_bytes is not None
+
+
+def test_what_is_refused_is_not_called_a_lost_connection(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark(database)
+    database.execute("CREATE TABLE t (a int)")
+    report = trial_report((recommended(1, create("t", "a"), {}),), ())
+
+    def refused(*_: object) -> None:
+        raise psycopg.errors.InsufficientPrivilege("no")
+
+    for longest in (QUICK, TrialOptions(max_time_s=720 * 3600.0)):
+        tried = verify(report, database.dsn, Config(), longest)
+        assert tried.verification is not None
+        assert not tried.verification.cut_short
+    monkeypatch.setattr("pgadvisor.verify.run_all", refused)
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert tried.verification is not None
+    assert tried.verification.cut_short.startswith("The copy refused what no trial can do without, SQLSTATE 42501")
