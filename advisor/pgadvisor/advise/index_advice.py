@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.answering import answered
@@ -11,6 +12,7 @@ from pgadvisor.advise.candidates.generate import generate
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.left_words import without_server_words, without_values
+from pgadvisor.advise.one_for_several import one_for_several
 from pgadvisor.advise.paying import keep_what_pays
 from pgadvisor.advise.proof import Proof, effects_of
 from pgadvisor.advise.selection.evaluator import Evaluator
@@ -42,10 +44,12 @@ def advise_indexes(
     *,
     going: Sequence[Going] = (),
     show_values: bool = False,
+    only_wished: bool = False,
 ) -> IndexDecisions:
     """The best indexes that were found for the statements of a snapshot, with those that rules wish for.
 
     going are existing indexes that rules would drop. Values of rows are masked in plans and sentences unless shown.
+    only_wished is for where nobody would tell of an index that no rule wishes for: none is chosen then.
 
     Raises PlannerError where the planner is gone.
     """
@@ -53,8 +57,11 @@ def advise_indexes(
     progress("Asking for plans as it is")
     evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds, options.max_statements)
     generated = generate(facts, evaluator.loads, wished, options, planner)
+    if only_wished:
+        generated = replace(generated, candidates=tuple(each for each in generated.candidates if each.findings))
     prices = Prices(facts)
     selection = select(evaluator, generated.candidates, prices, options, progress)
+    one_for_several(selection, generated.candidates, evaluator, prices, options)
     keep_what_pays(selection, evaluator, options)
     progress("Looking at what may go")
     exchanged = exchanges(facts, evaluator, selection, going, prices, options)
@@ -84,6 +91,7 @@ def advise_indexes(
             left=tuple(left[:MAX_LEFT]),
             left_out=max(len(left) - MAX_LEFT, 0),
             workload=proof.workload(),
+            unexplained_ms=evaluator.unexplained_ms,
             effects=effects_of(evaluator.base, proof.together),
             size_bytes=_size(created) - _size(dropped),
             write_ms=_writes(created, dropped),
