@@ -74,7 +74,10 @@ class Builder:
         self._probe(wanted)
         self._count += 1
         name = f"{_PREFIX}_{self._session.connection.info.backend_pid}_{self._count}"
-        command = ddl.create_index(wanted, name, concurrently=False).removesuffix(";")
+        try:
+            command = ddl.create_index(wanted, name, concurrently=False).removesuffix(";")
+        except ValueError as error:
+            raise NotDone("A name or a setting in it is empty") from error
         index = qualified(table.schema, name)
         try:
             with self._session.change() as transaction:

@@ -66,6 +66,11 @@ INDEXES = {
     "an operator class": create("t", IndexKey(column="a", operator_class="x); DROP t", default_operator_class=False)),
     "a collation": create("t", IndexKey(column="b", collation=HOSTILE_NAME, default_collation=False)),
     "a parameter of storage": create("t", "a", options=("fillfactor=70); DROP TABLE t; --",)),
+    "a parameter without a name": create("t", "a", options=("=1",)),
+    "a parameter with a NUL": create("t", "a", options=("fillfactor=\0",)),
+    "an option of a class without a name": create(
+        "t", IndexKey(column="a", operator_class="int4_ops", operator_class_options=("=1",))
+    ),
     "no keys": create("t"),
     "both": create("t", IndexKey(column="a", expression="a")),
     "masked": create("t", "a", predicate="(b = '…'::text)"),
@@ -286,3 +291,30 @@ def test_what_is_refused_is_not_called_a_lost_connection(database: Database, mon
     tried = verify(report, database.dsn, Config(), QUICK)
     assert tried.verification is not None
     assert tried.verification.cut_short.startswith("The copy refused what no trial can do without, SQLSTATE 42501")
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "why"),
+    [
+        (("source", "collected_at"), "2020-01-01T00:00:00", "without its zone"),
+        (("source", "started_at"), "2020-01-01T00:00:00", "without its zone"),
+        (("statements", 0, "calls"), 10**400, "no server counts to"),
+        (("recommendations", 0, "advised", "price", "size_bytes"), 10**400, "no server counts to"),
+        (("recommendations", 1, "key"), "r1", "have one key"),
+    ],
+)
+def test_what_no_report_has_is_refused(where: tuple[str | int, ...], value: object, why: str, tmp_path: Path) -> None:
+    indexes = (recommended(1, create("t", "a"), {"1": 0.5}), recommended(2, create("t", "b"), {}))
+    document = msgspec.to_builtins(
+        trial_report(indexes, [statement("1", "SELECT 1", "public.t")]), builtin_types=(int,)
+    )
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(document))
+    assert read_report(path).recommendations
+    part = document
+    for step in where[:-1]:
+        part = part[step]
+    part[where[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ReportError, match=why):
+        read_report(path)
