@@ -121,7 +121,9 @@ def judge(
         return {outcome.rule: outcome for outcome in folded(without_platforms(found, facts), facts)}
 
     outcomes = run([rule for rule in rules if Fact.INDEX_ADVICE not in rule.needs])
-    facts = facts.with_advice(advice_on(facts, keyed(tuple(outcomes.values())), config, planners, progress))
+    telling = any(Fact.INDEX_ADVICE in rule.needs and rule.name not in config.disable for rule in rules)
+    proposed = keyed(tuple(outcomes.values()))
+    facts = facts.with_advice(advice_on(facts, proposed, config, planners, progress, only_wished=not telling))
     outcomes = lowered(outcomes, facts) | run([rule for rule in rules if Fact.INDEX_ADVICE in rule.needs])
     ordered = tuple(outcomes[rule.name] for rule in rules)
     progress("Writing the report")

@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 
 
 def advice_on(
-    facts: Facts, findings: Sequence[KeyedFinding], config: Config, planners: Planners | None, progress: Progress
+    facts: Facts,
+    findings: Sequence[KeyedFinding],
+    config: Config,
+    planners: Planners | None,
+    progress: Progress,
+    *,
+    only_wished: bool = False,
 ) -> IndexDecisions | Gap:
-    """What the index advisor decides with the proposals of findings; the reason where no planner says anything."""
+    """What the index advisor decides with the proposals of findings; the reason where no planner says anything.
+
+    only_wished leaves out what no finding proposes.
+    """
     if planners is None:
         return no_planner()
     wishes = wishes_of(findings, facts)
@@ -39,6 +48,7 @@ def advice_on(
                 progress,
                 going=wishes.going,
                 show_values=config.report.show_values,
+                only_wished=only_wished,
             )
     except PlannerError as error:
         return no_planner(error)

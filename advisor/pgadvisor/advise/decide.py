@@ -17,6 +17,7 @@ from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions
 from pgadvisor.model.proposals import AddPrimaryKey, CreateIndex, DropIndex, Proposal, RebuildIndex
 
 T = TypeVar("T")
+_UNPROVED = "The planner was not asked about it together with all that is advised; look again when that is done."
 
 
 @dataclass
@@ -36,14 +37,18 @@ def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ..
     place of one that is wanted.
     """
     decisions = _distinct(findings)
-    if facts.advice is not None:
-        _as_advised(decisions, findings, facts.advice)
+    verdicts = None if facts.advice is None else Verdicts(facts.advice)
+    if facts.advice is not None and verdicts is not None:
+        _as_advised(decisions, findings, facts.advice, verdicts)
     drops = {d.proposal: d for d in decisions if isinstance(d.proposal, DropIndex)}
     keys = [d.proposal for d in decisions if isinstance(d.proposal, AddPrimaryKey)]
     coming = [d.proposal.definition for d in decisions if d.advised is not None and isinstance(d.proposal, CreateIndex)]
     rejected = decide_drops(tuple(drops), keys, facts, coming)
     for drop, reason in rejected.items():
         drops[drop].reason = drops[drop].reason or reason
+    for drop, decision in drops.items():
+        if verdicts is not None and decision.reason is None and verdicts.unproved(drop):
+            decision.reason = _UNPROVED
     dropped = {(drop.schema, drop.name) for drop, decision in drops.items() if decision.reason is None}
     _decide_creations(decisions, facts, dropped)
     rank = {finding.key: number for number, finding in enumerate(findings)}
@@ -52,9 +57,10 @@ def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ..
     return tuple(sorted(decisions, key=lambda d: (rank[d.findings[0].key], d.reason is not None)))
 
 
-def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], advice: IndexDecisions) -> None:
+def _as_advised(
+    decisions: list[Decision], findings: Sequence[KeyedFinding], advice: IndexDecisions, verdicts: Verdicts
+) -> None:
     """Puts what the planner proved in the place of what rules propose, and says why the rest is left."""
-    verdicts = Verdicts(advice)
     by_key = {finding.key: finding for finding in findings}
     for decision in decisions:
         decision.advised = verdicts.advised(decision.proposal)
@@ -77,6 +83,17 @@ def _as_advised(decisions: list[Decision], findings: Sequence[KeyedFinding], adv
                 same[0].findings.append(finding)
         for other in same[1:]:
             decisions.remove(other)
+    _keep_what_rests_on_the_untold(decisions, advice)
+
+
+def _keep_what_rests_on_the_untold(decisions: Sequence[Decision], advice: IndexDecisions) -> None:
+    """Rejects drops that were proved beside a new index that no finding asks for, as where its rule failed."""
+    told = [decision.advised for decision in decisions]
+    untold = [each.name for each in advice.created if not any(each is other for other in told)]
+    for decision in decisions if untold else ():
+        if decision.advised is not None and isinstance(decision.proposal, DropIndex):
+            names = ", ".join(untold)
+            decision.reason = f"It is proved only beside new indexes that are not recommended: {names}."
 
 
 def _of_its_successor(decisions: Sequence[Decision], drop: DropIndex) -> list[KeyedFinding]:

@@ -176,14 +176,15 @@ def test_a_drop_says_what_it_is_proved_on_and_what_it_rests_on() -> None:
         dropped = AdvisedIndex(
             proposal=going, name="t_b", price=IndexPrice(), alone=alone, together=none, findings=("r:0",)
         )
-        advice = decisions([on_t("btree (b, a)", name="idx_t_b_a")], (), [dropped])
+        created = on_t("btree (b, a)", name="idx_t_b_a", findings=["r:0"])
+        advice = decisions([created], (), [dropped])
         compression = msgspec.structs.replace(advice.advice.compression, statements=planned)
         reasons = (Reason(reason="It has no rights.", statements=len(refused), query_ids=refused),)
         given = msgspec.structs.replace(advice.advice, compression=compression, not_planned=reasons if refused else ())
         known = facts(shop).with_advice(msgspec.structs.replace(advice, advice=given))
         found = Outcome(rule="r", findings=(finding(0, going),))
-        (made,) = recommend(decide(keyed([found]), known), known, show_values=True)
-        return made
+        made = recommend(decide(keyed([found]), known), known, show_values=True)
+        return next(each for each in made if isinstance(each.proposal, DropIndex))
 
     assert told_of(reading, 6).proof.endswith("cost no statement seen any more. Others were not seen.")
     assert "no statement: none was seen that can be planned." in told_of(reading, 0, *"123456").proof
@@ -194,6 +195,34 @@ def test_a_drop_says_what_it_is_proved_on_and_what_it_rests_on() -> None:
         "Build idx_t_b_a first: as the only change this would make 2 statements cost more, beside all that is advised "
         "none."
     ) in told_of(reading, 6, alone=some).caveats
+
+
+def test_a_drop_that_the_planner_was_not_asked_about_stays_unless_it_cannot_say() -> None:
+    going = drop("t_b", "btree (b)")
+    unasked, untried = decisions(), msgspec.structs.replace(decisions(), untried=("public.t_b",))
+    for advice, proposal, reason in (
+        (unasked, going, "The planner was not asked about it together with all that is advised; look again when that"),
+        (untried, going, None),
+        (unasked, msgspec.structs.replace(going, invalid=True), None),
+    ):
+        _, _, (decision,) = judged([finding(0, proposal)], advice)
+        assert (decision.reason or "").startswith(reason or "")
+        assert (decision.reason is None) is (reason is None)
+
+
+def test_a_drop_that_rests_on_an_index_that_nobody_tells_of_is_none() -> None:
+    going = drop("t_b", "btree (b)")
+    created = on_t("btree (b, a)", name="idx_t_b_a", gains={"7": [10.0, 9.0, 90.0]})
+    effect = decisions([created]).created[0].together
+    dropped = AdvisedIndex(
+        proposal=going, name="t_b", price=IndexPrice(), alone=effect, together=effect, findings=("r:0",)
+    )
+    advice = decisions([created], (), [dropped])
+    _, _, (decision,) = judged([finding(0, going)], advice)
+    assert decision.reason == "It is proved only beside new indexes that are not recommended: idx_t_b_a."
+    # With the rule that tells of it both are done.
+    _, _, decided = judged([finding(0, going), finding(1, create("public.t", "btree (b, a)"))], advice)
+    assert [each.reason for each in decided] == [None, None]
 
 
 def test_what_only_the_search_drops_goes_with_the_new_index_of_its_table() -> None:

@@ -203,3 +203,18 @@ def test_all_statements_that_gain_are_in_its_effects() -> None:
     shop = World(plans, ["a"], facts=known)
     (created,) = advise_indexes(known, shop.planner(), IndexesConfig()).created
     assert (created.together.gain, len(created.effects)) == (60, 60)
+
+
+def test_an_index_that_nobody_would_tell_of_is_not_chosen() -> None:
+    statements = [{"id": "q", "text": "select b from public.t where a = 1", "total_ms": 1000.0}]
+    known = facts({"tables": {"public.t": {"columns": ["a int", "b int"], "rows": 1e6}}, "statements": statements})
+    shop = World({"q": {"": 1000.0, "a": 10.0}}, ["a"], facts=known)
+    found = [
+        advise_indexes(known, shop.planner(), IndexesConfig(), wished, only_wished=only).created
+        for wished, only in (
+            ((), False),
+            ((), True),
+            ([Candidate(definition=index_on("a"), findings=frozenset({"r:0"}))], True),
+        )
+    ]
+    assert [len(each) for each in found] == [1, 0, 1]
