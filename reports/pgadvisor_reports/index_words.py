@@ -25,6 +25,8 @@ from pgadvisor_reports.words import plural
 
 _MAX_NAMED = 3
 _UNTOLD = "cannot be told"
+# Of the time of the statements.
+_NEXT_TO_NOTHING = 0.001
 
 
 def headline(page: IndexPage) -> str:
@@ -49,6 +51,8 @@ def figures(page: IndexPage) -> tuple[tuple[str, str], ...]:
     found = [("Cost, weighted by calls", cost_change(work.cost_before, work.cost_after))]
     if work.before_ms:
         found.append((f"Time of the statements, {scale.over}", time_change(work, advice.effects, scale.bare)))
+    if unexplained(advice, scale.bare):
+        found.append((f"Beyond what plans explain, {scale.over}", unexplained(advice, scale.bare)))
     if page.rows:
         found.append(("Disk", disk(advice)))
         found.append((f"Time to write, {scale.over}", writes(advice.write_ms, scale.bare)))
@@ -81,6 +85,13 @@ def time_after(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: 
         total = formatting.duration(scale.factor * sum(each.total_ms for each in found)).text
         parts.append(f"{word} {total} → {scaled(_added(found), scale.bare)}")
     return ", ".join(parts)
+
+
+def unexplained(advice: IndexAdvice, scale: Scale) -> str:
+    """What statements took besides, "" where it is next to nothing."""
+    if advice.unexplained_ms <= _NEXT_TO_NOTHING * advice.workload.before_ms:
+        return ""
+    return f"{scale.duration(advice.unexplained_ms)} more: waits, or plans that they had before; no index saves it"
 
 
 def scaled(estimated: TimeRange | None, scale: Scale) -> str:

@@ -61,6 +61,15 @@ def test_what_gains_and_what_loses_are_told_by_word_and_colour() -> None:
     assert "what gains 3.56 h → 5.42 min or less, what loses 1 h → 1.03 h or more" in section
 
 
+def test_time_that_plans_do_not_explain_has_a_row_of_its_own() -> None:
+    advice = index_report().index_advice
+    assert advice is not None
+    waited = msgspec.structs.replace(advice, unexplained_ms=advice.workload.before_ms / 10)
+    section = _section(msgspec.structs.replace(index_report(), index_advice=waited))
+    assert "Beyond what plans explain</th><td>22.7 min more: waits" in section
+    assert "Beyond what plans explain" not in _section(index_report())
+
+
 def test_plans_stand_side_by_side() -> None:
     page = render(index_report()).decode()
     action = page[page.index("By the planner") :]

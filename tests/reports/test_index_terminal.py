@@ -145,6 +145,16 @@ def test_amounts_are_over_the_window_as_everywhere() -> None:
     assert "per day" not in text
 
 
+def test_time_that_plans_do_not_explain_is_told_beside_the_rest() -> None:
+    advice = _PLAIN.index_advice
+    assert advice is not None
+    waited = msgspec.structs.replace(advice, unexplained_ms=advice.workload.before_ms / 10)
+    assert "Beyond what plans explain, per day: 22.7 min more" in _told(
+        msgspec.structs.replace(_PLAIN, index_advice=waited)
+    )
+    assert "Beyond what plans explain" not in _told(_PLAIN)
+
+
 def test_each_of_several_databases_has_its_own() -> None:
     text = _told(several_databases_report())
     shop, archive = text.index("Indexes: no planner was asked"), text.index("archive, PostgreSQL")

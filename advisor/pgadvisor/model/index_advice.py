@@ -79,7 +79,10 @@ class StatementEffect(Model, frozen=True, kw_only=True):
 
 
 class WorkloadEffect(Model, frozen=True, kw_only=True):
-    """What becomes of the workload, summed over its statements. before_ms is what they took as measured."""
+    """What becomes of the workload, summed over its statements.
+
+    before_ms is what they took as measured, as far as their plans explain it.
+    """
 
     gain: int
     lose: int
@@ -144,8 +147,9 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     created and dropped count what is advised, which stands among the recommendations. workload is the effect of all
     together, effects that on statements which gain or lose by it, the greatest first. write_ms is what the new indexes
     take to write over the window, less what those dropped took; size_bytes likewise. left are those that were thought
-    of, left_out counts more of them. explains counts questions put to the planner; cut_short says why the search ended
-    before it was done, "" where it was not.
+    of, left_out counts more of them. unexplained_ms is what statements took beyond what their plans explain, such as
+    waits for locks, or with a plan of before, which no index saves: workload is without it. explains counts questions
+    put to the planner; cut_short says why the search ended before it was done, "" where it was not.
     """
 
     planner: PlannerIdentity
@@ -156,6 +160,7 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     left: tuple[LeftIndex, ...] = ()
     left_out: int = 0
     workload: WorkloadEffect
+    unexplained_ms: float = 0.0
     effects: tuple[StatementEffect, ...] = ()
     size_bytes: int = 0
     write_ms: float | None = None

@@ -52,11 +52,11 @@ class Evaluator:
     """Costs of loads under configurations.
 
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
-    id. base are their costs as it is. Of more than most_loads those alike are folded, and the cheapest left out: others
-    are these, and compression says how many. explains counts the questions that the planner was asked for, unanswered
-    are the new indexes of those that it gave no plan for. With facts an index is asked about only for statements that
-    may use its table. most_seconds is counted from here on, None for
-    no bound.
+    id. base are their costs as it is, with the time that plans explain; unexplained_ms is the rest of what was
+    measured. Of more than most_loads those alike are folded, and the cheapest left out: others are these, and
+    compression says how many. explains counts the questions that the planner was asked for, unanswered are the new
+    indexes of those that it gave no plan for. With facts an index is asked about only for statements that may use its
+    table. most_seconds is counted from here on, None for no bound.
 
     Raises PlannerError where the planner is gone.
     """
@@ -75,6 +75,7 @@ class Evaluator:
         self.explains = 0
         self.refused: dict[str, str] = {}
         self.unanswered = 0
+        self.unexplained_ms = 0.0
         self._spent = ""
         self._most_explains = most_explains
         self._ends_at = None if most_seconds is None else time.monotonic() + most_seconds
@@ -105,12 +106,14 @@ class Evaluator:
                 self.bit(index)
 
     def _explained(self, planned: tuple[LoadCost, ...]) -> tuple[LoadCost, ...]:
-        """Loads with no more time than their plans explain."""
+        """Loads with no more time than their plans explain; the rest is unexplained_ms."""
         most = {} if self.facts is None else explained_ms(planned, self.facts)
-        return tuple(
-            replace(each, load=replace(each.load, total_ms=most.get(each.load.query_id, each.load.total_ms)))
-            for each in planned
-        )
+        found = []
+        for each in planned:
+            took_ms = most.get(each.load.query_id, each.load.total_ms)
+            self.unexplained_ms += each.load.total_ms - took_ms
+            found.append(replace(each, load=replace(each.load, total_ms=took_ms)))
+        return tuple(found)
 
     @property
     def standing(self) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
-from pgadvisor.advise.selection.evaluator import LoadCost
+from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
 from pgadvisor.advise.selection.explained_time import explained_ms
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.planner.protocol import Question
 from support.snapshots import facts
+from support.worlds import World
 
 TABLE = {"public.orders": {"rows": 1e5, "columns": ["id bigint not null"]}}
 
@@ -33,3 +36,14 @@ def test_waits_and_plans_of_old_are_left_out() -> None:
     # A unit of cost takes 0.01 ms as a rule, and ten times as much at most; a block that is read takes 1 ms.
     assert explained_ms([*usual, waits, reads], known) == {"waits": 100.0}
     assert explained_ms([waits], known) == {}
+
+
+def test_the_rest_of_what_was_measured_is_kept_apart() -> None:
+    world = World({f"q{number}": {"": 10.0} for number in range(9)}, facts=facts({"tables": TABLE}))
+    plain = world.evaluator()
+    assert (plain.unexplained_ms, sum(load.total_ms for load in plain.loads)) == (0.0, 90.0)
+    first, *others = world.loads()
+    waiting = Evaluator(world.planner(), [replace(first, total_ms=1_000.0), *others], 100, world.facts)
+    # Ten times what others take for a unit of cost.
+    assert waiting.loads[0].total_ms == 100.0
+    assert waiting.unexplained_ms == 900.0
