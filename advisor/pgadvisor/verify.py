@@ -231,7 +231,7 @@ def _with(report: Report, tried: Tried, place: Place, options: TrialOptions, cut
         interrupted=cut_short == _INTERRUPTED,
     )
     recommendations = tuple(
-        msgspec.structs.replace(each, measured=measured[each.key]) if each.key in measured else each
+        msgspec.structs.replace(each, measured=measured.get((each.database, each.key)))
         for each in report.recommendations
     )
     return msgspec.structs.replace(report, recommendations=recommendations, verification=verification)

@@ -27,6 +27,9 @@ _SAVEPOINT = "pgadvisor_verify"
 _TRANSACTION_TIMEOUT = """\
 SELECT CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
     THEN pg_catalog.set_config('transaction_timeout', %s, true) END"""
+# From 14 on: a command whose client is gone is ended by the server, instead of run to its end.
+_CHECK_CLIENT_SINCE = 140000
+_CHECK_CLIENT = "SET LOCAL client_connection_check_interval = '1s'"
 
 
 class CopySession(Session):
@@ -62,6 +65,10 @@ class CopySession(Session):
             transaction = Transaction(self)
             transaction.set_local(**self._settings(self.statement_timeout_ms))
             transaction.rows(_TRANSACTION_TIMEOUT, [f"{self.max_server_time_s + _GRACE_S:.0f}s"])
+            if self.connection.info.server_version >= _CHECK_CLIENT_SINCE:
+                # Refused where the server's system cannot look.
+                with suppress(psycopg.errors.InvalidParameterValue), self._savepoint(keep=True):
+                    transaction.rows(_CHECK_CLIENT)
             yield
         finally:
             self.lost = self.connection.closed or self.connection.broken

@@ -181,8 +181,8 @@ def _uses(standing: Sequence[Standing], names: frozenset[str]) -> list[str]:
     return [each.wanted.name for each in standing if each.built is not None and each.built.names & names]
 
 
-def measured_indexes(tried: Tried) -> dict[str, MeasuredIndex]:
-    """What came of each recommendation, by its key."""
+def measured_indexes(tried: Tried) -> dict[tuple[str, str], MeasuredIndex]:
+    """What came of each recommendation, by its database and its key."""
     found = {}
     for standing, statements in zip(tried.standing, tried.each, strict=True):
         advised = standing.wanted.recommendation.advised
@@ -190,7 +190,8 @@ def measured_indexes(tried: Tried) -> dict[str, MeasuredIndex]:
         measured = tuple(statements.values())
         note = "" if built is None else built.note
         reasons = (standing.reason or note or _why_nothing(standing, measured), standing.unanalyzed)
-        found[standing.wanted.recommendation.key] = MeasuredIndex(
+        recommendation = standing.wanted.recommendation
+        found[recommendation.database, recommendation.key] = MeasuredIndex(
             verdict=of_index(measured),
             build_ms=None if built is None else built.build_ms,
             size_bytes=None if built is None else built.size_bytes,
