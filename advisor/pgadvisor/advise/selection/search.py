@@ -161,7 +161,7 @@ class _Search:
         for _ in range(_ROUNDS):
             kept = self._without_what_gains_little(self.best)
             self.best = self._without_what_is_replaced(kept)
-            # What went has made room.
+            # Without it others may pay.
             more = self._if_stood_in_for(improve(trial, self.best, self.least))
             self._ask_for(more)
             if not trial.fits(more) or trial.value(more) >= trial.value(self.best) - self.least:

@@ -163,12 +163,10 @@ class Trial:
         return there & ~self.as_is
 
     def room(self, there: int) -> float:
-        """Bytes that are left of the budget; those of indexes that go come back."""
+        """Bytes that are left of the budget: new indexes are built before others go, whose bytes come back later."""
         if self.limits.max_bytes is None:
             return INFINITY
-        gone = self.as_is & ~there
-        back = self.bytes_of(gone) if gone else 0
-        return self.limits.max_bytes + back - self.bytes_of(self.added(there))
+        return self.limits.max_bytes - self.bytes_of(self.added(there))
 
     def fits(self, there: int) -> bool:
         """Whether a set is within the budgets."""
