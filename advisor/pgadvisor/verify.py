@@ -21,7 +21,7 @@ from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Fact, Presence
 from pgadvisor.model.report import Report
 from pgadvisor.model.statements import Statements, StatementText
-from pgadvisor.model.verification import MeasuredStatement, Verification
+from pgadvisor.model.verification import MeasuredStatement, Verdict, Verification
 from pgadvisor.planner.guard import Guard
 from pgadvisor.planner.identity import Identity
 from pgadvisor.planner.questions import ask
@@ -209,7 +209,7 @@ def _with(report: Report, tried: Tried, place: Place, options: TrialOptions, cut
     """The report with what was measured."""
     measured = measured_indexes(tried)
     statements = tuple(tried.together.values())
-    run = [each for each in statements if each.before_ms is not None and each.after_ms is not None]
+    run = [each for each in statements if each.verdict is not Verdict.NOT_RUN]
     built = [each.built for each in tried.standing if each.built is not None]
     verification = Verification(
         tool_version=__version__,

@@ -57,7 +57,7 @@ class _Writer:
         self._not_run()
 
     def _statements(self) -> None:
-        run = [each for each in self.verification.statements if each.before_ms is not None]
+        run = [each for each in self.verification.statements if each.verdict is not Verdict.NOT_RUN]
         if not run:
             return
         self._head("Statements, with all of the indexes")
@@ -97,7 +97,7 @@ class _Writer:
     def _not_run(self) -> None:
         reasons: dict[str, int] = {}
         for each in self.verification.statements:
-            if each.before_ms is None:
+            if each.verdict is Verdict.NOT_RUN:
                 reasons[each.reason] = reasons.get(each.reason, 0) + 1
         others = self.verification.not_run - sum(reasons.values())
         if others > 0:

@@ -64,7 +64,7 @@ def after(each: MeasuredStatement) -> str:
 
 def measured_times(each: MeasuredStatement) -> str:
     """What a statement took, without and with; why it was not run where it was not."""
-    return each.reason if each.before_ms is None and each.reason else f"{before(each)} → {after(each)}"
+    return each.reason if each.verdict is Verdict.NOT_RUN and each.reason else f"{before(each)} → {after(each)}"
 
 
 def promised(each: MeasuredStatement) -> str:

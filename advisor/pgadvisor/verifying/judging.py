@@ -18,6 +18,7 @@ LEAST_NOISE_MS = 0.05
 STEADY = 0.1
 # A cost below this is one of a constant, of which no ratio says anything.
 _LEAST_COST = 0.01
+TOO_SLOW = "It takes longer than the timeout, without the indexes and with them. Raise --statement-timeout."
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,15 @@ def compared(
 ) -> MeasuredStatement:
     """A statement with what was measured of it, and the verdict."""
     noise_ms = max(before.spread_ms, after.spread_ms)
+    found = verdict(promise, before, after)
     return MeasuredStatement(
         query_id=statement.query_id,
         anchor=statement.anchor,
         calls=statement.calls,
         values=statement.values,
         equivalent=statement.equivalent,
-        verdict=verdict(promise, before, after),
+        verdict=found,
+        reason=TOO_SLOW if found is Verdict.NOT_RUN else "",
         promise=promise,
         before_ms=before.ms,
         after_ms=after.ms,
@@ -136,7 +139,8 @@ def verdict(promise: Promise | None, before: Timing, after: Timing) -> Verdict:
     if promise.high is not None and now > promise.high * was + slack_ms(promise.high):
         # Before it takes longer than what is known, so what it may take after is not known either.
         return Verdict.NOISE if before.timed_out else Verdict.WORSE
-    if after.timed_out:
+    # Slower than promised by no more than the noise is neither kept nor broken.
+    if after.timed_out or (promise.high is not None and now > promise.high * was):
         return Verdict.NOISE
     if promise.low is not None and now < promise.low * was - slack_ms(promise.low):
         return Verdict.BETTER

@@ -203,7 +203,7 @@ def measured_indexes(tried: Tried) -> dict[tuple[str, str], MeasuredIndex]:
 
 
 def _why_nothing(standing: Standing, measured: Sequence[MeasuredStatement]) -> str:
-    if any(each.before_ms is not None for each in measured):
+    if any(each.verdict is not Verdict.NOT_RUN for each in measured):
         return ""
     if measured:
         return "None of its statements could be run."

@@ -15,8 +15,10 @@ import pytest
 from pgadvisor.config import Config
 from pgadvisor.model.catalog import IndexKey
 from pgadvisor.model.report import Report
+from pgadvisor.model.verification import Verdict
 from pgadvisor.postgres.connect import ConnectError
 from pgadvisor.verify import TrialOptions, verify
+from support.audits import pgadvisor
 from support.databases import Database
 from support.trials import create, mark, recommended, relations_of, statement, trial_report, written
 
@@ -141,7 +143,7 @@ def test_ctrl_c_and_kill_while_the_copy_is_busy(database: Database, where: str, 
         assert relations_of(database) == before
 
 
-def test_time_that_is_over_ends_the_trial(database: Database) -> None:
+def test_time_that_is_over_ends_the_trial(database: Database, tmp_path: Path) -> None:
     report = prepare(database)
     database.execute(SLOW)
     text = "SELECT count(*) FROM t WHERE public.slow(b) > 0 AND a > 0"
@@ -157,4 +159,12 @@ def test_time_that_is_over_ends_the_trial(database: Database) -> None:
     assert each.timed_out_before
     assert each.timed_out_after
     assert each.before_ms == 300
+    assert each.verdict is Verdict.NOT_RUN
+    assert "Raise --statement-timeout" in each.reason
+    assert (tried.verification.before_ms, tried.verification.not_run) == (None, 1)
+    limits = ("--runs", "1", "--values", "1", "--statement-timeout", "0.3s")
+    ran = pgadvisor("verify", written(report, tmp_path), database.dsn, *limits)
+    assert ran.code == 3
+    assert "nothing could be measured" in ran.err
+    assert "1 statement: It takes longer than the timeout" in ran.out
     assert relations_of(database) == before

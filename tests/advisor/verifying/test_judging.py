@@ -28,9 +28,12 @@ def timing(*rounds_ms: float, cost: float = 1.0, timed_out: bool = False) -> Tim
         (GAIN, (100.0, 101.0), (30.0, 30.1), Verdict.WORSE),
         # Three times the promised time is no matter of noise because the time before is long.
         (GAIN, (1000.0, 1001.0), (300.0, 301.0), Verdict.WORSE),
-        (GAIN, (100.0, 101.0), (11.0, 15.0), Verdict.KEPT),
+        (GAIN, (100.0, 101.0), (11.0, 15.0), Verdict.NOISE),
         (GAIN, (0.02, 0.021), (0.015, 0.016), Verdict.NOISE),
-        (GAIN, (100.0, 400.0), (30.0, 30.0), Verdict.KEPT),
+        (GAIN, (100.0, 400.0), (30.0, 30.0), Verdict.NOISE),
+        (GAIN, (100.0, 400.0), (9.0, 9.0), Verdict.KEPT),
+        # Five times the promised time, of what is over before it can be told.
+        (GAIN, (0.110, 0.111), (0.055, 0.055), Verdict.NOISE),
         (GAIN, (100.0, 400.0), (30.0, 101.0), Verdict.NOISE),
         (GAIN, (100.0, 101.0), (140.0, 141.0), Verdict.WORSE),
         (Promise(low=0.95, high=0.98), (100.0, 104.0), (99.0, 101.0), Verdict.NOISE),
