@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pgadvisor.cli._errors import plain
+
 if TYPE_CHECKING:
     from pgadvisor.progress import Progress
 
@@ -66,4 +68,6 @@ class _Logged:
 
 
 def _line(step: str, done: int, total: int | None) -> str:
+    """One line, whatever the names in it hold: they steer no terminal, and begin no lines of a log."""
+    step = plain(" ".join(step.split()))
     return f"{step} ({done} of {total})" if total else step

@@ -42,3 +42,13 @@ def test_a_wait_is_told_at_its_start_and_then_once_a_minute_at_most(monkeypatch:
     told = log.getvalue().strip("\0").splitlines()
     left = ["5 min", "4 min", "3 min", "2 min", "60 s"]
     assert told == [f"Waiting {each} for the second look; Ctrl-C takes it now" for each in left]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_names_steer_no_terminal(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    with shown(quiet) as progress:
+        progress("Executing on \x1b]0;x\x07a\n\x9b31mb\u202e", 1, 2)
+    told = "Executing on \N{REPLACEMENT CHARACTER}]0;x\N{REPLACEMENT CHARACTER}a \N{REPLACEMENT CHARACTER}31mb"
+    assert log.getvalue() == ("" if quiet else f"{told}\N{REPLACEMENT CHARACTER} (1 of 2)\n")
