@@ -129,7 +129,22 @@ class Builder:
             raise NotDone(
                 f"The copy's index {proposal.schema}.{proposal.name} is another one than the report speaks of"
             )
-        return ddl.drop_index(index.schema, index.name, concurrently=False).removesuffix(";")
+        command = ddl.drop_index(index.schema, index.name, concurrently=False).removesuffix(";")
+        self._try(command)
+        return command
+
+    def _try(self, command: str) -> None:
+        """Takes an index away and has it back: what fails would fail before every statement that is run without it."""
+        self._session.without = (command,)
+        try:
+            with self._session.transaction():
+                pass
+        except psycopg.errors.DependentObjectsStillExist as error:
+            raise NotDone("The copy has what depends on it, such as a constraint or an index above it") from error
+        except psycopg.Error as error:
+            raise self._refusal(error, "It cannot be taken away", only_read=False) from error
+        finally:
+            self._session.without = ()
 
     def _checked(self, definition: IndexDefinition) -> tuple[IndexDefinition, Relation]:
         """The definition as it is built, and its table. Raises NotDone where it is not one that is."""

@@ -71,12 +71,19 @@ def build_all(tried: Tried, builder: Builder, progress: Progress) -> None:
                 # What no plan may use, statements need not be run for.
                 standing.drop = "" if standing.built.note else standing.built.drop
             else:
-                standing.drop = builder.standing(each.proposal)
+                standing.drop = _once(tried, builder.standing(each.proposal))
         except NotDone as refusal:
             standing.reason = _sentence(refusal)
         tried.standing.append(standing)
         tried.each.append({})
     _analyze_all(tried, builder, progress)
+
+
+def _once(tried: Tried, drop: str) -> str:
+    """A command that takes an index away. Raises NotDone where another recommendation does: it is there but once."""
+    if any(each.drop == drop for each in tried.standing):
+        raise NotDone("Another recommendation takes it away already")
+    return drop
 
 
 def _analyze_all(tried: Tried, builder: Builder, progress: Progress) -> None:

@@ -166,3 +166,20 @@ def test_the_command_tells_promises_and_times(database: Database, tmp_path: Path
     assert ran.code == 1
     assert ran.err.endswith("Exit code 1: a statement was slower than promised.\n")
     assert ran.report["verification"]["statements"][0]["verdict"] == "worse than promised"
+
+
+def test_an_index_that_cannot_go_does_not_spoil_the_others(database: Database) -> None:
+    shop(database)
+    key = create("orders", "id", unique=True).definition
+    drop = DropIndex(schema="public", name="orders_pkey", definition=key)
+    gone = DropIndex(schema="public", name="orders_status_idx", definition=create("orders", "status").definition)
+    indexes = (
+        recommended(1, drop),
+        recommended(2, create("orders", "customer_id"), {"1": 0.02}),
+        recommended(3, gone),
+        recommended(4, gone),
+    )
+    tried = verify(trial_report(indexes, (POINT,)), database.dsn, Config(), QUICK)
+    assert "depends on it" in of(tried, 1).reason
+    assert "takes it away already" in of(tried, 4).reason
+    assert of(tried, 2).verdict in (Verdict.KEPT, Verdict.BETTER)
