@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 
 from pgadvisor import __version__
+from pgadvisor.advise.rewriting import rewritten
 from pgadvisor.analyze import read_facts
 from pgadvisor.collecting.look import Look, session_on
 from pgadvisor.facts import Facts
@@ -24,6 +25,7 @@ from pgadvisor.model.statements import Statements, StatementText
 from pgadvisor.model.verification import MeasuredStatement, Verdict, Verification
 from pgadvisor.planner.guard import Guard
 from pgadvisor.planner.identity import Identity
+from pgadvisor.planner.index_names import names_taken_by_schema
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.postgres.bounds import ServerTimeSpent
@@ -97,7 +99,7 @@ def verify(
         identity = session.identity
     tried = Tried(plan)
     cut_short = _tried(tried, dsn, report, facts, config, options, identity, progress)
-    return _with(report, tried, place, options, cut_short)
+    return _with(report, tried, facts, place, options, cut_short)
 
 
 def _untried(report: Report) -> Report:
@@ -205,9 +207,9 @@ def _may_silence(session: CopySession) -> bool:
     return bool(rows and rows[0]["may_silence"])
 
 
-def _with(report: Report, tried: Tried, place: Place, options: TrialOptions, cut_short: str) -> Report:
+def _with(report: Report, tried: Tried, facts: Facts, place: Place, options: TrialOptions, cut_short: str) -> Report:
     """The report with what was measured."""
-    measured = measured_indexes(tried)
+    measured, taken = measured_indexes(tried), names_taken_by_schema(facts)
     statements = tuple(tried.together.values())
     run = [each for each in statements if each.verdict is not Verdict.NOT_RUN]
     built = [each.built for each in tried.standing if each.built is not None]
@@ -231,7 +233,9 @@ def _with(report: Report, tried: Tried, place: Place, options: TrialOptions, cut
         interrupted=cut_short == _INTERRUPTED,
     )
     recommendations = tuple(
-        msgspec.structs.replace(each, measured=measured.get((each.database, each.key)))
+        msgspec.structs.replace(rewritten(each, facts, taken), measured=measured[each.database, each.key])
+        if (each.database, each.key) in measured
+        else each
         for each in report.recommendations
     )
     return msgspec.structs.replace(report, recommendations=recommendations, verification=verification)

@@ -10,9 +10,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pgadvisor.advise.rewriting import LEFT_OUT, MADE_ANEW
 from pgadvisor.config import CollectConfig, Config
+from pgadvisor.indexes.recipes import recipe
 from pgadvisor.model.catalog import IndexKey
-from pgadvisor.model.proposals import AnalyzeTable, CreateIndex
+from pgadvisor.model.proposals import AnalyzeTable, CreateIndex, DropIndex
+from pgadvisor.model.report import Step
 from pgadvisor.model.verification import MeasuredIndex, Verdict
 from pgadvisor.verify import NothingToTryError, TrialOptions, verify
 from pgadvisor.verifying.report_file import ReportError, read_report
@@ -318,3 +321,28 @@ def test_what_no_report_has_is_refused(where: tuple[str | int, ...], value: obje
     path.write_text(json.dumps(document))
     with pytest.raises(ReportError, match=why):
         read_report(path)
+
+
+def test_no_command_of_a_file_stands_beside_a_verdict(database: Database) -> None:
+    mark(database)
+    database.execute("CREATE TABLE t (a int, b text); CREATE INDEX t_a ON t (a)")
+    forged = Step(sql="DROP DATABASE shop", undo="DROP DATABASE shop", lock="")
+    honest = recipe(create("t", "a"), (), name="idx_4")
+    indexes = (
+        recommended(1, create("t", "b"), {}),
+        recommended(2, DropIndex(schema="public", name="t_a", definition=create("t", "a").definition)),
+        recommended(3, INDEXES["two commands"], {}),
+    )
+    forgeries = [
+        msgspec.structs.replace(each, steps=(forged,), checks=(forged,), copy_steps=(forged,)) for each in indexes
+    ]
+    good = msgspec.structs.replace(recommended(4, create("t", "a"), {}), steps=honest.steps, checks=honest.checks)
+    tried = verify(trial_report((*forgeries, good), ()), database.dsn, Config(), QUICK).recommendations
+    assert [each.steps[-1].sql if each.steps else "" for each in tried] == [
+        "CREATE INDEX CONCURRENTLY idx_1 ON public.t (b);",
+        "DROP INDEX CONCURRENTLY public.t_a;",
+        "",
+        "CREATE INDEX CONCURRENTLY idx_4 ON public.t (a);",
+    ]
+    assert [each.caveats[:1] for each in tried] == [(MADE_ANEW,), (MADE_ANEW,), (LEFT_OUT,), ()]
+    assert b"DROP DATABASE" not in msgspec.json.encode(tried)

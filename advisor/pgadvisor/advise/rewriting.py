@@ -1,0 +1,65 @@
+"""The commands of what was tried, made from its structure: those in a report's file are a stranger's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pgadvisor.advise.recommend import AnyOf, commented, partitions_of, schemas_of, table_of
+from pgadvisor.indexes.recipes import Recipe, recipe
+from pgadvisor.model.proposals import CreateIndex, DropIndex
+from pgadvisor.workload.expressions import is_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from pgadvisor.facts import Facts
+    from pgadvisor.model.catalog import IndexDefinition
+    from pgadvisor.model.report import Recommendation
+
+MADE_ANEW = "Its commands were made anew from what was tried: those in the file of the report were other ones."
+LEFT_OUT = "Its commands are left out: those in the file of the report cannot be made from what was to be tried."
+COPIES_LEFT_OUT = "The commands for tables of other schemas are left out: they were not tried."
+
+
+def rewritten(recommendation: Recommendation, facts: Facts, taken: Mapping[str, Container[str]]) -> Recommendation:
+    """A recommendation without any command but those that its proposal makes, which it says where they differ.
+
+    taken: names of relations by schema, which no new index may have.
+    """
+    made = _made(recommendation, facts, taken)
+    steps, checks = (made.steps, made.checks) if made is not None else ((), ())
+    if recommendation.values_masked:
+        steps = tuple(map(commented, steps))
+    said = []
+    if (steps, checks) != (recommendation.steps, recommendation.checks):
+        said.append(LEFT_OUT if made is None else MADE_ANEW)
+    if recommendation.copy_steps:
+        said.append(COPIES_LEFT_OUT)
+    caveats = (*recommendation.caveats, *said)
+    return msgspec.structs.replace(recommendation, steps=steps, checks=checks, copy_steps=(), caveats=caveats)
+
+
+def _made(recommendation: Recommendation, facts: Facts, taken: Mapping[str, Container[str]]) -> Recipe | None:
+    """The recipe of a proposal; None where none can be made of it, or it would hold more than one command."""
+    proposal = recommendation.proposal
+    if not isinstance(proposal, CreateIndex | DropIndex) or not _is_plain(proposal.definition):
+        return None
+    partitions = partitions_of(proposal, facts)
+    if proposal.partitioned and not partitions:
+        return None
+    advised = recommendation.advised
+    name = advised.name if advised is not None and isinstance(proposal, CreateIndex) else ""
+    schemas = {table_of(proposal)[0], *schemas_of(partitions)}
+    try:
+        return recipe(proposal, AnyOf(taken.get(schema, ()) for schema in schemas), partitions, name=name)
+    except ValueError:
+        return None
+
+
+def _is_plain(definition: IndexDefinition) -> bool:
+    """Whether each expression in a definition is one, and keys are columns or expressions."""
+    expressions = [key.expression for key in definition.keys if key.column is None]
+    texts = [*expressions, *([definition.predicate] if definition.predicate else [])]
+    return bool(definition.keys) and all(text is not None and is_expression(text) for text in texts)
