@@ -96,9 +96,15 @@ class KnownPlans:
         if certain is not None:
             return certain
         telling = there & self.telling
-        able = [(told == telling, cost) for cost, used, told in self.plans if not used & ~there]
-        # Under other statistics the cost is a guess, which is better than none as long as it is asked for in the end.
-        return next((cost for same, cost in able if same), able[0][1] if able else INFINITY)
+        guess = INFINITY
+        for cost, used, told in self.plans:
+            if used & ~there:
+                continue
+            if told == telling:
+                return cost
+            # Under other statistics the cost is a guess, better than none as long as it is asked for in the end.
+            guess = min(guess, cost)
+        return guess
 
 
 def bits_of(bits: int) -> Iterator[int]:
