@@ -66,12 +66,15 @@ class Builder:
         self._facts = facts
         self._identity = identity
         self._count = 0
+        # What was built stays locked until the trial ends.
+        self._locks = 0
         self._columns = {oid: {column.name for column in facts.columns(oid)} for oid in facts.relations}
 
     def build(self, definition: IndexDefinition) -> Built:
         """The index, built. Raises NotDone where it must not be, or the server refuses; the connection may be lost."""
         wanted, table = self._checked(definition)
-        self._probe(wanted)
+        locks = 2 + len(self._facts.leaves(table.oid))
+        self._probe(wanted, self._locks + locks)
         self._count += 1
         name = f"{_PREFIX}_{self._session.connection.info.backend_pid}_{self._count}"
         try:
@@ -90,6 +93,7 @@ class Builder:
                 (row,) = ask(transaction, "built", index=index)
         except psycopg.Error as error:
             raise self._refusal(error, "It could not be built", only_read=False) from error
+        self._locks += locks
         return Built(
             schema=table.schema,
             name=name,
@@ -195,8 +199,11 @@ class Builder:
         if not rows or not all(row["installed"] for row in rows):
             raise NotDone(f"Its operator class {key.operator_class} is neither PostgreSQL's nor an extension's there")
 
-    def _probe(self, definition: IndexDefinition) -> None:
-        """Raises NotDone where building it would run code that may not run with our rights."""
+    def _probe(self, definition: IndexDefinition, locks: int) -> None:
+        """Raises NotDone where building it would run code that may not run with our rights, or take too many locks.
+
+        locks: how many all that was built takes, with it.
+        """
         keys = [quote_identifier(key.column) if key.column is not None else f"({key.expression})"
                 for key in definition.keys]  # fmt: skip
         where = f" WHERE {definition.predicate}" if definition.predicate else ""
@@ -207,6 +214,7 @@ class Builder:
             with self._guard.open(text, with_volatile=True, identity=self._identity) as opened:
                 if opened.volatile is not None:
                     raise NotDone(f"To build it may run volatile code: {opened.volatile}")
+                self._guard.require_locks(opened, [(locks, definition.table)])
         except psycopg.Error as error:
             raise self._refusal(error, "The copy does not take its expressions") from error
 

@@ -11,6 +11,7 @@ import psycopg
 
 from pgadvisor.model.plans import ParameterValue, ValueChoice
 from pgadvisor.planner.execute import analyze_options, nodes, require_reading_plan, require_select
+from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.planner.values import ValueSet, choose_values, real_call, value_sets
 from pgadvisor.planner.wire import explain_command, explain_with
@@ -126,20 +127,25 @@ class Runner:
 
     def _run_set(self, statement: Runnable, texts: Sequence[str | None]) -> Run:
         cost, indexes, measured, only_read = 0.0, frozenset[str](), list[float](), True
+        is_planned = False
         timeout_ms = float(self._session.statement_timeout_ms)
         try:
             with self._guard.open(statement.text, with_volatile=True, identity=self._identity) as opened:
                 _require_harmless(opened)
                 only_read = False
-                opened.bound()
+                opened.bound(most_ms=self._session.statement_timeout_ms)
                 plan = explain_with(self._session, explain_command(_PLAIN, opened.text), texts)
                 require_reading_plan(plan)
+                is_planned = True
                 cost = float(plan["Plan"]["Total Cost"])
                 indexes = frozenset(str(node["Index Name"]) for node in nodes(plan) if "Index Name" in node)
+                ask(opened.transaction, "limit_temporary_files")
                 # Times are to be those of the role, JIT and all.
                 opened.transaction.rows("SET LOCAL jit TO DEFAULT")
                 self._measure(opened, texts, measured)
-        except psycopg.errors.QueryCanceled:
+        except psycopg.errors.QueryCanceled as error:
+            if not is_planned:
+                raise self._refusal(error, only_read=only_read) from error
             if not measured:
                 return Run(timeout_ms, cost, indexes, runs=1, timed_out=True)
         except psycopg.Error as error:
@@ -171,6 +177,8 @@ class Runner:
         raise_if_lost(self._session, error)
         if isinstance(error, psycopg.errors.LockNotAvailable):
             return NotDone("Another session of the copy holds a lock on its tables", "Leave the copy alone.")
+        if isinstance(error, psycopg.errors.ConfigurationLimitExceeded):
+            return NotDone("It needs more temporary files than temp_file_limit allows, which is 1 GB here at most")
         if isinstance(error, psycopg.errors.QueryCanceled):
             return NotDone("The copy took longer than the timeout to plan it", "Raise --statement-timeout.")
         code = error.sqlstate or ""

@@ -183,3 +183,34 @@ def test_an_index_that_cannot_go_does_not_spoil_the_others(database: Database) -
     assert "depends on it" in of(tried, 1).reason
     assert "takes it away already" in of(tried, 4).reason
     assert of(tried, 2).verdict in (Verdict.KEPT, Verdict.BETTER)
+
+
+def test_planning_and_temporary_files_are_bounded(database: Database) -> None:
+    shop(database)
+    slow = "+".join(f"factorial({32_000 + number})" for number in range(14))
+    texts = {
+        "1": f"SELECT count(*) FROM orders WHERE customer_id = length(({slow})::text)",
+        # Nothing is divided by zero where that is the limit.
+        "2": "SELECT count(*) FROM orders WHERE customer_id / (current_setting('temp_file_limit') = '1GB')::int = 1",
+    }
+    report = trial_report(
+        (recommended(1, create("orders", "customer_id"), dict.fromkeys(texts, 0.5)),),
+        [statement(query_id, text, "public.orders") for query_id, text in texts.items()],
+    )
+    options = TrialOptions(runs=1, values=1, statement_timeout_ms=300, max_time_s=60)
+    tried = verify(report, database.dsn, Config(), options)
+    assert tried.verification is not None
+    assert not tried.verification.cut_short
+    assert "longer than the timeout to plan it" in together(tried, "1").reason
+    assert together(tried, "2").before_ms is not None, together(tried, "2")
+
+
+def test_locks_of_all_that_is_built_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop(database)
+    # But for those that no other session shares.
+    monkeypatch.setattr("pgadvisor.verify._LOCK_SHARE", 0.0)
+    report = trial_report([recommended(number, create("orders", "amount"), {}) for number in range(1, 8)], ())
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert of(tried, 5).size_bytes is not None
+    assert of(tried, 6).size_bytes is None
+    assert "lock table" in of(tried, 7).reason
