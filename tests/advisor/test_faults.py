@@ -94,7 +94,7 @@ class Place:
     def analyze(self, change: Callable[[bytes], bytes]) -> Ran:
         """`pgadvisor analyze` of a file that was whole, and then was changed."""
         self.file.write_bytes(change(self.whole))
-        ran = pgadvisor("analyze", self.file)
+        ran = pgadvisor("analyze", self.file, "--planner", "none")
         self.file.unlink()
         return ran
 
@@ -233,7 +233,7 @@ def kept_by(ran: Ran, place: Place) -> str:
     if not path.exists():
         return "nothing"
     (snapshot,) = read_snapshots(path)
-    code = pgadvisor("analyze", path, "--quiet", "--fail-on", "never").code
+    code = pgadvisor("analyze", path, "--planner", "none", "--quiet", "--fail-on", "never").code
     path.unlink()
     if elsewhere:
         path.parent.rmdir()

@@ -103,7 +103,7 @@ def run(program: str, *arguments: str | Path, stdin: bytes = b"", file_bytes: in
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-# A twin is a server, asked by the driver.
+# A twin is a server, asked by the driver; and making one takes longer than most of what is tested here.
 ALONE = ("--planner", "none")
 PLAIN = "from pgadvisor.__main__ import main; main()"
 
@@ -173,7 +173,7 @@ def test_plans_too_deep_to_read_are_left_out(database: Database, tmp_path: Path)
     reasons = {gap.reason for gap in kept.coverage.gaps if gap.fact is Fact.PLANS}
     assert "Its plan is more than 200 nodes deep" in reasons
     assert max(json.dumps(plan.plan).count("Node Type") for plan in kept.plans) >= 150
-    assert pgadvisor("analyze", tmp_path / "s").code == 0
+    assert pgadvisor("analyze", tmp_path / "s", *ALONE).code == 0
 
 
 def test_what_is_incomplete_says_so(database: Database, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_is_incomplete_says_so(database: Database, tmp_path: Path) -> None:
     assert ran.code == 3
     assert "Exit code 3: not all of pg_stat_statements could be seen" in ran.err
     assert "pg_stat_statements 1" in ran.err
-    assert pgadvisor("analyze", tmp_path / "s").code == 3
+    assert pgadvisor("analyze", tmp_path / "s", *ALONE).code == 3
 
 
 def test_an_interrupted_run_keeps_what_it_had(database: Database, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_an_interrupted_run_keeps_what_it_had(database: Database, tmp_path: Path
     (kept,) = read_snapshots(tmp_path / "s")
     assert len(kept.catalog.relations) == 6
     assert kept.column_statistics == ()
-    assert pgadvisor("analyze", tmp_path / "s").code == 130
+    assert pgadvisor("analyze", tmp_path / "s", *ALONE).code == 130
 
 
 def test_a_file_that_cannot_be_written(database: Database, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_file_that_cannot_be_written(database: Database, tmp_path: Path) -> No
 
 
 def test_an_audit_reports_also_where_the_snapshot_cannot_be_kept(database: Database) -> None:
-    ran = pgadvisor("audit", database.dsn, "--snapshot", "/dev/full", "--json", STANDARD, "--fail-on", "never")
+    ran = pgadvisor("audit", database.dsn, "--snapshot", "/dev/full", *ALONE, "--json", STANDARD, "--fail-on", "never")
     assert ran.code == 5
     assert ran.report["source"]["database"] == database.name
     (kept,) = [word for word in ran.err.split() if word.endswith("snapshot.json.gz")]
@@ -253,7 +253,7 @@ def test_several_files(database: Database, server: Server, tmp_path: Path) -> No
     assert pgadvisor("collect", database.dsn, "-o", one).code == 0
     fill(database)
     assert pgadvisor("collect", database.dsn, "-o", two).code == 0
-    interval = pgadvisor("analyze", one, two, "--json", STANDARD).report
+    interval = pgadvisor("analyze", one, two, *ALONE, "--json", STANDARD).report
     assert interval["trust"]["change"]["since"] < interval["trust"]["change"]["until"]
     twice = pgadvisor("analyze", one, one)
     assert twice.code == 2
@@ -261,7 +261,7 @@ def test_several_files(database: Database, server: Server, tmp_path: Path) -> No
     with fresh_database(server) as other:
         assert pgadvisor("collect", other.dsn, "-o", one).code == 0
         names = [database.name, other.name]
-    report = pgadvisor("analyze", one, two, "--json", STANDARD).report
+    report = pgadvisor("analyze", one, two, *ALONE, "--json", STANDARD).report
     assert sorted(source["database"] for source in report["databases"]) == sorted(names)
 
 

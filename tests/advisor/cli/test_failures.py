@@ -160,7 +160,7 @@ def test_libpq_variables_name_the_database(database: Database) -> None:
     env = {"PGHOST": str(parameters["host"]), "PGUSER": str(parameters["user"]), "PGDATABASE": database.name}
     if parameters.get("port"):
         env["PGPORT"] = str(parameters["port"])
-    ran = pgadvisor("audit", "--json", "-", "--fail-on", "never", env=env)
+    ran = pgadvisor("audit", "--json", "-", "--planner", "none", "--fail-on", "never", env=env)
     assert ran.code == 0, ran.err
     assert ran.report["source"]["database"] == database.name
 
@@ -187,8 +187,8 @@ def test_what_a_file_of_somebody_s_holds_does_not_steer_the_terminal(tmp_path: P
     server = msgspec.structs.replace(made.server, database=f"shop{steering}")
     path = tmp_path / "shop.json.gz"
     write_snapshots(path, [msgspec.structs.replace(made, server=server)])
-    alone = pgadvisor("analyze", path, "--quiet", "--fail-on", "never")
-    twice = pgadvisor("analyze", path, path)
+    alone = pgadvisor("analyze", path, "--planner", "none", "--quiet", "--fail-on", "never")
+    twice = pgadvisor("analyze", path, path, "--planner", "none")
     assert "not seen" in alone.err
     assert "shop" in twice.err
     for character in steering:
