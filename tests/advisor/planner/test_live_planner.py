@@ -86,8 +86,9 @@ def test_says_what_observation_says_and_no_more(newest_database: Database) -> No
     # The mended text takes a second attempt.
     assert into.explained == 10
     with live(role.dsn, into, most=11) as (planner, session):
-        answers = [planner.plan(question(GENERIC)).refusal for _ in range(2)]
-        assert answers == ["", "The limit of 11 EXPLAINs was reached before it."]
+        answers = [planner.plan(question(GENERIC)) for _ in range(2)]
+        assert [each.refusal for each in answers] == ["", "The limit of 11 EXPLAINs was reached before it."]
+        assert [each.limit for each in answers] == [False, True]
         database.execute("SELECT pg_terminate_backend(%s)", [session.connection.info.backend_pid])
         into.explained = 0
         with pytest.raises(PlannerError, match="lost"):
