@@ -233,6 +233,8 @@ class Builder:
         raise_if_lost(self._session, error)
         if isinstance(error, psycopg.errors.LockNotAvailable):
             return NotDone(f"{what}: another session of the copy holds a lock on its table", "Leave the copy alone.")
+        if isinstance(error, psycopg.errors.InsufficientPrivilege) and not only_read:
+            return NotDone(f"{what}: the role may not", "Connect as the owner of its table, or as a superuser.")
         code, message = error.sqlstate or "", error.diag.message_primary
         is_told = only_read and message and code.startswith(_TOLD)
         told = message if is_told else f"SQLSTATE {code} ({type(error).__name__})"

@@ -149,7 +149,7 @@ def test_a_role_that_owns_nothing_there_builds_nothing(database: Database) -> No
     tried = verify(one_index(), role.dsn, Config(), TrialOptions(runs=1, values=1))
     (action,) = tried.recommendations
     assert action.measured is not None
-    assert "must be owner of table t" in action.measured.reason
+    assert "Connect as the owner of its table" in action.measured.reason
 
 
 @pytest.mark.server
