@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pgadvisor.advise.keys import anchor
+from pgadvisor.advise.proof import summed
 from pgadvisor.model.effects import Effect, TimeRange
 from pgadvisor.model.index_advice import (
     AdvisedIndex,
@@ -20,7 +21,6 @@ from pgadvisor.model.index_advice import (
     LeftIndex,
     StatementEffect,
     WhyNot,
-    WorkloadEffect,
 )
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.whatif import PlannerIdentity, PlannerKind
@@ -66,7 +66,7 @@ def decisions(
             created=len(advised),
             dropped=len(dropped),
             left=tuple(left),
-            workload=_workload(()),
+            workload=summed(()),
             compression=Compression(statements=1, of_statements=1),
         ),
     )
@@ -98,8 +98,8 @@ def _advised(given: AdvisedData) -> AdvisedIndex:
         ),
         name=given.name,
         price=IndexPrice(size_bytes=given.size_bytes, write_ms=given.write_ms),
-        alone=_workload(effects),
-        together=_workload(effects),
+        alone=summed(effects),
+        together=summed(effects),
         effects=effects,
         replaces=tuple(given.replaces),
         findings=tuple(given.findings),
@@ -124,20 +124,4 @@ def _effect(query_id: str, figures: Sequence[float], effect: Effect, marks: Sequ
             low_ms=0.0 if gains else total_ms * ratio**0.5, high_ms=total_ms * ratio**0.5 if gains else None
         ),
         marks=tuple(marks),
-    )
-
-
-def _workload(effects: Sequence[StatementEffect]) -> WorkloadEffect:
-    ranges = [each.estimated for each in effects if each.estimated is not None]
-    unbounded = any(each.high_ms is None for each in ranges)
-    return WorkloadEffect(
-        gain=sum(1 for each in effects if each.effect is Effect.GAINS),
-        lose=sum(1 for each in effects if each.effect is Effect.LOSES),
-        cost_before=sum(each.cost_before * each.calls for each in effects),
-        cost_after=sum(each.cost_after * each.calls for each in effects),
-        before_ms=sum(each.total_ms for each in effects),
-        estimated=TimeRange(
-            low_ms=sum(each.low_ms for each in ranges),
-            high_ms=None if unbounded else sum(each.high_ms or 0.0 for each in ranges),
-        ),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.answering import answered
 from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.advise.candidates.generate import generate
+from pgadvisor.advise.candidates.generate import Generated, generate
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.left_words import without_server_words, without_values
@@ -19,7 +19,7 @@ from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
 from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.advise.selection.prices import Prices
-from pgadvisor.advise.selection.search import select
+from pgadvisor.advise.selection.search import Selection, select
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
 from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice, IndexDecisions
@@ -53,16 +53,10 @@ def advise_indexes(
 
     Raises PlannerError where the planner is gone.
     """
-    loads = with_foreign_key_checks(facts, loads_of(facts), planner)
-    progress("Asking for plans as it is")
-    evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds, options.max_statements)
-    generated = generate(facts, evaluator.loads, wished, options, planner)
-    if only_wished:
-        generated = replace(generated, candidates=tuple(each for each in generated.candidates if each.findings))
     prices = Prices(facts)
-    selection = select(evaluator, generated.candidates, prices, options, progress)
-    one_for_several(selection, generated.candidates, evaluator, prices, options)
-    keep_what_pays(selection, evaluator, options)
+    evaluator, generated, selection = _chosen(
+        facts, planner, prices, options, wished, progress, only_wished=only_wished
+    )
     progress("Looking at what may go")
     exchanged = exchanges(facts, evaluator, selection, going, prices, options)
     handed = handed_over(facts, selection, exchanged, options)
@@ -103,6 +97,29 @@ def advise_indexes(
             shortcomings=proof.shortcomings.told([each.marks for index in created for each in index.effects]),
         ),
     )
+
+
+def _chosen(
+    facts: Facts,
+    planner: Planner,
+    prices: Prices,
+    options: IndexesConfig,
+    wished: Sequence[Candidate],
+    progress: Progress,
+    *,
+    only_wished: bool,
+) -> tuple[Evaluator, Generated, Selection]:
+    """The workload as it weighs, the candidates for it, and the best set of them that pays."""
+    loads = with_foreign_key_checks(facts, loads_of(facts), planner)
+    progress("Asking for plans as it is")
+    evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds, options.max_statements)
+    generated = generate(facts, evaluator.loads, wished, options, planner)
+    if only_wished:
+        generated = replace(generated, candidates=tuple(each for each in generated.candidates if each.findings))
+    selection = select(evaluator, generated.candidates, prices, options, progress)
+    one_for_several(selection, generated.candidates, evaluator, prices, options)
+    keep_what_pays(selection, evaluator, options)
+    return evaluator, generated, selection
 
 
 def _size(indexes: Sequence[AdvisedIndex]) -> int:

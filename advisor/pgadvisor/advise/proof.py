@@ -117,7 +117,11 @@ def workload_effect(
     before: Sequence[LoadCost], after: Sequence[LoadCost], base: Sequence[LoadCost] | None = None
 ) -> WorkloadEffect:
     """What becomes of all of them together; base as in effects_of."""
-    effects = _effects(before, after, base)
+    return summed(_effects(before, after, base))
+
+
+def summed(effects: Sequence[StatementEffect]) -> WorkloadEffect:
+    """Effects on statements as the effect on all of them."""
     ranges = [each.estimated for each in effects if each.estimated is not None]
     unbounded = any(each.high_ms is None for each in ranges)
     return WorkloadEffect(
