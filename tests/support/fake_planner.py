@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pgadvisor.indexes.ddl import index_name
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, PlannerKind, Shortfall
-from pgadvisor.planner.protocol import Answer, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, Question, Use
 from pgadvisor.planner.used import names_in
 from support.plan_text import explain
 
@@ -52,10 +52,10 @@ class FakePlanner:
     def costs(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[float | None, ...]:
         return tuple(self.plan(question, configuration).cost for question in questions)
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
-        named = dict(zip(self.names(configuration.create), configuration.create, strict=True))
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         found: list[Use | None] = []
-        for question in questions:
+        for question, configuration in asked:
+            named = dict(zip(self.names(configuration.create), configuration.create, strict=True))
             answer = self.plan(question, configuration)
             names = frozenset(() if answer.plan is None else names_in(answer.plan["Plan"]))
             created = frozenset(named[name] for name in names if name in named)

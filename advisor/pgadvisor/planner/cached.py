@@ -14,7 +14,8 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
 from pgadvisor.model.shape import ReadBy, StatementShape
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, IndexSize, PlannerIdentity, Shortfall
-from pgadvisor.planner.protocol import Answer, Planner, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, Planner, Question, Use
+from pgadvisor.planner.used import by_configuration
 
 # A plan may be a megabyte, a cost and what it is for some hundred bytes.
 _PLANS = 1_000
@@ -95,19 +96,21 @@ class Cached:
             self._costs.put(key, cost)
         return answers
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, in their order; None where one is refused.
 
         Raises PlannerError where the planner is gone.
         """
-        items = self._items(configuration)
-        keys = [self._key(question, items, configuration) for question in questions]
-        missing = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._uses}
+        keys: list[Hashable] = []
+        for configuration, questions in by_configuration(asked):
+            items = self._items(configuration)
+            keys += [self._key(question, items, configuration) for question in questions]
+        missing = {key: each for key, each in zip(keys, asked, strict=True) if key not in self._uses}
         self.asked += len(missing)
-        self.saved += len(questions) - len(missing)
+        self.saved += len(asked) - len(missing)
         found: dict[Hashable, Use | None] = {}
         if missing:
-            found = dict(zip(missing, self._planner.uses(tuple(missing.values()), configuration), strict=True))
+            found = dict(zip(missing, self._planner.uses(tuple(missing.values())), strict=True))
         answers = tuple(found[key] if key in found else self._uses.get(key) for key in keys)
         for key, use in found.items():
             self._uses.put(key, use)

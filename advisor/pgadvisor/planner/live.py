@@ -18,7 +18,7 @@ from pgadvisor.planner.identity import WHY_REFUSED, Identities, Identity, NotAss
 from pgadvisor.planner.index_names import names_in_order
 from pgadvisor.planner.limits import Limits
 from pgadvisor.planner.observation import Candidate, Observation
-from pgadvisor.planner.protocol import Answer, PlannerError, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, PlannerError, Question, Use
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.readable import Readable, as_asked, changed, original_numbers
 from pgadvisor.planner.refusals import NotDone, refused_by_server
@@ -120,12 +120,12 @@ class Live:
         """
         return tuple(self.plan(question, configuration).cost for question in questions)
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, by their plans; None where one is refused.
 
         Raises PlannerError where the planner is gone.
         """
-        return uses_by_plans(self, questions, configuration, self._facts)
+        return uses_by_plans(self, asked, self._facts)
 
     def close(self) -> None:
         """Ends the watch, and counts what it cost; the session goes on."""

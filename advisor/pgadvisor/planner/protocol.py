@@ -30,6 +30,10 @@ class Question:
     role: StatementRole | None = None
 
 
+# A statement to be planned under a configuration.
+Asked = tuple[Question, Configuration]
+
+
 @dataclass(frozen=True)
 class Answer:
     """The plan as EXPLAIN's JSON object; None where there is none, and then refusal says why in one sentence.
@@ -88,10 +92,10 @@ class Planner(Protocol):
         Raises PlannerError where the planner is gone.
         """
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, in their order, the cheapest way; None where one is refused.
 
-        Raises PlannerError where the planner is gone.
+        Those under the same configuration stand together. Raises PlannerError where the planner is gone.
         """
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from pgadvisor.model.whatif import (
     WhatIfAnswer,
 )
 from pgadvisor.planner.index_names import names_in_order
-from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, Planner, PlannerError, Question, Use
 from pgadvisor.planner.used import uses_by_plans
 
 # A statement's id stands for its text: what has none of the server's has a fingerprint of its text for one.
@@ -98,12 +98,12 @@ class Recording:
         """
         return tuple(self.plan(question, configuration).cost for question in questions)
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, which is not kept; None where one is refused.
 
         Raises PlannerError where the planner is gone.
         """
-        return self._planner.uses(questions, configuration)
+        return self._planner.uses(asked)
 
     def close(self) -> None:
         """Closes the planner; what it answered stays."""
@@ -170,12 +170,12 @@ class Recorded:
         """Total costs of statements, in their order; None where none was kept."""
         return tuple(self.plan(question, configuration).cost for question in questions)
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, by their plans; None where one is refused.
 
         Raises PlannerError where the planner is gone.
         """
-        return uses_by_plans(self, questions, configuration, Facts(self._snapshot, {}))
+        return uses_by_plans(self, asked, Facts(self._snapshot, {}))
 
     def close(self) -> None:
         """It holds nothing."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import Configuration
-from pgadvisor.planner.protocol import Answer, Planner, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, Planner, Question, Use
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -21,20 +22,36 @@ def names_in(node: Mapping[str, Any]) -> Iterator[str]:
         yield from names_in(child)
 
 
-def uses_by_plans(
-    planner: Planner, questions: Sequence[Question], configuration: Configuration, facts: Facts
-) -> tuple[Use | None, ...]:
-    """What statements cost under a configuration and which indexes they use, plan by plan; None where one is refused.
+def by_configuration(asked: Sequence[Asked]) -> Iterator[tuple[Configuration, list[Question]]]:
+    """Questions that stand together under one configuration, with it."""
+    # Large configurations take long to compare.
+    for _, some in groupby(asked, key=lambda each: id(each[1])):
+        pairs = list(some)
+        yield pairs[0][1], [question for question, _ in pairs]
+
+
+def uses_by_plans(planner: Planner, asked: Sequence[Asked], facts: Facts) -> tuple[Use | None, ...]:
+    """What statements cost and which indexes they use, plan by plan; None where one is refused.
 
     A name that is nobody's (a partition's part of an index) may be that of any index of the configuration. Raises
     PlannerError where the planner is gone.
     """
+    return tuple(
+        use
+        for configuration, questions in by_configuration(asked)
+        for use in _uses_under(planner, questions, configuration, facts)
+    )
+
+
+def _uses_under(
+    planner: Planner, questions: Sequence[Question], configuration: Configuration, facts: Facts
+) -> Iterator[Use | None]:
     answers = [planner.plan(question, configuration) for question in questions]
     named: dict[str, set[IndexDefinition]] = {}
     for name, definition in zip(planner.names(configuration.create), configuration.create, strict=True):
         named.setdefault(name, set()).add(definition)
     existing = {index.name for index in facts.indexes.values()} if configuration.create else frozenset[str]()
-    return tuple(_use(answer, named, existing, configuration) for answer in answers)
+    return (_use(answer, named, existing, configuration) for answer in answers)
 
 
 def _use(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, Shortfall
-from pgadvisor.planner.protocol import Answer, Planner, PlannerError, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, Planner, PlannerError, Question, Use
+from pgadvisor.planner.used import by_configuration
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -72,14 +74,15 @@ class Workers:
 
         Raises PlannerError where one of the planners is gone.
         """
-        return self._shared(questions, lambda planner, part: planner.costs(part, configuration))
+        return self._shared(questions, [len(questions)], lambda planner, part: planner.costs(part, configuration))
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, in their order; None where one is refused.
 
         Raises PlannerError where one of the planners is gone.
         """
-        return self._shared(questions, lambda planner, part: planner.uses(part, configuration))
+        sizes = (len(questions) for _, questions in by_configuration(asked))
+        return self._shared(asked, sizes, lambda planner, part: planner.uses(part))
 
     def close(self) -> None:
         """Closes all of them; closing twice is no error."""
@@ -96,19 +99,21 @@ class Workers:
         return self._planners[0]
 
     def _shared(
-        self, questions: Sequence[Question], ask: Callable[[Planner, Sequence[Question]], Sequence[T]]
+        self, asked: Sequence[A], sizes: Iterable[int], ask: Callable[[Planner, Sequence[A]], Sequence[T]]
     ) -> tuple[T, ...]:
-        """Answers to questions, in their order, whoever gives them."""
+        """Answers in the order of what is asked, whoever gives them; sizes are how many stand together each time."""
         first, count = self._first, len(self._planners)
-        if count == 1 or len(questions) < count:
-            return tuple(ask(first, questions))
-        # Every so manyth, so that each has about as much to do: the costliest of a workload stand together.
-        parts = [questions[start::count] for start in range(count)]
+        if count == 1 or len(asked) < count:
+            return tuple(ask(first, asked))
+        parts = _dealt(sizes, len(asked), count)
         found: dict[int, T] = {}
-        tasks = [partial(ask, planner, part) for planner, part in zip(self._planners, parts, strict=True)]
-        for start, answers in enumerate(self._of_each(tasks)):
-            found |= zip(range(start, len(questions), count), answers, strict=True)
-        return tuple(found[place] for place in range(len(questions)))
+        tasks = [
+            partial(ask, planner, [asked[place] for place in part])
+            for planner, part in zip(self._planners, parts, strict=True)
+        ]
+        for part, answers in zip(parts, self._of_each(tasks), strict=True):
+            found |= zip(part, answers, strict=True)
+        return tuple(found[place] for place in range(len(asked)))
 
     def _of_each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """What each task gave, in their order, once all are done. Raises the first error."""
@@ -123,3 +128,19 @@ class Workers:
 
 def _unable(planner: Planner, configuration: Configuration) -> Callable[[], str]:
     return lambda: planner.unable(configuration)
+
+
+def _dealt(sizes: Iterable[int], whole: int, count: int) -> list[list[int]]:
+    """Places of all that is asked, as parts that are about as large, groups that stand together kept so if small."""
+    parts: list[list[int]] = [[] for _ in range(count)]
+    begun = 0
+    for size in sizes:
+        places = range(begun, begun + size)
+        begun += size
+        if size * count > whole:
+            # Every so manyth, so that each has about as much to do: the costliest of a workload stand together.
+            for start, part in enumerate(parts):
+                part += places[start::count]
+        else:
+            min(parts, key=len).extend(places)
+    return parts

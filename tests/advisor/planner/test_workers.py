@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
 import pytest
 
-from pgadvisor.model.whatif import AS_IS, Shortfall
+from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.planner.workers import Workers
 from support.fake_planner import FakePlanner
@@ -50,6 +51,23 @@ def test_answers_are_in_the_order_of_the_questions_and_the_work_is_shared() -> N
     assert all(each.closed for each in planners)
     with pytest.raises(PlannerError):
         workers.costs(QUESTIONS)
+
+
+def test_configurations_are_dealt_out_whole_unless_one_is_most_of_what_is_asked() -> None:
+    first, second = (Configuration(settings=(("work_mem", size),)) for size in ("1MB", "2MB"))
+    planners = [fake(), fake()]
+    with closing(Workers([lambda: planners[0], lambda: planners[1]])) as workers:
+        asked = [
+            *((each, AS_IS) for each in QUESTIONS[:4]),
+            *((each, first) for each in QUESTIONS[4:6]),
+            *((each, second) for each in QUESTIONS[6:]),
+        ]
+        told = workers.uses(asked)
+    assert [None if use is None else use.cost for use in told] == [float(number) for number in range(7)]
+    assert [[(asked.text, of.settings) for asked, of in each.asked] for each in planners] == [
+        [("select 0", ()), ("select 2", ()), ("select 4", first.settings), ("select 5", first.settings)],
+        [("select 1", ()), ("select 3", ()), ("select 6", second.settings)],
+    ]
 
 
 def test_where_one_cannot_be_had_none_is_left() -> None:

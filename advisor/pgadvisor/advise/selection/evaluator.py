@@ -31,6 +31,11 @@ class EndOfSearchError(Exception):
     """No more may be asked of the planner; the message says which bound was reached."""
 
 
+# So many are asked for together; between them it is seen whether the time is over.
+_AT_ONCE = 256
+
+# A question, and the indexes that are there, as a set of bits.
+_Asked = tuple[Question, int]
 # What tells a question from another; shapes take long to hash.
 _Key = tuple[str, str, tuple[str | None, ...] | None]
 
@@ -180,18 +185,24 @@ class Evaluator:
 
         Raises EndOfSearchError where that would be more than may be asked in a search; what fits is asked before.
         """
-        missing: dict[int, dict[_Key, Question]] = defaultdict(dict)
+        by_set: dict[int, dict[_Key, Question]] = defaultdict(dict)
         for question, there in asked:
             if self.known(question).exactly(there) is None:
-                missing[there][_key(question)] = question
-        for there, questions in missing.items():
+                by_set[there][_key(question)] = question
+        missing = [(question, there) for there, questions in by_set.items() for question in questions.values()]
+        for start in range(0, len(missing), _AT_ONCE):
             # Some may follow from what was asked just before.
-            some = [each for each in questions.values() if self.known(each).exactly(there) is None]
+            some = [
+                (question, there)
+                for question, there in missing[start : start + _AT_ONCE]
+                if self.known(question).exactly(there) is None
+            ]
             if self._ends_at is not None and time.monotonic() > self._ends_at:
                 raise EndOfSearchError(f"{self._most_seconds:g} seconds had passed")
-            if some and self.explains + len(some) > self._most_explains * _FOR_SEARCH:
+            fitting = some[: max(int(self._most_explains * _FOR_SEARCH) - self.explains, 0)]
+            self._ask(fitting)
+            if len(fitting) < len(some):
                 raise EndOfSearchError(f"{self._most_explains:,} EXPLAINs may be asked for, and a part of them proves")
-            self._ask(some, there)
 
     def costs(self, configuration: Configuration, loads: Sequence[Load] | None = None) -> tuple[LoadCost, ...]:
         """Costs under a configuration, of all loads or of some of them, in their order.
@@ -203,10 +214,13 @@ class Evaluator:
             return tuple(LoadCost(load, self._under_settings(load, configuration)) for load in some)
         there = self.there(configuration)
         missing = [
-            question for load in some for question in load.questions if self.known(question).exactly(there) is None
+            (question, there)
+            for load in some
+            for question in load.questions
+            if self.known(question).exactly(there) is None
         ]
         with suppress(EndOfSearchError):
-            self._ask(missing[: max(self._most_explains - self.explains, 0)], there)
+            self._ask(missing[: max(self._most_explains - self.explains, 0)])
         return tuple(
             LoadCost(load, tuple(self.known(question).at_most(there) for question in load.questions)) for load in some
         )
@@ -283,38 +297,40 @@ class Evaluator:
         if not some:
             return
         self.explains += len(some)
-        for question, use in zip(some, self.planner.uses(some), strict=True):
+        for question, use in zip(some, self.planner.uses([(each, AS_IS) for each in some]), strict=True):
             if use is None:
                 self._without_plan.add(_key(question))
             else:
                 self._uses_as_is[_key(question)] = use
 
-    def _ask(self, questions: Sequence[Question], there: int) -> None:
+    def _ask(self, asked: Sequence[_Asked]) -> None:
         """Raises EndOfSearchError where the planner answers no more; what it answered before is known then."""
-        if not questions:
+        if not asked:
             return
         if self._spent:
             raise EndOfSearchError(self._spent)
-        self.explains += len(questions)
-        configuration = AS_IS if there == self._standing else self.configuration(there)
+        self.explains += len(asked)
+        configurations = {there: self.configuration(there) for there in dict.fromkeys(there for _, there in asked)}
         refused = []
-        for question, use in zip(questions, self.planner.uses(questions, configuration), strict=True):
+        uses = self.planner.uses([(question, configurations[there]) for question, there in asked])
+        for (question, there), use in zip(asked, uses, strict=True):
             if use is None:
-                refused.append(question)
+                refused.append((question, there))
             else:
                 self.known(question).learn(there, use.cost, self._used(use))
         if refused:
-            self._not_answered(refused, there, configuration)
+            self._not_answered(refused)
 
-    def _not_answered(self, refused: Sequence[Question], there: int, configuration: Configuration) -> None:
+    def _not_answered(self, refused: Sequence[_Asked]) -> None:
         """What is planned as it is and not otherwise is taken to cost any amount, unless no plan is given any more."""
         # What came last tells: a limit that was reached is not left again.
         self.explains += 1
-        answer = self.planner.plan(refused[-1], configuration)
+        last, under = refused[-1]
+        answer = self.planner.plan(last, self.configuration(under))
         if answer.limit:
             self._spent = answer.refusal.removesuffix(".")
             raise EndOfSearchError(self._spent)
-        for question in refused:
+        for question, there in refused:
             known = self.known(question)
             known.learn(there, INFINITY, 0)
             self.unanswered |= there & known.relevant & ~self._standing

@@ -200,16 +200,18 @@ class _Search:
                 places = [place for place, gain in hoped.items() if gain > _SPECK * hope]
                 hopes.append((hope / max(trial.bytes_of(bit), LEAST_BYTES), bit, places))
         hopes.sort(key=lambda each: (-each[0], each[1]))
-        for _, bit, places in hopes[:_TRIED]:
-            trial.evaluator.learn((question, there | bit) for question, _ in trial.questions(places))
+        trial.evaluator.learn(
+            (question, there | bit) for _, bit, places in hopes[:_TRIED] for question, _ in trial.questions(places)
+        )
         trial.refresh()
 
     def _without_what_gains_little(self, there: int) -> int:
         """The set without those that do not pay beside the others, each time asked for."""
         trial = self.trial
         while bits := trial.added(there):
-            for bit in bits_of(bits):
-                trial.evaluator.learn((question, there & ~bit) for question, _ in trial.questions(trial.touched(bit)))
+            trial.evaluator.learn(
+                (question, there & ~bit) for bit in bits_of(bits) for question, _ in trial.questions(trial.touched(bit))
+            )
             trial.refresh()
             values = trial.values(there)
             worth, bit = min((trial.change(values, there, there & ~bit), bit) for bit in bits_of(bits))

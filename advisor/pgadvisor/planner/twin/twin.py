@@ -13,7 +13,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer, LocalServerError
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, PlannerKind, Shortfall
-from pgadvisor.planner.protocol import Answer, PlannerError, Question, Use
+from pgadvisor.planner.protocol import Answer, Asked, PlannerError, Question, Use
 from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
@@ -25,6 +25,7 @@ from pgadvisor.planner.twin.statistics.ends import stretch_histograms
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from pgadvisor.planner.twin.storage.candidates import Candidates, Made
 from pgadvisor.planner.twin.storage.lay_out import lay_out
+from pgadvisor.planner.used import by_configuration
 from pgadvisor.progress import Progress, silent
 
 
@@ -127,24 +128,13 @@ class Twin:
         refusal, created = self._created(configuration.create)
         return (None,) * len(questions) if refusal else self._opened.costs(questions, configuration, created)
 
-    def uses(self, questions: Sequence[Question], configuration: Configuration = AS_IS) -> tuple[Use | None, ...]:
+    def uses(self, asked: Sequence[Asked]) -> tuple[Use | None, ...]:
         """What statements cost and which indexes they use, in their order; None where one is refused.
 
         Raises PlannerError.
         """
-        refusal, created = self._created(configuration.create)
-        if refusal:
-            return (None,) * len(questions)
-        named: dict[str, list[IndexDefinition]] = {}
-        known = self._made(configuration.create) if configuration.create else {}
-        for definition in configuration.create:
-            for name in known[definition].part_names:
-                named.setdefault(name, []).append(definition)
         return tuple(
-            None
-            if found is None
-            else Use(found[0], frozenset(each for name in found[1] for each in named.get(name, ())), found[1])
-            for found in self._opened.uses(questions, configuration, created)
+            use for configuration, questions in by_configuration(asked) for use in self._uses(questions, configuration)
         )
 
     def close(self) -> None:
@@ -161,6 +151,22 @@ class Twin:
         if self._asker is None:
             raise PlannerError("The twin is closed.")
         return self._asker
+
+    def _uses(self, questions: Sequence[Question], configuration: Configuration) -> tuple[Use | None, ...]:
+        refusal, created = self._created(configuration.create)
+        if refusal:
+            return (None,) * len(questions)
+        named: dict[str, list[IndexDefinition]] = {}
+        known = self._made(configuration.create) if configuration.create else {}
+        for definition in configuration.create:
+            for name in known[definition].part_names:
+                named.setdefault(name, []).append(definition)
+        return tuple(
+            None
+            if found is None
+            else Use(found[0], frozenset(each for name in found[1] for each in named.get(name, ())), found[1])
+            for found in self._opened.uses(questions, configuration, created)
+        )
 
     def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
         """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""

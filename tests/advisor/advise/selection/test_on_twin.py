@@ -96,10 +96,10 @@ def test_what_follows_without_asking_is_what_the_planner_says(database: Database
         assert evaluator.explains < 44 * 5 * 0.5
 
         # A part of an index on a partitioned table is that index; the system's name of a part tells nobody.
-        (use,) = twin.uses(questions[2:3], Configuration(create=INDEXES))
+        (use,) = twin.uses([(questions[2], Configuration(create=INDEXES))])
         assert use is not None
         assert {each.table for each in use.created} >= {"parts"}
-        (as_is,) = twin.uses(questions[3:4], AS_IS)
+        (as_is,) = twin.uses([(questions[3], AS_IS)])
         assert as_is is not None
         assert not as_is.created
         assert as_is.names == {"orders_status"}
