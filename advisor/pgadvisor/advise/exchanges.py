@@ -47,13 +47,15 @@ class Exchange:
 class Exchanges:
     """What goes, under which configuration in the end, and what was to go and stays.
 
-    untried are qualified names of those that the planner cannot leave out.
+    untried are qualified names of those that the planner cannot leave out. for_known_values are query ids of statements
+    that were held against a partial index that takes another one's place by their known values alone.
     """
 
     configuration: Configuration
     made: list[Exchange] = field(default_factory=list)
     left: list[LeftIndex] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
+    for_known_values: set[str] = field(default_factory=set)
 
 
 def exchanges(
@@ -117,7 +119,7 @@ class _Check:
             found.left += _stays(going, _NO_ROOM, self._facts, WhyNot.TO_STAY)
             return
         now = self._evaluator.costs(after, self._evaluator.every)
-        slower = self._slowest(going, now)
+        slower, for_known_values = self._slowest(going, now)
         if slower is not None:
             found.left += _stays(going, f"Without it {_costs_more(*slower)}.", self._facts)
             return
@@ -128,6 +130,7 @@ class _Check:
         self._created |= sizes
         self._now = now
         found.configuration = after
+        found.for_known_values |= for_known_values
         found.made.append(Exchange(drop, _given_back(drop, self._facts, self._prices), going.findings, created))
 
     def _within_budget(self, created: Mapping[IndexDefinition, int | None]) -> bool:
@@ -138,8 +141,10 @@ class _Check:
         enough = most is None or sum(inf if size is None else size for size in created.values()) <= most
         return enough and len(created) <= self._options.max_indexes
 
-    def _slowest(self, going: Going, now: Sequence[LoadCost]) -> tuple[LoadCost, float] | None:
+    def _slowest(self, going: Going, now: Sequence[LoadCost]) -> tuple[tuple[LoadCost, float] | None, set[str]]:
         """The statement that gets worse by most times, with these, for whichever values; None where none gets worse.
+
+        Beside it the query ids of those that would get worse for unknown values, which were left out.
 
         One page more that is read, or less, is what two indexes of different sizes always differ by. A partial index is
         for known values: no plan for unknown ones can use it, which is said of it, so that these are left out where
@@ -149,15 +154,18 @@ class _Check:
         # Where another index does the same work, only slower, a loss counts that can be felt.
         felt_ms, bearable = (_BEARABLE_SHARE * self._whole_ms, _BEARABLE) if going.drop.because_of else (0.0, 0.0)
         slower: tuple[LoadCost, float] | None = None
+        for_known_values = set()
         for cost, was, first in zip(now, self._now, self._least, strict=True):
             for question, after, before, least in zip(cost.load.questions, cost.costs, was.costs, first, strict=True):
                 times = self._times(after, before, least)
                 if times < inf and partial and question.values is None and len(cost.costs) > 1:
+                    if after > before:
+                        for_known_values.add(cost.load.query_id)
                     continue
                 much = times > 1 + self._options.max_regression
                 if much and (times > bearable or cost.load.total_ms * (times - 1) >= felt_ms):
                     slower = (cost, times) if slower is None or times > slower[1] else slower
-        return slower
+        return slower, for_known_values
 
     def _times(self, after: float, before: float, least: float) -> float:
         """How many times as much as the least that was had some values cost; 1 where a drop is not to blame."""

@@ -14,7 +14,7 @@ from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.left_words import without_server_words, without_values
 from pgadvisor.advise.one_for_several import one_for_several
 from pgadvisor.advise.paying import keep_what_pays
-from pgadvisor.advise.proof import Proof, effects_of
+from pgadvisor.advise.proof import Proof
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
 from pgadvisor.advise.selection.loads import loads_of
@@ -60,7 +60,14 @@ def advise_indexes(
     progress("Looking at what may go")
     exchanged = exchanges(facts, evaluator, selection, going, prices, options)
     handed = handed_over(facts, selection, exchanged, options)
-    proof = Proof(facts, evaluator, exchanged.configuration, handed.names, show_values=show_values)
+    proof = Proof(
+        facts,
+        evaluator,
+        exchanged.configuration,
+        handed.names,
+        show_values=show_values,
+        for_known_values=exchanged.for_known_values,
+    )
     proved = []
     for number, each in enumerate(handed.created):
         progress("Proving what is advised", number, len(handed.created))
@@ -86,7 +93,7 @@ def advise_indexes(
             left_out=max(len(left) - MAX_LEFT, 0),
             workload=proof.workload(),
             unexplained_ms=evaluator.unexplained_ms,
-            effects=effects_of(evaluator.base, proof.together),
+            effects=proof.effects(),
             size_bytes=_size(created) - _size(dropped),
             write_ms=_writes(created, dropped),
             candidates=len(generated.candidates),

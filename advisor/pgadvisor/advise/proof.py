@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -33,7 +33,8 @@ _LEAST_COST = 0.01
 class Proof:
     """A set of indexes, with what becomes of the workload under it and under it without one of them.
 
-    names are those that new indexes are to have.
+    names are those that new indexes are to have. for_known_values are query ids of statements whose plans for unknown
+    values are no matter, as long as others are known.
     """
 
     def __init__(
@@ -44,11 +45,14 @@ class Proof:
         names: Mapping[IndexDefinition, str],
         *,
         show_values: bool,
+        for_known_values: Collection[str] = (),
     ) -> None:
         self.whole = whole
         self._facts = facts
         self._evaluator = evaluator
-        self.together = evaluator.costs(whole)
+        self._for_known_values = for_known_values
+        self.base = self._told(evaluator.base)
+        self.together = self._told(evaluator.costs(whole))
         planner = evaluator.planner
         self.shortcomings = Shortcomings(planner.shortfalls, facts)
         called = dict(zip(planner.names(whole.create), (names[each] for each in whole.create), strict=True))
@@ -59,17 +63,27 @@ class Proof:
 
     def workload(self) -> WorkloadEffect:
         """What becomes of all statements by the whole set."""
-        return workload_effect(self._evaluator.base, self.together)
+        return workload_effect(self.base, self.together)
+
+    def effects(self) -> tuple[StatementEffect, ...]:
+        """What becomes of each statement by the whole set."""
+        return effects_of(self.base, self.together)
 
     def alone(self, only: Configuration) -> WorkloadEffect:
         """What a change does if it is the only one."""
-        return workload_effect(self._evaluator.base, self._evaluator.costs(only))
+        return workload_effect(self.base, self._told(self._evaluator.costs(only)))
 
     def against(self, without: Configuration) -> tuple[WorkloadEffect, tuple[StatementEffect, ...]]:
         """What the whole set does more than another one, and to which statements."""
-        base, was = self._evaluator.base, self._evaluator.costs(without)
-        effects = [self._marked(each) for each in effects_of(was, self.together, base)]
-        return workload_effect(was, self.together, base), tuple(self._with_plans(effects))
+        was = self._told(self._evaluator.costs(without))
+        effects = [self._marked(each) for each in effects_of(was, self.together, self.base)]
+        return workload_effect(was, self.together, self.base), tuple(self._with_plans(effects))
+
+    def _told(self, costs: Sequence[LoadCost]) -> tuple[LoadCost, ...]:
+        """Costs as they are told: of some statements for their known values alone."""
+        return tuple(
+            _for_known_values(each) if each.load.query_id in self._for_known_values else each for each in costs
+        )
 
     def _marked(self, effect: StatementEffect) -> StatementEffect:
         marks = self.shortcomings.touching(effect.query_id, self._texts[effect.query_id])
@@ -87,12 +101,11 @@ class Proof:
 
     def _pair(self, effect: StatementEffect) -> PlanPair:
         """The plans as it is and under the whole set, for the values by which the statement changes most."""
-        loads = self._evaluator.loads
-        place = next(number for number, load in enumerate(loads) if load.query_id == effect.query_id)
-        ratios = [each.ratio or 1.0 for each in _pairs(self._evaluator.base[place], self.together[place])]
+        place = next(at for at, each in enumerate(self.base) if each.load.query_id == effect.query_id)
+        ratios = [each.ratio or 1.0 for each in _pairs(self.base[place], self.together[place])]
         losing = effect.effect is Effect.LOSES
         most = max(range(len(ratios)), key=lambda at: (ratios[at] if losing else -ratios[at], -at))
-        question = loads[place].questions[most]
+        question = self.base[place].load.questions[most]
         label = next(
             (each.label for each in self._value_sets.of(effect.query_id) if each.values == question.values), ""
         )
@@ -137,8 +150,19 @@ def summed(effects: Sequence[StatementEffect]) -> WorkloadEffect:
     )
 
 
-def _at(costs: Sequence[LoadCost], places: Sequence[int]) -> tuple[LoadCost, ...]:
-    return tuple(costs[place] for place in places)
+def _for_known_values(cost: LoadCost) -> LoadCost:
+    """A load without its question for unknown values, where there are others."""
+    load = cost.load
+    kept = [at for at, question in enumerate(load.questions) if question.values is not None]
+    whole = sum(load.weights[at] for at in kept)
+    if not whole:
+        return cost
+    known = replace(
+        load,
+        questions=tuple(load.questions[at] for at in kept),
+        weights=tuple(load.weights[at] / whole for at in kept),
+    )
+    return LoadCost(known, tuple(cost.costs[at] for at in kept))
 
 
 def remaining(was: LoadCost, now: LoadCost, total_ms: float) -> TimeRange | None:

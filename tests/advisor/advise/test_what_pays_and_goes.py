@@ -14,18 +14,19 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.exchanges import Exchanges, exchanges
 from pgadvisor.advise.index_advice import MAX_LEFT, advise_indexes
 from pgadvisor.advise.paying import keep_what_pays
-from pgadvisor.advise.proof import effects_of, workload_effect
+from pgadvisor.advise.proof import Proof, effects_of, workload_effect
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import Chosen, Selection
 from pgadvisor.advise.verdicts import Verdicts
 from pgadvisor.advise.wishes import Going
 from pgadvisor.config import IndexesConfig
+from pgadvisor.model.effects import Effect
 from pgadvisor.model.index_advice import IndexPrice, WhyNot, WorkloadEffect
 from pgadvisor.model.proposals import DropIndex
 from support.fake_planner import FakePlanner
 from support.snapshots import facts
-from support.worlds import MB, Plans, World, index_on
+from support.worlds import AS_IS, MB, Plans, World, index_on
 
 
 def world(
@@ -140,6 +141,30 @@ def test_time_of_folded_statements_counts_once_where_a_loss_is_to_be_borne() -> 
     evaluator.loads = (by_id["small"].load, both)
     evaluator.others = (by_id["other"],)
     assert gone(made(shop, going, evaluator=evaluator)) == []
+
+
+def test_what_a_partial_index_does_in_the_place_of_another_is_told_by_known_values() -> None:
+    unknown, rare, common = {"": 1000.0, "a": 300.0}, {"": 1000.0, "a": 10.0, "p": 10.0}, {"": 1000.0}
+    shop = world({"q": unknown, "r": {"": 50.0}}, {"t_a": "a"}, ["p"], values={"q": [rare, common]})
+    assert shop.facts is not None
+    partial = msgspec.structs.replace(index_on("p"), predicate="a <> 1")
+    evaluator = shop.evaluator()
+    found = made(shop, [Going(drop(shop, "t_a", replaced=True), (), Candidate(definition=partial))], None, evaluator)
+    assert (gone(found), found.for_known_values) == (["t_a"], {"q"})
+
+    def proved(*query_ids: str) -> Proof:
+        names = {partial: "idx_t_p"}
+        return Proof(facts({}), evaluator, found.configuration, names, show_values=False, for_known_values=query_ids)
+
+    told = proved("q")
+    workload = told.workload()
+    assert (workload.gain, workload.lose, workload.cost_before, workload.cost_after) == (0, 0, 555.0, 555.0)
+    assert told.effects() == told.against(AS_IS)[1] == ()
+    # For unknown values it does cost more, which is why it would be no exchange for a whole index.
+    (effect,) = proved().effects()
+    assert (effect.query_id, effect.effect) == ("q", Effect.LOSES)
+    whole = Candidate(definition=index_on("p"))
+    assert gone(made(shop, [Going(drop(shop, "t_a", replaced=True), (), whole)])) == []
 
 
 @pytest.mark.parametrize(
