@@ -18,24 +18,22 @@ from typing import Any
 import psycopg
 from psycopg import generators, pq
 
-from pgadvisor.model.coverage import GapKind
 from pgadvisor.model.whatif import AS_IS, Configuration, Shortfall
 from pgadvisor.planner.generic import GENERIC_PLAN_SINCE
 from pgadvisor.planner.protocol import Answer, PlannerError, Question
-from pgadvisor.planner.readable import Readable, as_asked, changed, original_numbers
+from pgadvisor.planner.readable import Readable, changed
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
 from pgadvisor.planner.twin.deadline import deadline
 from pgadvisor.planner.twin.documents import index_names, total_cost
-from pgadvisor.planner.twin.refusing import NotOnTwin, refused_by_twin
 from pgadvisor.planner.twin.schema.extensions import missing_extensions
 from pgadvisor.planner.twin.schema.roles import role_of_twin
 from pgadvisor.planner.twin.settings import Assumed, Environment, refused_setting, set_local
+from pgadvisor.planner.twin.under_configuration import TIMEOUT_MS, Asking
 from pgadvisor.planner.wire import checked, encoded, plan_of_json
 
-_TIMEOUT_MS = 10_000
 # As observed plans are had.
 _WHOLE = "VERBOSE, SETTINGS, FORMAT JSON"
 _COST = "FORMAT JSON"
@@ -102,7 +100,7 @@ class Asker:
 
         Raises PlannerError where the twin is gone.
         """
-        asking = _Asking(self, configuration, created)
+        asking = Asking(self, configuration, created)
         try:
             with self._deadline() as begin_anew:
                 begin_anew(question)
@@ -138,7 +136,7 @@ class Asker:
         self, questions: Sequence[Question], configuration: Configuration, created: Iterable[int]
     ) -> list[bytes]:
         """EXPLAIN's JSON of statements, in their order; empty where one is refused. Raises PlannerError."""
-        asking = _Asking(self, configuration, created)
+        asking = Asking(self, configuration, created)
         found = [b""] * len(questions)
         # Those of one role together, so that it is put on once.
         roles = [self.assumed(question) for question in questions]
@@ -291,11 +289,11 @@ class Asker:
 
         def give_up() -> None:
             self._give_up(
-                f"planning statement {self._asked!r} took longer than {_TIMEOUT_MS // 1000} s and could not be "
+                f"planning statement {self._asked!r} took longer than {TIMEOUT_MS // 1000} s and could not be "
                 "cancelled. The others can be planned without it."
             )
 
-        with deadline(self._connection, _TIMEOUT_MS / 1000 + 1, give_up) as begin_anew:
+        with deadline(self._connection, TIMEOUT_MS / 1000 + 1, give_up) as begin_anew:
 
             def ask(question: Question) -> None:
                 self._asked = question.query_id[:_ID_CHARACTERS]
@@ -329,83 +327,10 @@ class Asker:
 
     def _connect(self) -> tuple[psycopg.Connection[Any], tuple[Shortfall, ...]]:
         # A generic plan before 16 is one of a prepared statement.
-        options = f"-c statement_timeout={_TIMEOUT_MS} -c plan_cache_mode=force_generic_plan"
+        options = f"-c statement_timeout={TIMEOUT_MS} -c plan_cache_mode=force_generic_plan"
         place = self._building.server.dsn(self._building.database, PLANNER)
         connection = psycopg.connect(place, options=options, client_encoding="UTF8", prepare_threshold=None)
         shortfalls = self._environment.settle(connection)
         connection.autocommit = True
         self._readable.clear()
         return connection, shortfalls
-
-
-class _Asking:
-    """One configuration, under which statements are planned, one after the other."""
-
-    def __init__(self, asker: Asker, configuration: Configuration, created: Iterable[int]) -> None:
-        self._asker = asker
-        self._configuration = configuration
-        self._created = tuple(created)
-        self._open: Assumed | None = None
-
-    def explain(self, question: Question, options: str) -> bytes:
-        """EXPLAIN's JSON of one statement. Raises NotDone where it has no plan, PlannerError where the twin is gone."""
-        try:
-            assumed = self._asker.assumed(question)
-            readable = self._read(question, assumed)
-            self._become(assumed)
-            return self._asker.explain(readable, question, options)
-        except NotOnTwin:
-            self._asker.refused.add(question.query_id)
-            raise
-        except psycopg.Error as error:
-            raise self._refusal(error) from error
-
-    def _read(self, question: Question, assumed: Assumed) -> Readable:
-        """The text as the server can read it. Raises NotDone, psycopg.Error where a configuration is refused."""
-        key = (question.text, assumed, self._configuration.settings)
-        known = self._asker.remembered(key)
-        if known is None:
-            try:
-                known = self._first_read(question, assumed)
-            except NotDone as refusal:
-                if refusal.kind is GapKind.TIMED_OUT:
-                    raise
-                known = refusal
-            self._become(assumed)
-            self._asker.remember(key, known)
-        if isinstance(known, NotDone):
-            raise known
-        return known
-
-    def _first_read(self, question: Question, assumed: Assumed) -> Readable:
-        readable: Readable | None = as_asked(question)
-        while readable is not None:
-            self._become(assumed)
-            try:
-                read = self._asker.read(readable)
-            except psycopg.Error as error:
-                refusal = self._refusal(error)
-                readable = self._asker.changed(readable, error, question)
-            else:
-                return replace(read, numbers=original_numbers(question.text, read))
-        raise refusal
-
-    def _become(self, assumed: Assumed) -> None:
-        """Opens a transaction for a role, where it is not open already. Raises psycopg.Error."""
-        # What a stranger's code set, a transaction of its own does not know.
-        if self._open == assumed and self._asker.reads_as_known():
-            return
-        self._asker.rollback()
-        self._open = None
-        self._asker.begin(self._configuration, self._created, assumed)
-        self._open = assumed
-
-    def _refusal(self, error: psycopg.Error) -> NotDone:
-        """What an error means for the reader; the transaction is over. Raises PlannerError where the twin is gone."""
-        if self._asker.ended(error):
-            raise self._asker.gone() from error
-        self._asker.rollback()
-        self._open = None
-        if isinstance(error, psycopg.errors.QueryCanceled):
-            return NotDone(f"Planning it took longer than {_TIMEOUT_MS // 1000} s", kind=GapKind.TIMED_OUT)
-        return refused_by_twin(error, self._asker.lacking, has_rules=self._asker.has_rules)

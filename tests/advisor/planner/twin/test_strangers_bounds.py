@@ -16,7 +16,7 @@ from pgadvisor.localserver import environment
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.objects import Function
 from pgadvisor.planner.protocol import PlannerError, Question
-from pgadvisor.planner.twin import asking, deadline, server
+from pgadvisor.planner.twin import asking, deadline, server, under_configuration
 from pgadvisor.planner.twin.storage import questions
 from pgadvisor.planner.twin.storage.questions import TableQuestions
 from pgadvisor.planner.twin.twin import Twin
@@ -83,7 +83,8 @@ def hostile_twin(database: Database) -> Iterator[Twin]:
 def test_nothing_that_planning_runs_changes_what_is_asked_next(
     end_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_TIMEOUT_MS", 3000)
+    for module in (asking, under_configuration):
+        monkeypatch.setattr(module, "TIMEOUT_MS", 3000)
     monkeypatch.setattr(server, "_MEMORY_BYTES", 2**27)
     with hostile_twin(end_database) as twin:
         assert twin._building is not None
@@ -151,7 +152,7 @@ def test_a_cancel_that_comes_late_is_no_end_of_the_twin(database: Database, monk
 
 
 def test_a_twin_that_hears_no_cancel_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_TIMEOUT_MS", 200)
+    monkeypatch.setattr(asking, "TIMEOUT_MS", 200)
     monkeypatch.setattr(deadline, "_GRACE_S", 0.5)
     # As C code is that never looks.
     monkeypatch.setattr(psycopg.Connection, "cancel", lambda _connection: None)

@@ -141,7 +141,7 @@ def canaries() -> Iterator[Path]:
 
 
 def test_a_strangers_snapshot_is_harmless(database: Database, canaries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_TIMEOUT_MS", 200)
+    monkeypatch.setattr(asking, "TIMEOUT_MS", 200)
     monkeypatch.setattr(Building, "_patience_s", 1.0)
     attacker = Attacker(canaries)
     calls = attacker.make_functions()
