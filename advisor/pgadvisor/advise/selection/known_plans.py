@@ -40,6 +40,7 @@ class KnownPlans:
             self.relevant |= used
             self._followed.clear()
         self._asked[there] = (cost, used)
+        self._followed[there & self.relevant] = cost
         self._at_most.clear()
         if cost < INFINITY:
             plan = (cost, used, there & self.telling)
@@ -92,7 +93,8 @@ class KnownPlans:
         return None if asked is None else asked[1]
 
     def _most(self, there: int) -> float:
-        certain = self.exactly(there)
+        # The cheapest known plan is what would follow: so it is not looked for what does, which takes long.
+        certain = self._followed.get(there)
         if certain is not None:
             return certain
         telling = there & self.telling

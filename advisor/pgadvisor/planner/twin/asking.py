@@ -51,6 +51,9 @@ _END = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()"
 # So often it is tried, since a cancel may come late.
 _ENDINGS = 20
 
+# Questions under one configuration, and the oids, on the twin, of the indexes that it adds.
+Group = tuple[Sequence[Question], Configuration, Iterable[int]]
+
 _Key = tuple[str, Assumed, tuple[tuple[str, str], ...]]
 
 
@@ -117,39 +120,32 @@ class Asker:
 
         Raises PlannerError where the twin is gone.
         """
-        return tuple(map(total_cost, self._documents(questions, configuration, created)))
+        (documents,) = self._documents([(questions, configuration, created)])
+        return tuple(map(total_cost, documents))
 
-    def uses(
-        self, questions: Sequence[Question], configuration: Configuration = AS_IS, created: Iterable[int] = ()
-    ) -> tuple[tuple[float, frozenset[str]] | None, ...]:
-        """Total costs of statements with the names of the indexes in their plans, as costs.
+    def uses(self, groups: Sequence[Group]) -> tuple[tuple[tuple[float, frozenset[str]] | None, ...], ...]:
+        """Of each group total costs of its statements with the names of the indexes in their plans, as costs.
 
         Raises PlannerError where the twin is gone.
         """
-        found: list[tuple[float, frozenset[str]] | None] = []
-        for document in self._documents(questions, configuration, created):
-            cost = total_cost(document)
-            found.append(None if cost is None else (cost, index_names(document)))
-        return tuple(found)
+        return tuple(tuple(map(_use, documents)) for documents in self._documents(groups))
 
-    def _documents(
-        self, questions: Sequence[Question], configuration: Configuration, created: Iterable[int]
-    ) -> list[bytes]:
-        """EXPLAIN's JSON of statements, in their order; empty where one is refused. Raises PlannerError."""
-        asking = Asking(self, configuration, created)
-        found = [b""] * len(questions)
-        # Those of one role together, so that it is put on once.
-        roles = [self.assumed(question) for question in questions]
-        order = sorted(range(len(questions)), key=lambda place: (roles[place].role, roles[place].settings))
-        try:
-            with self._deadline() as begin_anew:
-                for place in order:
-                    begin_anew(questions[place])
-                    with suppress(NotDone):
-                        found[place] = asking.explain(questions[place], _COST)
-        finally:
-            self.rollback()
-        return found
+    def _documents(self, groups: Sequence[Group]) -> Iterator[list[bytes]]:
+        """Of each group EXPLAIN's JSON of its statements; empty where one is refused. Raises PlannerError."""
+        with self._deadline() as begin_anew:
+            for questions, configuration, created in groups:
+                asking = Asking(self, configuration, created)
+                found = [b""] * len(questions)
+                # Those of one role together, so that it is put on once.
+                roles = [self.assumed(question) for question in questions]
+                try:
+                    for place in sorted(range(len(questions)), key=lambda at: (roles[at].role, roles[at].settings)):
+                        begin_anew(questions[place])
+                        with suppress(NotDone):
+                            found[place] = asking.explain(questions[place], _COST)
+                finally:
+                    self.rollback()
+                yield found
 
     def close(self) -> None:
         """Closes the connection."""
@@ -334,3 +330,8 @@ class Asker:
         connection.autocommit = True
         self._readable.clear()
         return connection, shortfalls
+
+
+def _use(document: bytes) -> tuple[float, frozenset[str]] | None:
+    cost = total_cost(document)
+    return None if cost is None else (cost, index_names(document))

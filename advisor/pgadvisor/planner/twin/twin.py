@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -133,9 +133,18 @@ class Twin:
 
         Raises PlannerError.
         """
-        return tuple(
-            use for configuration, questions in by_configuration(asked) for use in self._uses(questions, configuration)
-        )
+        groups = list(by_configuration(asked))
+        created = [self._created(configuration.create) for configuration, _ in groups]
+        able = [
+            (questions, configuration, oids)
+            for (configuration, questions), (refusal, oids) in zip(groups, created, strict=True)
+            if not refusal
+        ]
+        answers = iter(self._opened.uses(able))
+        found: list[Use | None] = []
+        for (configuration, questions), (refusal, _) in zip(groups, created, strict=True):
+            found += (None,) * len(questions) if refusal else self._of_plans(next(answers), configuration)
+        return tuple(found)
 
     def close(self) -> None:
         """Stops its server and removes it; closing twice is no error."""
@@ -152,21 +161,21 @@ class Twin:
             raise PlannerError("The twin is closed.")
         return self._asker
 
-    def _uses(self, questions: Sequence[Question], configuration: Configuration) -> tuple[Use | None, ...]:
-        refusal, created = self._created(configuration.create)
-        if refusal:
-            return (None,) * len(questions)
+    def _of_plans(
+        self, answers: Iterable[tuple[float, frozenset[str]] | None], configuration: Configuration
+    ) -> Iterator[Use | None]:
+        """What plans cost, with the indexes of a configuration that are the ones of their names."""
         named: dict[str, list[IndexDefinition]] = {}
         known = self._made(configuration.create) if configuration.create else {}
         for definition in configuration.create:
             for name in known[definition].part_names:
                 named.setdefault(name, []).append(definition)
-        return tuple(
-            None
-            if found is None
-            else Use(found[0], frozenset(each for name in found[1] for each in named.get(name, ())), found[1])
-            for found in self._opened.uses(questions, configuration, created)
-        )
+        for answer in answers:
+            if answer is None:
+                yield None
+            else:
+                cost, names = answer
+                yield Use(cost, frozenset(each for name in names for each in named.get(name, ())), names)
 
     def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
         """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""
