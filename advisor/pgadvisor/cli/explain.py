@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pgadvisor.cli._connection import not_connected, snapshot_file
+from pgadvisor.cli._connection import not_connected, refuse_options_of_a_server, snapshot_file
 from pgadvisor.cli._errors import Failure, explained
 from pgadvisor.cli._options import configuration, of_every_run, of_explanation, of_reports
 from pgadvisor.cli._output import STDOUT, coloured, tell, write_bytes
@@ -88,8 +88,11 @@ def explain(
         config = configuration(**options)
         files = Files(html, json_, quiet=quiet)
         files.check(target, options["config_file"])
+        path = snapshot_file(target)
+        if path is not None:
+            refuse_options_of_a_server(path, {**options, "run": run, "as_role": as_role})
         rules = rules_of(config)
-        explanation = _explained(_text(sql), target, config, rules, progress, run=run, as_role=as_role)
+        explanation = _explained(_text(sql), target, path, config, rules, progress, run=run, as_role=as_role)
     _tell(explanation, files)
     if not explanation.plans:
         click.echo("Exit code 3: no plan of it could be had.", err=True)
@@ -113,6 +116,7 @@ def _readable(argument: str) -> str:
 def _explained(
     text: str,
     target: str | None,
+    path: Path | None,
     config: Config,
     rules: Sequence[AnyRule],
     progress: Progress,
@@ -124,7 +128,6 @@ def _explained(
     from pgadvisor.explain import NotFound, explain_collected, explain_live
     from pgadvisor.postgres.connect import ConnectError
 
-    path = snapshot_file(target)
     try:
         if path is not None:
             progress(f"Reading {path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pgadvisor.cli._connection import snapshot_file
+from pgadvisor.cli._connection import refuse_database, refuse_options_of_a_server, snapshot_file
 from pgadvisor.cli._errors import Failure, explained, plain
 from pgadvisor.cli._options import FILE, configuration, of_every_run, of_indexes, of_look, of_reports, of_workload
 from pgadvisor.cli._output import STDOUT, coloured, tell, write
@@ -82,11 +82,15 @@ def indexes(
         files = Files(html, json_, save, quiet)
         files.check(*targets, *workload, options["config_file"])
         rules = rules_of(config)
-        paths = _snapshot_files(targets, save)
+        paths = _snapshot_files(targets)
         if paths:
+            # Of statements from files as many count as --statements says.
+            but = ("statements",) if workload else ()
+            refuse_options_of_a_server(paths[0], {**options, "save": save}, but)
             snapshots = _of_database([each for path in paths for each in _read(path, progress)], database)
             report = judged(snapshots, config, rules, progress, workload)
         else:
+            refuse_database(database)
             dsn = next(iter(targets), None)
             snapshots = collected(dsn, config, progress, workload=workload)
             not_saved = _not_saved(save, snapshots)
@@ -98,17 +102,13 @@ def indexes(
     raise SystemExit(_exit_code(report, config))
 
 
-def _snapshot_files(targets: Sequence[str], save: Path | None) -> list[Path]:
+def _snapshot_files(targets: Sequence[str]) -> list[Path]:
     """The snapshots named; none where a database is, or nothing. Raises Failure."""
     paths = [STDOUT if target == "-" else snapshot_file(target) for target in targets]
     found = [path for path in paths if path is not None]
     if len(targets) > 1 and len(found) < len(targets):
         other = next(target for target, path in zip(targets, paths, strict=True) if path is None)
         raise Failure(f"Give one database, or files of snapshots: {other} is no file.", ExitCode.USAGE)
-    if found and save is not None:
-        raise Failure(
-            f"--save keeps what is collected, and {found[0]} is collected already. Give a DSN.", ExitCode.USAGE
-        )
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pgadvisor.cli._connection import not_connected, snapshot_file
+from pgadvisor.cli._connection import not_connected, refuse_database, refuse_options_of_a_server, snapshot_file
 from pgadvisor.cli._errors import Failure, explained, plain
 from pgadvisor.cli._options import FILE, configuration, of_every_run, of_explanation, of_reports
 from pgadvisor.cli._output import STDOUT, coloured, tell, write_bytes
@@ -19,25 +19,11 @@ from pgadvisor.model.whatif import PlannerChoice
 from pgadvisor.registry import load_whatif, load_whatif_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pgadvisor.config import Config
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.model.whatif_result import WhatIfResult
     from pgadvisor.progress import Progress
     from pgadvisor.whatif import Wish
-
-# Options that say nothing of a snapshot, by the names of their parameters.
-_OF_COLLECTION = {
-    "schemas": "--schema",
-    "exclude": "--exclude-schema",
-    "execute": "--execute",
-    "max_explains": "--max-explains",
-    "max_server_time": "--max-server-time",
-    "statement_timeout": "--statement-timeout",
-    "lock_timeout": "--lock-timeout",
-    "connect_timeout": "--connect-timeout",
-}
 
 
 @click.command(
@@ -113,23 +99,15 @@ def whatif(
         files.check(target, options["config_file"])
         path = snapshot_file(target)
         if path is not None:
-            _refuse_collecting(path, save, options)
+            refuse_options_of_a_server(path, {**options, "save": save})
+        else:
+            refuse_database(database)
         from pgadvisor.whatif import Wish
 
         wish = Wish(create, drop, settings, queries, PlannerChoice(planner), twin_server, database)
         result = _answered(target, path, wish, config, progress, save)
     _tell(result, files)
     raise SystemExit(_exit_code(result))
-
-
-def _refuse_collecting(path: Path, save: Path | None, options: Mapping[str, object]) -> None:
-    """Raises Failure where an option says what to collect, or where to keep it, and all is in a snapshot already."""
-    given = [] if save is None else ["--save keeps what is collected"]
-    given += [f"{name} says what is collected" for each, name in _OF_COLLECTION.items() if options[each]]
-    if given:
-        name = given[0].partition(" ")[0]
-        message = f"{given[0]}, and {path} is collected already. Give a DSN, or leave out {name}."
-        raise Failure(message, ExitCode.USAGE)
 
 
 def _exit_code(result: WhatIfResult) -> ExitCode:

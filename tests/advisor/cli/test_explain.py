@@ -145,6 +145,10 @@ def test_a_file_is_asked_no_server(shop: Database, tmp_path: Path) -> None:
     assert unknown.code == 3
     assert _explanation(unknown)["shape"]["conditions"][0]["indexes"] == ["status_idx"]
     assert _explanation(unknown)["plans"] == []
+    for option, *value in (("--run",), ("--as", "app"), ("--max-explains", "5"), ("--schema", "public")):
+        ran = pgadvisor("explain", BY_STATUS, file, option, *value)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"Give a DSN, or leave out {option}." in " ".join(ran.err.split())
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,10 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
     write_snapshots(other, (msgspec.structs.replace(one, server=msgspec.structs.replace(one.server, database="x")),))
     for arguments, message in (
         ([file, "--save", tmp_path / "x.gz"], "--save keeps what is collected"),
+        ([file, "--statements", "0"], "--statements says what is collected, and"),
+        ([file, other, "--lock-timeout", "5"], "Give a DSN, or leave out --lock-timeout."),
+        (["-", "--schema", "x"], "--schema says what is collected, and what standard input brings is collected"),
+        (["dbname=shop", "--database", "shop"], "Name the database in the DSN, and leave out --database."),
         ([file, "dbname=shop"], "Give one database, or files of snapshots: dbname=shop is no file."),
         ([file, other, "--database", "third"], "There is no snapshot of a database third; there are: shop, x."),
         ([file, "--budget", "12"], "'12' is no size; write one with its unit, such as 500MB or 2GB."),
@@ -134,3 +138,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         ran = pgadvisor("indexes", *arguments)
         assert (ran.code, ran.out) == (2, ""), arguments
         assert message in " ".join(ran.err.split()), ran.err
+    # Of files of statements so many count.
+    sql = tmp_path / "app.sql"
+    sql.write_text("SELECT id FROM orders;")
+    assert pgadvisor("indexes", file, "--statements", "5", "--workload", sql, "--planner", "none").code == 3

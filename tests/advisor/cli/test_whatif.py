@@ -165,11 +165,13 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         (["--drop", "statusidx"], "Did you mean public.status_idx?"),
         (["--save", "x.json.gz"], "is collected already. Give a DSN"),
         (["--schema", "public"], "Give a DSN, or leave out --schema."),
-        (["--max-explains", "5"], "Give a DSN, or leave out --max-explains."),
+        (["--max-explains", "0"], "Give a DSN, or leave out --max-explains."),
     ):
         ran = pgadvisor("whatif", file, *arguments)
         assert (ran.code, ran.out) == (2, "")
         assert message in " ".join(ran.err.split())
+    ran = pgadvisor("whatif", "dbname=nowhere", "--database", "shop")
+    assert (ran.code, "Name the database in the DSN" in ran.err) == (2, True)
 
 
 def test_where_no_twin_can_be_had_no_server_is_asked_instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
