@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from pgadvisor.advise.proof import remaining
 from pgadvisor.advise.selection.objective import Objective
+from pgadvisor.advise.selection.reasons import described
 from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.index_advice import Goal, LeftIndex, WhyNot
 from pgadvisor.model.whatif import Configuration, IndexName
@@ -15,41 +20,99 @@ if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
     from pgadvisor.advise.selection.search import Chosen, Selection
     from pgadvisor.config import IndexesConfig
-    from pgadvisor.model.catalog import Index
+    from pgadvisor.model.catalog import Index, IndexDefinition
 
 
 # Where what is gained hangs on values, of which nobody knows which come, it is to be so many times more by their mean,
 # and counts of statements alone that then cost this share or less: a third off for some values is no reason for one.
 _PLAUSIBLE = 4
 _CLEAR = 0.5
+# What is sure bounds from below what is gained, and is but a guess of how much: so much of it is nothing to choose by.
+_MUCH = 0.5
 
 
 def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesConfig) -> None:
     """Takes out, one after the other, what beside the rest is not to be trusted to save what an index is to save.
 
     It is where that much is sure for all values, or far more by their mean. What writing it takes is taken off before.
-    An existing index that it alone stood in for stays then.
+    Of several that stand in for each other none is missed: that one goes first without which the others are best, so
+    that the best of them stands. An existing index that it alone stood in for stays then.
     """
     objective = Objective(evaluator.base, options.goal)
     least = options.min_gain * objective.whole
+    popped: list[IndexDefinition] = []
     while selection.create:
         whole = evaluator.costs(selection.configuration)
-        worth = []
-        for chosen in selection.create:
+        weak: list[_Weak] = []
+        for number, chosen in enumerate(selection.create):
             without = evaluator.costs(_without(selection, chosen))
-            gains = [
-                _gains(objective, options.goal, *each) for each in zip(evaluator.base, without, whole, strict=True)
-            ]
             writes = objective.of_writes(chosen.price.write_ms)
-            sure, plausible = (sum(each) - writes for each in zip(*gains, strict=True))
-            worth.append(max(sure, plausible / _PLAUSIBLE))
-        # Of equals the last: those chosen first are worth most by themselves.
-        number = min(range(len(worth)), key=lambda each: (worth[each], -each))
-        if worth[number] > least:
-            return
-        still = _without(selection, selection.create[number]).drop
-        selection.left.insert(0, _left(selection.create.pop(number), worth[number], objective, options))
+            worth = _trusted(objective, options.goal, evaluator.base, without, whole) - writes
+            if worth <= least:
+                # What others take to be written is the same for all of them but for its own.
+                trusted = _trusted(objective, options.goal, evaluator.base, evaluator.base, without) + writes
+                amount = sum(_counts(objective, *each) for each in zip(evaluator.base, without, strict=True)) - writes
+                weak.append(_Weak(number, worth, trusted, amount))
+        if not weak:
+            break
+        first = _to_go_first(weak)
+        still = _without(selection, selection.create[first.number]).drop
+        gone = selection.create.pop(first.number)
+        popped.append(gone.candidate.definition)
+        selection.left.insert(0, _left(gone, first.worth, objective, options))
         selection.drop = [each for each in selection.drop if _name(each) in still]
+    _unsay(selection, popped)
+
+
+@dataclass(frozen=True)
+class _Weak:
+    """A new index, by its number, that does not pay beside the others.
+
+    worth is what it is to be trusted to save beside them, trusted what they are without it, and amount what the
+    workload counts then.
+    """
+
+    number: int
+    worth: float
+    trusted: float
+    amount: float
+
+
+def _to_go_first(weak: Sequence[_Weak]) -> _Weak:
+    """That without which the workload counts least, of those without which the others are to be trusted as far."""
+    most = max(each.trusted for each in weak)
+    able = [each for each in weak if each.trusted >= most - _MUCH * abs(most)]
+    # Of equals the last: those chosen first are worth most by themselves.
+    return min(able, key=lambda each: (each.amount, -each.number))
+
+
+def _counts(objective: Objective, base: LoadCost, now: LoadCost) -> float:
+    return objective.of_load(now.load.calls, now.load.total_ms, base.mean, now.mean)
+
+
+def _trusted(
+    objective: Objective, goal: Goal, base: Sequence[LoadCost], before: Sequence[LoadCost], after: Sequence[LoadCost]
+) -> float:
+    """What all statements gain from one configuration to another: for sure, or a part of what is plausible."""
+    gains = [_gains(objective, goal, *each) for each in zip(base, before, after, strict=True)]
+    sure, plausible = (sum(each) for each in zip(*gains, strict=True))
+    return float(max(sure, plausible / _PLAUSIBLE))
+
+
+def _unsay(selection: Selection, popped: Sequence[IndexDefinition]) -> None:
+    """No candidate is left for a better one that was taken out itself."""
+    names = {described(each) for each in popped} - {described(each.candidate.definition) for each in selection.create}
+    selection.left = [
+        structs.replace(
+            each,
+            why=WhyNot.NO_GAIN,
+            sentence=f"{each.served_by} would do its work, and is not sure to pay either.",
+            served_by="",
+        )
+        if each.why is WhyNot.BETTER_ONE and each.served_by in names
+        else each
+        for each in selection.left
+    ]
 
 
 def _gains(objective: Objective, goal: Goal, base: LoadCost, without: LoadCost, whole: LoadCost) -> tuple[float, float]:

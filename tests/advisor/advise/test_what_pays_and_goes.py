@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from math import inf
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from pgadvisor.advise.verdicts import Verdicts
 from pgadvisor.advise.wishes import Going
 from pgadvisor.config import IndexesConfig
 from pgadvisor.model.effects import Effect
-from pgadvisor.model.index_advice import IndexPrice, WhyNot, WorkloadEffect
+from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot, WorkloadEffect
 from pgadvisor.model.proposals import DropIndex
 from support.fake_planner import FakePlanner
 from support.snapshots import facts
@@ -87,6 +88,34 @@ def test_an_index_stays_when_the_one_that_stood_in_for_it_does_not_pay() -> None
     # The other's stand-in is still there.
     assert [each.name for each in selection.drop] == ["t_c"]
     assert [each.why for each in selection.left] == [WhyNot.NO_GAIN]
+
+
+# What a range over dates of which there are more and more costs by an index on either column, and by one on both.
+UNKNOWN: Plans = {"": 1641.0, "s": 874.0, "c": 967.0, "c,s": 861.0}
+VALUES: Sequence[Plans] = (
+    {"": 1641.0, "s": 1306.0, "c": 1014.0, "c,s": 955.0},
+    {"": 1641.0, "s": 1306.0, "c": 113.0, "c,s": 62.0},
+    {"": 1641.0, "c": 1015.0, "c,s": 1123.0},
+    {"": 1641.0, "s": 31.0, "c": 1013.0, "c,s": 290.0},
+)
+
+
+def test_of_several_that_stand_in_for_each_other_the_best_stands() -> None:
+    for ordered in permutations(("c", "s", "c,s")):
+        shop = world({"q": UNKNOWN}, {}, ordered, values={"q": VALUES})
+        served = LeftIndex(definition=index_on("s,c"), why=WhyNot.BETTER_ONE, sentence="", served_by="public.t (s)")
+        other = msgspec.structs.replace(served, served_by="public.t (c, s)")
+        selection = Selection(create=[new(each) for each in ordered], left=[served, other])
+        keep_what_pays(selection, shop.evaluator(), IndexesConfig())
+        assert [each.candidate.definition for each in selection.create] == [index_on("c,s")]
+        # None is left for one that does not stand itself.
+        *gone, unsaid, still = selection.left
+        assert {each.why for each in (*gone, unsaid)} == {WhyNot.NO_GAIN}
+        assert (unsaid.served_by, unsaid.sentence) == (
+            "",
+            "public.t (s) would do its work, and is not sure to pay either.",
+        )
+        assert still == other
 
 
 def test_drops_of_the_search_are_held_against_all_that_is_left_of_the_set() -> None:
