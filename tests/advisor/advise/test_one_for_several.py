@@ -13,7 +13,7 @@ from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import Chosen, Selection
 from pgadvisor.config import IndexesConfig
-from pgadvisor.model.index_advice import IndexPrice, WhyNot
+from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
 from support.snapshots import facts
 from support.worlds import MB, Plans, World, chosen, index_on
 
@@ -43,7 +43,9 @@ def exchanged(
         planner.tree = lambda question, tried: (
             "Result cost=200" if question.values and index_on("c") in tried.create else answers(question, tried)
         )
-    selection = Selection(create=[Chosen(candidate(each, "q"), price) for each in ("a", "b")], cut_short=cut_short)
+    served = LeftIndex(definition=index_on("b,c"), why=WhyNot.BETTER_ONE, sentence="", served_by="public.t (b)")
+    create = [Chosen(candidate(each, "q"), price) for each in ("a", "b")]
+    selection = Selection(create=create, left=[served], cut_short=cut_short)
     wanted = [candidate("a", "q"), candidate("b", "q"), candidate("c", *of_c)]
     one_for_several(
         selection, wanted, Evaluator(planner, shop.loads(), 1000, known), Prices(known), options or IndexesConfig()
@@ -54,7 +56,12 @@ def exchanged(
 def test_one_that_does_the_work_of_two_takes_their_place() -> None:
     selection = exchanged({"q": TOGETHER})
     assert chosen(selection) == ["c"]
-    assert [(each.definition, each.why, each.served_by, each.findings) for each in selection.left] == [
+    *gone, told = selection.left
+    assert (told.served_by, told.sentence) == (
+        "public.t (c)",
+        "Beside public.t (c), which is proposed, it would gain next to nothing.",
+    )
+    assert [(each.definition, each.why, each.served_by, each.findings) for each in gone] == [
         (index_on(columns), WhyNot.BETTER_ONE, "public.t (c)", (f"r:{columns}",)) for columns in ("a", "b")
     ]
     assert selection.create[0].price.size_bytes == 3 * MB
@@ -86,4 +93,4 @@ def test_the_two_stay_where_that_is_no_gain(
 ) -> None:
     selection = exchanged(statements, options, values, of_c, cut_short)
     assert chosen(selection) == ["a", "b"]
-    assert selection.left == []
+    assert [each.served_by for each in selection.left] == ["public.t (b)"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -55,8 +56,13 @@ class Demand:
 
 
 def demands_of(facts: Facts, columns: Columns, shape: StatementShape, query_id: str, weight: float) -> Iterator[Demand]:
-    """A demand for each table of a statement; two where it is used under two names that are searched otherwise."""
+    """A demand for each table of a statement; two where it is used twice and searched otherwise.
+
+    A queue is read so: UPDATE jobs ... WHERE id = (SELECT id FROM jobs WHERE status = ... LIMIT 1). Where both uses
+    have one name, what finds a row by its key is taken to be one of them, and all else the other.
+    """
     of_table: dict[int, Demand] = {}
+    uses: Counter[tuple[int, str]] = Counter()
     predicates: dict[tuple[int, str], list[Predicate]] = {}
     for used in shape.relations:
         table = facts.root(used.relation_oid)
@@ -64,6 +70,7 @@ def demands_of(facts: Facts, columns: Columns, shape: StatementShape, query_id: 
             continue
         of_table.setdefault(table.oid, Demand(query_id, weight, table, columns.of(table)))
         predicates.setdefault((table.oid, used.alias), [])
+        uses[table.oid, used.alias] += 1
     for predicate in shape.predicates:
         table = facts.root(predicate.relation_oid)
         if table is not None and table.oid in of_table:
@@ -72,12 +79,22 @@ def demands_of(facts: Facts, columns: Columns, shape: StatementShape, query_id: 
         _common(facts, demand, shape)
         aliases = [alias for table_oid, alias in predicates if table_oid == oid]
         seen = set()
-        for alias in aliases:
-            one = _searched(demand, predicates[oid, alias])
+        asked = [each for alias in aliases for each in _by_use(demand, predicates[oid, alias], uses[oid, alias])]
+        for one in (_searched(demand, each) for each in asked):
             what = (tuple(one.equal), tuple(one.ranges), tuple(one.either), tuple(one.joined))
             if what not in seen:
                 seen.add(what)
                 yield one
+
+
+def _by_use(demand: Demand, predicates: list[Predicate], uses: int) -> Iterator[list[Predicate]]:
+    """Conditions on a table under one name: of each use of it."""
+    keys = [each for each in predicates if each.operator == "=" and demand.columns.identified((each.column,))]
+    if uses > 1 and 0 < len(keys) < len(predicates):
+        yield keys
+        yield [each for each in predicates if each not in keys]
+    else:
+        yield predicates
 
 
 def _common(facts: Facts, demand: Demand, shape: StatementShape) -> None:

@@ -93,7 +93,7 @@ class _Why:
         better = self._better() if self.alone_before_writes > self.least else None
         if better is not None:
             name = described(better)
-            yield WhyNot.BETTER_ONE, f"Beside {name}, which is proposed, it would gain next to nothing.", name
+            yield WhyNot.BETTER_ONE, beside(name), name
         yield WhyNot.NO_GAIN, "It would gain next to nothing.", ""
 
     def _over_budget(self) -> str:
@@ -122,6 +122,11 @@ class _Why:
     def _gain_without(self, other: int) -> float:
         without = self.there & ~other
         return -self.trial.change(self.trial.values(without), without, without | self.bit)
+
+
+def beside(name: str) -> str:
+    """That a candidate is of no use beside one that is chosen."""
+    return f"Beside {name}, which is proposed, it would gain next to nothing."
 
 
 def described(definition: IndexDefinition) -> str:

@@ -265,3 +265,15 @@ def test_one_statement_or_table_does_not_flood_the_search(monkeypatch: pytest.Mo
     assert {each.why for each in found.left} == {WhyNot.NOT_EXAMINED}
     best = {query_id for each in found.candidates for query_id in each.query_ids}
     assert len(best) == len(many)
+
+
+def test_a_table_that_is_used_twice_under_one_name_is_searched_twice() -> None:
+    claimed = (
+        "UPDATE orders SET status = $1 WHERE id = (SELECT id FROM orders WHERE status = $2 ORDER BY created_at LIMIT 1"
+        " FOR UPDATE SKIP LOCKED) RETURNING id"
+    )
+    found = _of(claimed)
+    assert ("status", "created_at") in [columns for columns, _ in _all(found)]
+    # Under one use what finds a row by its key is all.
+    once = _of("SELECT note FROM orders WHERE id = $1 AND status = $2 ORDER BY created_at LIMIT 1")
+    assert ("status", "created_at") not in [columns for columns, _ in _all(once)]
