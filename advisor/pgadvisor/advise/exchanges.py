@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.selection.readers import Readers
 from pgadvisor.advise.selection.search import Chosen
 from pgadvisor.advise.wishes import Going
 from pgadvisor.model.catalog import Index, IndexDefinition
@@ -95,8 +96,11 @@ class _Check:
         self._facts, self._evaluator, self._prices, self._options = facts, evaluator, prices, options
         self._created = {each.candidate.definition: each.price.size_bytes for each in selection.create}
         begun = Configuration(create=selection.configuration.create)
-        as_is, self._now = (evaluator.costs(each, evaluator.every) for each in (AS_IS, begun))
-        self._least = [tuple(map(min, one.costs, other.costs)) for one, other in zip(as_is, self._now, strict=True)]
+        self._every = evaluator.every
+        self._readers = Readers(facts, evaluator, self._every)
+        as_is, now = (evaluator.costs(each, self._every) for each in (AS_IS, begun))
+        self._now = list(now)
+        self._least = [tuple(map(min, one.costs, other.costs)) for one, other in zip(as_is, now, strict=True)]
         # Those that others stand for are in the time of these already.
         folded = {query_id for load in evaluator.loads for query_id in load.stands_for}
         self._whole_ms = sum(load.total_ms for load in evaluator.every if load.query_id not in folded)
@@ -110,7 +114,8 @@ class _Check:
         after = Configuration(
             create=(*before.create, *(each for each in new if each not in before.create)), drop=(*before.drop, name)
         )
-        if planner.unable(after):
+        # Of what is in the configuration already it was asked before.
+        if planner.unable(Configuration(create=new, drop=(name,))):
             # Nobody can say: it stands as the rule has it.
             found.untried.append(f"{drop.schema}.{drop.name}")
             return
@@ -118,8 +123,9 @@ class _Check:
         if not self._within_budget(self._created | sizes):
             found.left += _stays(going, _NO_ROOM, self._facts, WhyNot.TO_STAY)
             return
-        now = self._evaluator.costs(after, self._evaluator.every)
-        slower, for_known_values = self._slowest(going, now)
+        touched = self._readers.of((name, *new))
+        now = self._readers.costs(touched, after)
+        slower, for_known_values = self._slowest(going, now, touched)
         if slower is not None:
             found.left += _stays(going, f"Without it {_costs_more(*slower)}.", self._facts)
             return
@@ -128,7 +134,8 @@ class _Check:
             definition = going.create.definition
             created = Chosen(going.create, self._prices.of(definition, sizes[definition]))
         self._created |= sizes
-        self._now = now
+        for at, cost in zip(touched, now, strict=True):
+            self._now[at] = cost
         found.configuration = after
         found.for_known_values |= for_known_values
         found.made.append(Exchange(drop, _given_back(drop, self._facts, self._prices), going.findings, created))
@@ -141,8 +148,12 @@ class _Check:
         enough = most is None or sum(inf if size is None else size for size in created.values()) <= most
         return enough and len(created) <= self._options.max_indexes
 
-    def _slowest(self, going: Going, now: Sequence[LoadCost]) -> tuple[tuple[LoadCost, float] | None, set[str]]:
+    def _slowest(
+        self, going: Going, now: Sequence[LoadCost], touched: Sequence[int]
+    ) -> tuple[tuple[LoadCost, float] | None, set[str]]:
         """The statement that gets worse by most times, with these, for whichever values; None where none gets worse.
+
+        now are costs of those that are touched, by their places; what becomes of the others is as it was.
 
         Beside it the query ids of those that would get worse for unknown values, which were left out.
 
@@ -155,7 +166,8 @@ class _Check:
         felt_ms, bearable = (_BEARABLE_SHARE * self._whole_ms, _BEARABLE) if going.drop.because_of else (0.0, 0.0)
         slower: tuple[LoadCost, float] | None = None
         for_known_values = set()
-        for cost, was, first in zip(now, self._now, self._least, strict=True):
+        for at, cost in zip(touched, now, strict=True):
+            was, first = self._now[at], self._least[at]
             for question, after, before, least in zip(cost.load.questions, cost.costs, was.costs, first, strict=True):
                 times = self._times(after, before, least)
                 if times < inf and partial and question.values is None and len(cost.costs) > 1:

@@ -11,12 +11,14 @@ import msgspec
 
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.selection.evaluator import LoadCost
+from pgadvisor.advise.selection.readers import Readers
 from pgadvisor.advise.whatif_judging import Costs, estimated, judged
 from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.model.effects import Effect, PlanPair, TimeRange
 from pgadvisor.model.index_advice import StatementEffect, WorkloadEffect
+from pgadvisor.model.whatif import AS_IS
 
 if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator
@@ -53,6 +55,8 @@ class Proof:
         self._for_known_values = for_known_values
         self.base = self._told(evaluator.base)
         self.together = self._told(evaluator.costs(whole))
+        self._readers = Readers(facts, evaluator, evaluator.loads)
+        self._known_effects: dict[tuple[int, tuple[float, ...], tuple[float, ...]], StatementEffect] = {}
         planner = evaluator.planner
         self.shortcomings = Shortcomings(planner.shortfalls, facts)
         called = dict(zip(planner.names(whole.create), (names[each] for each in whole.create), strict=True))
@@ -71,13 +75,34 @@ class Proof:
 
     def alone(self, only: Configuration) -> WorkloadEffect:
         """What a change does if it is the only one."""
-        return workload_effect(self.base, self._told(self._evaluator.costs(only)))
+        return summed(self._effects(self.base, self._costs(only, AS_IS, self.base)))
 
     def against(self, without: Configuration) -> tuple[WorkloadEffect, tuple[StatementEffect, ...]]:
         """What the whole set does more than another one, and to which statements."""
-        was = self._told(self._evaluator.costs(without))
-        effects = [self._marked(each) for each in effects_of(was, self.together, self.base)]
-        return workload_effect(was, self.together, self.base), tuple(self._with_plans(effects))
+        effects = self._effects(self._costs(without, self.whole, self.together), self.together)
+        return summed(effects), tuple(self._with_plans([self._marked(each) for each in _touched(effects)]))
+
+    def _costs(
+        self, configuration: Configuration, other: Configuration, under_other: Sequence[LoadCost]
+    ) -> Sequence[LoadCost]:
+        """Costs under a configuration, which of most statements are what they are under another one like it."""
+        differing = {*configuration.create}.symmetric_difference(other.create)
+        places = self._readers.of((*differing, *{*configuration.drop}.symmetric_difference(other.drop)))
+        costs = list(under_other)
+        for at, cost in zip(places, self._told(self._readers.costs(places, configuration)), strict=True):
+            costs[at] = cost
+        return costs
+
+    def _effects(self, before: Sequence[LoadCost], after: Sequence[LoadCost]) -> list[StatementEffect]:
+        """What becomes of each statement by a change; the time that was measured is that of all as it is."""
+        found = []
+        for at, (was, now) in enumerate(zip(before, after, strict=True)):
+            key = (at, was.costs, now.costs)
+            effect = self._known_effects.get(key)
+            if effect is None:
+                effect = self._known_effects[key] = _effect(was, now, self.base[at])
+            found.append(effect)
+        return found
 
     def _told(self, costs: Sequence[LoadCost]) -> tuple[LoadCost, ...]:
         """Costs as they are told: of some statements for their known values alone."""
@@ -119,7 +144,11 @@ def effects_of(
 
     base are costs as it is, where before is something else: the time that was measured is that of base.
     """
-    effects = _effects(before, after, base)
+    return _touched(_effects(before, after, base))
+
+
+def _touched(effects: Sequence[StatementEffect]) -> tuple[StatementEffect, ...]:
+    """The effects that are any, the greatest change of time first."""
     touched = [each for each in effects if each.effect in (Effect.GAINS, Effect.LOSES)]
     return tuple(
         sorted(touched, key=lambda e: (-e.total_ms * abs(1 - e.cost_after / max(e.cost_before, 0.01)), e.query_id))

@@ -1,0 +1,59 @@
+"""Which statements of a workload may plan otherwise with an index or without it, and what they cost then."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
+from pgadvisor.advise.selection.loads import Load
+from pgadvisor.facts import Facts
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.whatif import Configuration, IndexName
+from pgadvisor.planner.cached import Families
+
+
+class Readers:
+    """Places of loads, by the tables that they use; where these are not all known, a load may use any."""
+
+    def __init__(self, facts: Facts, evaluator: Evaluator, loads: Sequence[Load]) -> None:
+        self._families = Families(facts)
+        self._evaluator, self._loads = evaluator, loads
+        self._known: dict[IndexDefinition | IndexName, int | None] = {}
+        self._of_family: dict[int | None, list[int]] = defaultdict(list)
+        self._used = [self._families.of_question(load.questions[0]) for load in loads]
+        for at, families in enumerate(self._used):
+            for family in (None,) if families is None else families:
+                self._of_family[family].append(at)
+
+    def of(self, items: Iterable[IndexDefinition | IndexName]) -> list[int]:
+        """Places of the loads whose plans may hang on one of these indexes, in order."""
+        found = set(self._of_family[None])
+        for item in items:
+            family = self._family(item)
+            found.update(range(len(self._loads)) if family is None else self._of_family[family])
+        return sorted(found)
+
+    def costs(self, places: Sequence[int], configuration: Configuration) -> list[LoadCost]:
+        """What these loads cost under a configuration, in the order of their places.
+
+        Each is asked without the drops that its plans cannot hang on: a planner takes long to leave out a thousand.
+        """
+        known = [at for at in places if self._used[at] is not None]
+        others = [at for at in places if self._used[at] is None]
+        concerned = {None, *(family for at in known for family in self._used[at] or ())}
+        dropped = tuple(each for each in configuration.drop if self._family(each) in concerned)
+        found: dict[int, LoadCost] = {}
+        for some, under in ((known, replace(configuration, drop=dropped)), (others, configuration)):
+            asked = self._evaluator.costs(under, [self._loads[at] for at in some]) if some else ()
+            found |= dict(zip(some, asked, strict=True))
+        return [found[at] for at in places]
+
+    def _family(self, item: IndexDefinition | IndexName) -> int | None:
+        if item not in self._known:
+            families = self._families
+            of = families.of_dropped(item) if isinstance(item, IndexName) else families.of_created(item)
+            self._known[item] = of
+        return self._known[item]
