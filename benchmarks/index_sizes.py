@@ -1,15 +1,18 @@
-"""How well sizes of indexes are predicted: indexes of all kinds, really built, beside what statistics let expect.
+"""How well advice foresees sizes: indexes of all kinds that do not exist, and how large they are once built.
 
-Loads a part of TPC-H (as `tpchgen-cli -s 0.2 --tables customer,part,partsupp,orders,lineitem -o FOLDER` writes it) and
-a table of arrays, documents, ranges, points and texts into a private server, builds the indexes, reads catalog and
-statistics as collection does and predicts each index from them. Raw results go to benchmarks/results/index_sizes.json.
+Loads a part of TPC-H and a table of arrays, documents, ranges, points and texts into a private server, collects, asks a
+twin of it how large each index would be, as advice does, and then builds them all. Needs tpchgen-cli. Raw results go to
+benchmarks/results/index_sizes.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import statistics
+import sys
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,23 +21,23 @@ from typing import Any
 import psycopg
 from precision.tpch import SCHEMA, _copy
 
+sys.path.insert(0, str(Path(__file__).parent / "twin"))
+
+from databases import tpch_files
+
 from pgadvisor import __version__
+from pgadvisor.analyze import read_facts
 from pgadvisor.collect import survey
 from pgadvisor.config import CollectConfig
-from pgadvisor.indexes.size import estimate
-from pgadvisor.indexes.sizes.attributes import KeyStatistics, of_type
-from pgadvisor.indexes.sizes.catalog import column_statistics, distinct_counts
-from pgadvisor.indexes.sizes.expressions import of_expression
-from pgadvisor.indexes.sizes.result import IndexEstimate
-from pgadvisor.localserver import LocalServer
-from pgadvisor.model.catalog import Index
+from pgadvisor.localserver import LocalServer, find_binaries
+from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.snapshot import Snapshot
-from pgadvisor.model.statistics import PgStats
+from pgadvisor.planner.twin.several import twins
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "index_sizes.json"
 TABLES = ("customer", "part", "partsupp", "orders", "lineitem")
 SETTINGS = {"autovacuum": "off", "fsync": "off", "full_page_writes": "off", "maintenance_work_mem": "64MB"}
-EXTENSIONS = ("pageinspect", "pg_trgm", "btree_gin", "btree_gist", "citext")
+EXTENSIONS = ("pg_trgm", "btree_gin", "btree_gist", "citext")
 FOREIGN_KEY = "ALTER TABLE lineitem ADD FOREIGN KEY (l_partkey, l_suppkey) REFERENCES partsupp"
 THINGS = """
 CREATE TABLE things (
@@ -60,153 +63,214 @@ SELECT n, md5(n::text)::uuid, n % 12, (ARRAY['new', 'paid', 'sent', 'returned'])
     int4range(floor(random() * 100000)::int, 100000 + floor(random() * 1000)::int),
     point(random() * 1000, random() * 1000), box(point(n % 500, n % 300), point(n % 500 + 3, n % 300 + 4)),
     ('10.' || n % 200 || '.' || floor(random() * 256)::int || '.' || floor(random() * 256)::int)::inet, n % 3 = 0
-FROM generate_series(1, 200000) n;
+FROM generate_series(1, {rows}) n;
 CREATE STATISTICS returned (ndistinct) ON l_returnflag, l_linestatus, l_shipdate FROM lineitem;
 """
-# Kind, and what follows CREATE INDEX ON.
-INDEXES = (
-    # B-trees: unique, deduplicated, skewed, with NULLs, wide.
-    "orders (o_orderkey)",
-    "lineitem (l_orderkey)",
-    "lineitem (l_partkey)",
-    "lineitem (l_suppkey)",
-    "lineitem (l_shipdate)",
-    "lineitem (l_shipmode)",
-    "lineitem (l_returnflag)",
-    "lineitem (l_quantity)",
-    "lineitem (l_extendedprice)",
-    "lineitem (l_comment)",
-    "orders (o_custkey)",
-    "orders (o_orderdate)",
-    "orders (o_clerk)",
-    "orders (o_totalprice)",
-    "orders (o_comment)",
-    "customer (c_name)",
-    "customer (c_mktsegment)",
-    "part (p_name)",
-    "part (p_type)",
-    "things (id)",
-    "things (key)",
-    "things (kind)",
-    "things (state)",
-    "things (skewed)",
-    "things (rare)",
-    "things (happened)",
-    "things (amount)",
-    "things (weight)",
-    "things (short)",
-    "things (long)",
-    "things (mail)",
-    "things (tags)",
-    "things (flag)",
-    "things (address)",
-    "things (span)",
-    # B-trees of several columns.
-    "lineitem (l_orderkey, l_linenumber)",
-    "lineitem (l_partkey, l_suppkey)",
-    "lineitem (l_shipmode, l_returnflag, l_shipdate)",
-    "lineitem (l_returnflag, l_linestatus, l_shipdate)",
-    "lineitem (l_shipdate, l_discount, l_quantity)",
-    "orders (o_custkey, o_orderdate)",
-    "orders (o_orderstatus, o_orderdate DESC)",
-    "things (kind, happened)",
-    "things (state, kind)",
-    "things (rare, id)",
-    "things (short, kind, flag)",
-    # INCLUDE, fillfactor, without deduplication, unique.
-    "orders (o_custkey) INCLUDE (o_totalprice)",
-    "lineitem (l_shipdate) INCLUDE (l_quantity, l_shipmode)",
-    "things (key) INCLUDE (state)",
-    "orders (o_orderkey) WITH (fillfactor = 70)",
-    "lineitem (l_suppkey) WITH (fillfactor = 60)",
-    "lineitem (l_suppkey) WITH (deduplicate_items = off)",
-    "UNIQUE lineitem (l_orderkey, l_linenumber)",
-    "UNIQUE things (rare)",
-    # Partial and on expressions.
-    "orders (o_orderdate) WHERE o_orderstatus = 'F'",
-    "orders (o_custkey) WHERE o_orderpriority = '1-URGENT'",
-    "lineitem (l_partkey) WHERE l_shipmode = 'AIR'",
-    "things (rare) WHERE rare IS NOT NULL",
-    "things (happened) WHERE state = 'returned'",
-    "things (lower(short))",
-    "customer (lower(c_name))",
-    "orders (date_trunc('month', o_orderdate::timestamp))",
-    "things ((document ->> 'name'))",
-    "lineitem ((l_extendedprice * (1 - l_discount)))",
-    # Hash; a key with 100,000 rows takes minutes to build, since each row goes along its chain of pages.
-    "orders USING hash (o_orderkey)",
-    "lineitem USING hash (l_partkey)",
-    "lineitem USING hash (l_suppkey)",
-    "part USING hash (p_brand)",
-    "things USING hash (key)",
-    "things USING hash (short)",
-    "things USING hash (skewed)",
-    "things USING hash (rare)",
-    "orders USING hash (o_custkey) WHERE o_orderpriority = '1-URGENT'",
-    # GIN.
-    "things USING gin (tags)",
-    "things USING gin (numbers)",
-    "things USING gin (document)",
-    "things USING gin (document jsonb_path_ops)",
-    "things USING gin (words)",
-    "things USING gin (short gin_trgm_ops)",
-    "things USING gin (kind, tags)",
-    "part USING gin (p_name gin_trgm_ops)",
-    "orders USING gin (o_comment gin_trgm_ops)",
-    "orders USING gin (to_tsvector('simple', o_comment))",
-    "part USING gin (to_tsvector('english', p_name))",
-    "lineitem USING gin (l_shipmode, l_suppkey)",
-    # GiST.
-    "things USING gist (place)",
-    "things USING gist (area)",
-    "things USING gist (during)",
-    "things USING gist (span)",
-    "things USING gist (words)",
-    "things USING gist (short gist_trgm_ops)",
-    "part USING gist (p_name gist_trgm_ops)",
-    "things USING gist (address inet_ops)",
-    "things USING gist (id, during)",
-    "orders USING gist (o_orderdate)",
-    # SP-GiST.
-    "things USING spgist (place)",
-    "things USING spgist (place kd_point_ops)",
-    "things USING spgist (short)",
-    "things USING spgist (long)",
-    "things USING spgist (during)",
-    "things USING spgist (address)",
-    "things USING spgist (area)",
-    "part USING spgist (p_name)",
-    # BRIN.
-    "lineitem USING brin (l_orderkey)",
-    "lineitem USING brin (l_shipdate, l_receiptdate)",
-    "lineitem USING brin (l_orderkey) WITH (pages_per_range = 4)",
-    "orders USING brin (o_orderkey) WITH (pages_per_range = 1)",
-    "orders USING brin (o_clerk) WITH (pages_per_range = 16)",
-    "things USING brin (happened) WITH (pages_per_range = 8)",
-    "things USING brin (during) WITH (pages_per_range = 8)",
-    "things USING brin (address inet_inclusion_ops) WITH (pages_per_range = 2)",
-    "things USING brin (key uuid_bloom_ops) WITH (pages_per_range = 16)",
-    "things USING brin (happened timestamptz_minmax_multi_ops) WITH (pages_per_range = 16)",
-)
+# By kind, what follows CREATE INDEX ON.
+INDEXES = {
+    "B-tree, each value once": (
+        "orders (o_orderkey)",
+        "things (id)",
+        "things (key)",
+        "things (happened)",
+        "things (weight)",
+    ),
+    "B-tree, repeated values": (
+        "lineitem (l_orderkey)",
+        "lineitem (l_partkey)",
+        "lineitem (l_suppkey)",
+        "lineitem (l_shipdate)",
+        "orders (o_custkey)",
+        "orders (o_orderdate)",
+        "orders (o_orderdate DESC)",
+        "things (kind)",
+        "things (skewed)",
+        "things (rare)",
+        "things (flag)",
+        "things (address)",
+    ),
+    "B-tree, unique": (
+        "UNIQUE lineitem (l_orderkey, l_linenumber)",
+        "UNIQUE things (rare)",
+        "UNIQUE things (id)",
+        "UNIQUE things (mail)",
+        "UNIQUE customer (c_name)",
+    ),
+    "B-tree, numeric": (
+        "lineitem (l_quantity)",
+        "lineitem (l_extendedprice)",
+        "orders (o_totalprice)",
+        "things (amount)",
+        "customer (c_acctbal)",
+        "partsupp (ps_supplycost)",
+    ),
+    "B-tree, text": (
+        "lineitem (l_shipmode)",
+        "lineitem (l_returnflag)",
+        "lineitem (l_comment)",
+        "orders (o_clerk)",
+        "orders (o_comment)",
+        "customer (c_name)",
+        "customer (c_name text_pattern_ops)",
+        "customer (c_mktsegment)",
+        "part (p_name)",
+        "part (p_type)",
+        "things (state)",
+        "things (short)",
+        "things (long)",
+        "things (mail)",
+    ),
+    "B-tree, array or range": ("things (tags)", "things (span)"),
+    "B-tree, several columns": (
+        "lineitem (l_orderkey, l_linenumber)",
+        "lineitem (l_partkey, l_suppkey)",
+        "lineitem (l_shipmode, l_returnflag, l_shipdate)",
+        "lineitem (l_returnflag, l_linestatus, l_shipdate)",
+        "lineitem (l_shipdate, l_discount, l_quantity)",
+        "orders (o_custkey, o_orderdate)",
+        "orders (o_orderstatus, o_orderdate DESC)",
+        "things (kind, happened)",
+        "things (state, kind)",
+        "things (rare, id)",
+        "things (short, kind, flag)",
+    ),
+    "B-tree, INCLUDE": (
+        "orders (o_custkey) INCLUDE (o_totalprice)",
+        "lineitem (l_shipdate) INCLUDE (l_quantity, l_shipmode)",
+        "lineitem (l_partkey) INCLUDE (l_quantity, l_extendedprice, l_discount)",
+        "things (key) INCLUDE (state)",
+        "things (kind, happened) INCLUDE (amount)",
+    ),
+    "B-tree, partial": (
+        "orders (o_orderdate) WHERE o_orderstatus = 'F'",
+        "orders (o_custkey) WHERE o_orderpriority = '1-URGENT'",
+        "lineitem (l_partkey) WHERE l_shipmode = 'AIR'",
+        "things (rare) WHERE rare IS NOT NULL",
+        "things (happened) WHERE state = 'returned'",
+        "things (id) WHERE state <> 'new'",
+    ),
+    "B-tree, expression": (
+        "things (lower(short))",
+        "customer (lower(c_name))",
+        "customer (lower(c_name) text_pattern_ops)",
+        "orders (date_trunc('month', o_orderdate::timestamp))",
+        "things ((document ->> 'name'))",
+        "things (((document ->> 'kind')::int))",
+        "lineitem ((l_extendedprice * (1 - l_discount)))",
+    ),
+    "B-tree, storage parameters": (
+        "orders (o_orderkey) WITH (fillfactor = 70)",
+        "lineitem (l_suppkey) WITH (fillfactor = 60)",
+        "lineitem (l_suppkey) WITH (deduplicate_items = off)",
+    ),
+    # A key with 100,000 rows takes minutes to build, since each row goes along its chain of pages.
+    "hash": (
+        "orders USING hash (o_orderkey)",
+        "lineitem USING hash (l_partkey)",
+        "lineitem USING hash (l_suppkey)",
+        "part USING hash (p_brand)",
+        "things USING hash (key)",
+        "things USING hash (short)",
+        "things USING hash (skewed)",
+        "things USING hash (rare)",
+        "orders USING hash (o_custkey) WHERE o_orderpriority = '1-URGENT'",
+    ),
+    "GIN, jsonb": (
+        "things USING gin (document)",
+        "things USING gin (document jsonb_path_ops)",
+        "things USING gin ((document -> 'tags'))",
+        "things USING gin ((document -> 'size') jsonb_path_ops)",
+    ),
+    "GIN, arrays": (
+        "things USING gin (tags)",
+        "things USING gin (numbers)",
+        "things USING gin (kind, tags)",
+        "things USING gin (tags) WHERE state = 'returned'",
+    ),
+    "GIN, full text": (
+        "things USING gin (words)",
+        "orders USING gin (to_tsvector('simple', o_comment))",
+        "part USING gin (to_tsvector('english', p_name))",
+        "customer USING gin (to_tsvector('simple', c_comment))",
+    ),
+    "GIN, trigrams": (
+        "things USING gin (short gin_trgm_ops)",
+        "part USING gin (p_name gin_trgm_ops)",
+        "orders USING gin (o_comment gin_trgm_ops)",
+        "customer USING gin (lower(c_name) gin_trgm_ops)",
+    ),
+    "GIN, scalars": ("lineitem USING gin (l_shipmode, l_suppkey)",),
+    "BRIN": (
+        "lineitem USING brin (l_orderkey)",
+        "lineitem USING brin (l_shipdate, l_receiptdate)",
+        "lineitem USING brin (l_orderkey) WITH (pages_per_range = 4)",
+        "orders USING brin (o_orderkey) WITH (pages_per_range = 1)",
+        "orders USING brin (o_clerk) WITH (pages_per_range = 16)",
+        "things USING brin (happened) WITH (pages_per_range = 8)",
+        "things USING brin (during) WITH (pages_per_range = 8)",
+        "things USING brin (address inet_inclusion_ops) WITH (pages_per_range = 2)",
+        "things USING brin (key uuid_bloom_ops) WITH (pages_per_range = 16)",
+        "things USING brin (happened timestamptz_minmax_multi_ops) WITH (pages_per_range = 16)",
+    ),
+    "GiST": (
+        "things USING gist (place)",
+        "things USING gist (area)",
+        "things USING gist (during)",
+        "things USING gist (span)",
+        "things USING gist (words)",
+        "things USING gist (short gist_trgm_ops)",
+        "part USING gist (p_name gist_trgm_ops)",
+        "things USING gist (address inet_ops)",
+        "things USING gist (id, during)",
+        "orders USING gist (o_orderdate)",
+    ),
+    "SP-GiST": (
+        "things USING spgist (place)",
+        "things USING spgist (place kd_point_ops)",
+        "things USING spgist (short)",
+        "things USING spgist (long)",
+        "things USING spgist (during)",
+        "things USING spgist (address)",
+        "things USING spgist (area)",
+        "part USING spgist (p_name)",
+    ),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of what tpchgen-cli wrote")
-    with LocalServer(settings=SETTINGS) as server:
+    parser.add_argument("--scale", type=float, default=0.2, help="of TPC-H, in GB; the table of things grows with it")
+    parser.add_argument("--data", type=Path, help="folder of what tpchgen-cli wrote, where it is there already")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    with LocalServer(find_binaries(major=18), settings=SETTINGS) as server:
         dsn = server.dsn("postgres")
-        load(dsn, parser.parse_args().data)
+        load(dsn, given.data or tpch_files(given.scale), round(1_000_000 * given.scale))
+        before = survey(dsn, CollectConfig())
         built = build(dsn)
-        snapshot = survey(dsn, CollectConfig())
-    rows = compare(snapshot, built)
-    RESULTS.mkdir(exist_ok=True)
-    result = {"tool": __version__, "server": snapshot.server.version, "indexes": rows}
-    (RESULTS / "index_sizes.json").write_text(json.dumps(result, indent=1) + "\n")
-    show(rows)
+        after = survey(dsn, CollectConfig())
+    definitions = {each.name: each.definition for each in after.catalog.indexes if each.name in built}
+    begun = time.monotonic()
+    sizes = predicted(before, definitions)
+    seconds = round(time.monotonic() - begun, 2)
+    rows = [{**row, "predicted_bytes": sizes[name]} for name, row in built.items()]
+    for row in rows:
+        row["ratio"] = None if row["predicted_bytes"] is None else round(row["predicted_bytes"] / row["bytes"], 4)
+    result = {
+        "tool": __version__,
+        "python": platform.python_version(),
+        "server": before.server.version,
+        "scale": given.scale,
+        "seconds_of_prediction": seconds,
+        "kinds": by_kind(rows),
+        "indexes": rows,
+    }
+    given.results.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    show(result)
 
 
-def load(dsn: str, folder: Path) -> None:
-    """The tables, without statistics."""
+def load(dsn: str, folder: Path, things: int) -> None:
+    """The tables, with statistics and their primary keys alone."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         for extension in EXTENSIONS:
             connection.execute(f"CREATE EXTENSION {extension}".encode())
@@ -215,152 +279,81 @@ def load(dsn: str, folder: Path) -> None:
         for table in TABLES:
             _copy(connection, table, folder / f"{table}.tbl")
         connection.execute(FOREIGN_KEY)
-        connection.execute(THINGS.encode())
+        connection.execute(THINGS.replace("{rows}", str(things)).encode())
+        # VACUUM sets reltuples right, which hash indexes are made by.
+        connection.execute("VACUUM ANALYZE")
 
 
 def build(dsn: str) -> dict[str, dict[str, Any]]:
-    """Builds all indexes and collects statistics; of each by name what it is and how large."""
+    """Builds all indexes; of each by name what it is and how large."""
     built: dict[str, dict[str, Any]] = {}
     with psycopg.connect(dsn, autocommit=True) as connection:
-        # VACUUM sets reltuples right, which hash indexes are made by.
-        connection.execute("VACUUM ANALYZE")
-        for number, text in enumerate(INDEXES):
-            name = f"i{number}"
-            unique, on = ("UNIQUE ", text.removeprefix("UNIQUE ")) if text.startswith("UNIQUE ") else ("", text)
-            connection.execute(f"CREATE {unique}INDEX {name} ON {on}".encode())
-            built[name] = {"index": text} | measured(connection, name)
-            table, _, predicate = on.partition(" WHERE ")
-            if predicate:
-                table = table.split()[0]
-                query = f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {predicate}"
-                connection.execute(
-                    "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off"
-                )
-                connection.execute("SET max_parallel_workers_per_gather = 0")
-                ((plan,),) = connection.execute(query.encode()).fetchall()
-                ((rows,),) = connection.execute(f"SELECT reltuples FROM pg_class WHERE relname = '{table}'".encode())
-                built[name]["selectivity"] = plan[0]["Plan"]["Plan Rows"] / rows
-        # For the statistics of expressions.
-        connection.execute("ANALYZE")
+        for kind, texts in INDEXES.items():
+            for text in texts:
+                name = f"i{len(built)}"
+                unique = "UNIQUE " if text.startswith("UNIQUE ") else ""
+                begun = time.monotonic()
+                connection.execute(f"CREATE {unique}INDEX {name} ON {text.removeprefix('UNIQUE ')}".encode())
+                build_ms = round((time.monotonic() - begun) * 1000)
+                row = connection.execute("SELECT pg_relation_size(%s::regclass)", [name]).fetchone()
+                assert row is not None
+                built[name] = {"kind": kind, "index": text, "bytes": row[0], "build_ms": build_ms}
     return built
 
 
-def measured(connection: psycopg.Connection[Any], name: str) -> dict[str, Any]:
-    """Pages, entries, and what the metapage says."""
-    row = connection.execute(
-        """
-        SELECT amname, pg_relation_size(c.oid) / current_setting('block_size')::int4, reltuples
-        FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relname = %s
-        """,
-        [name],
-    ).fetchone()
-    assert row is not None
-    method, pages, entries = row
-    found = {"method": method, "pages": pages, "entries": entries}
-    asked = {
-        "btree": "SELECT level AS height FROM bt_metap(%s)",
-        "gin": "SELECT n_entry_pages AS entry_pages, n_data_pages AS data_pages, n_entries"
-        " FROM gin_metapage_info(get_raw_page(%s, 0))",
-        "brin": "SELECT lastrevmappage AS revmap_pages FROM brin_metapage_info(get_raw_page(%s, 0))",
-    }.get(method)
-    if asked is not None:
-        cursor = connection.execute(asked.encode(), [name])
-        values = cursor.fetchone()
-        assert values is not None and cursor.description is not None
-        found |= {column.name: value for column, value in zip(cursor.description, values, strict=True)}
-    return found
+def predicted(snapshot: Snapshot, definitions: Mapping[str, IndexDefinition]) -> dict[str, int | None]:
+    """What a twin of a database without the indexes takes their sizes to be."""
+    planner = twins(read_facts(snapshot)[0], explains=1)
+    try:
+        sizes = planner.sizes(tuple(definitions.values()))
+    finally:
+        planner.close()
+    return {name: size.size_bytes for name, size in zip(definitions, sizes, strict=True)}
 
 
-def compare(snapshot: Snapshot, built: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each index with what is predicted of it."""
-    rows = []
-    for index in sorted(snapshot.catalog.indexes, key=lambda each: each.oid):
-        if index.name not in built:
-            continue
-        real = built[index.name]
-        predicted = prediction(snapshot, index, real.get("selectivity"))
-        row = dict(real)
-        if None in index.definition.key_columns:
-            # As of an index that does not exist yet.
-            guessed = prediction(snapshot, index, real.get("selectivity"), expression_seen=False)
-            row["predicted_pages_without_statistics"] = None if guessed is None else guessed.pages
-        if predicted is not None:
-            row |= {
-                "predicted_pages": predicted.pages,
-                "ratio": round(predicted.pages / real["pages"], 3),
-                "predicted_entries": predicted.entries,
-            }
-            for field in ("height", "entry_pages", "data_pages", "n_entries", "revmap_pages"):
-                if field in real:
-                    row[f"predicted_{field}"] = getattr(predicted, field)
-        rows.append(row)
-    return rows
-
-
-def prediction(
-    snapshot: Snapshot, index: Index, selectivity: float | None, *, expression_seen: bool = True
-) -> IndexEstimate | None:
-    """What is said of an index by the statistics in a snapshot, with or without those of its own expressions."""
-    (table,) = [relation for relation in snapshot.catalog.relations if relation.oid == index.table_oid]
-    catalog = snapshot.catalog
-    rows = {(row.relation_oid, row.column): row for row in snapshot.column_statistics}
-    columns = [column for column in catalog.columns if column.relation_oid == table.oid]
-    counts = {relation.oid: relation.row_count or 0.0 for relation in catalog.relations}
-    known = column_statistics(columns, {c: row for (oid, c), row in rows.items() if oid == table.oid})
-    expressions: dict[str, KeyStatistics] = {}
-    names = iter([row.column for row in snapshot.column_statistics if row.relation_oid == index.oid])
-    for key in index.definition.keys:
-        if key.expression is not None:
-            row = rows.get((index.oid, next(names, ""))) if expression_seen else None
-            found = expression_statistics(key.expression, row)
-            expressions[key.expression] = found if row is not None else of_expression(key.expression, found, known)
-    return estimate(
-        index.definition,
-        row_count=table.row_count,
-        columns=known,
-        expressions=expressions,
-        selectivity=selectivity,
-        table_pages=table.pages,
-        distinct_counts=distinct_counts(
-            columns,
-            counts[table.oid],
-            [constraint for constraint in catalog.constraints if constraint.table_oid == table.oid],
-            [each for each in catalog.extended_statistics if each.relation_oid == table.oid],
-            counts,
-        ),
-        major=int(snapshot.server.version.partition(".")[0]),
-    )
-
-
-# Types of the expressions above: the catalog of collection does not hold them.
-EXPRESSION_TYPES = (
-    ("to_tsvector", ("tsvector", -1, "i")),
-    ("date_trunc", ("timestamp", 8, "d")),
-    ("l_extendedprice", ("numeric", -1, "i")),
-)
-
-
-def expression_statistics(expression: str, row: PgStats | None) -> KeyStatistics:
-    """Statistics of an index's own column, with the type that the server knows."""
-    found = next((given for word, given in EXPRESSION_TYPES if word in expression), ("text", -1, "i"))
-    return of_type(*found, row)
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    by_method: dict[str, list[float]] = defaultdict(list)
+def by_kind(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of each kind and of all: how far predicted / built is from 1, in the median, at the 90th percentile, at most."""
+    off: dict[str, list[float]] = defaultdict(list)
+    unknown: dict[str, int] = defaultdict(int)
     for row in rows:
-        ratio = row.get("ratio")
-        print(f"{row['method']:7} {row['pages']:>6} {row.get('predicted_pages', '-'):>6} {ratio!s:>6}  {row['index']}")
-        if ratio is not None:
-            by_method[row["method"]].append(ratio)
-    by_method["all"] = [ratio for each in by_method.values() for ratio in each]
-    for method, ratios in by_method.items():
-        off = [max(ratio, 1 / ratio) - 1 for ratio in ratios]
-        median, most = statistics.median(off), max(off)
-        print(
-            f"{method}: {len(ratios)} indexes, off by {median:.1%} in the median, {most:.1%} at most;"
-            f" {min(ratios):.2f} to {max(ratios):.2f} times the real size"
-        )
+        method = row["kind"].partition(",")[0]
+        for kind in {row["kind"], f"all {method}" if method in ("B-tree", "GIN") else row["kind"], "all"}:
+            if row["ratio"] is None:
+                unknown[kind] += 1
+            else:
+                off[kind].append(abs(row["ratio"] - 1))
+    return {
+        kind: {
+            "indexes": len(each),
+            "unknown": unknown[kind],
+            "median": round(statistics.median(each), 4),
+            "p90": round(percentile(each, 0.9), 4),
+            "most": round(max(each), 4),
+        }
+        for kind, each in off.items()
+    }
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The least of the values that this share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+def show(result: dict[str, Any]) -> None:
+    """As in the README."""
+    known = [row for row in result["indexes"] if row["ratio"] is not None]
+    print("| the worst | built | predicted |\n| --- | --- | --- |")
+    for row in sorted(known, key=lambda each: abs(each["ratio"] - 1), reverse=True)[:8]:
+        print(f"| `{row['index']}` | {row['bytes'] / 1e6:.2f} MB | {row['predicted_bytes'] / 1e6:.2f} MB |")
+    print("| | indexes | median | 90th percentile | at most |\n| --- | --- | --- | --- | --- |")
+    kinds = result["kinds"]
+    for kind in sorted(kinds, key=lambda each: (each == "all", list(kinds).index(each))):
+        each = kinds[kind]
+        count = f"{each['indexes']}" + (f", {each['unknown']} more unknown" if each["unknown"] else "")
+        print(f"| {kind} | {count} | {each['median']:.1%} | {each['p90']:.1%} | {each['most']:.0%} |")
+    print(f"predicted in {result['seconds_of_prediction']} s; within 20 %:", end=" ")
+    print(f"{sum(abs(row['ratio'] - 1) <= 0.2 for row in known)} of {len(result['indexes'])}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 import statistics
-import sys
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,11 @@ from typing import Any
 import psycopg
 from msgspec.structs import replace
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
-
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.config import CollectConfig, Execute
 from pgadvisor.facts import Facts
-from pgadvisor.localserver import LocalServer
+from pgadvisor.localserver import LocalServer, find_binaries
 from pgadvisor.model.statements import ParameterSample
 
 SETTINGS = {
@@ -125,37 +124,69 @@ def copy(server: LocalServer, source: str, target: str) -> None:
         connection.execute(f"CREATE DATABASE {target} TEMPLATE {source} STRATEGY file_copy".encode())
 
 
+def with_sets(server: LocalServer, database: str, sets: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """A copy of the database for each set of commands, with them done; the copies' names."""
+    made = {name: f"with_{number}" for number, name in enumerate(sets)}
+    for name, commands in sets.items():
+        copy(server, database, made[name])
+        with psycopg.connect(server.dsn(made[name]), autocommit=True) as connection:
+            for command in commands:
+                connection.execute(command.encode())
+            connection.execute("VACUUM ANALYZE")
+    return made
+
+
 def compared(
     server: LocalServer,
-    database: str,
-    sets: Mapping[str, Sequence[str]],
+    databases: Mapping[str, str],
     calls: Sequence[tuple[Operation, Sequence[Any]]],
     tables: Sequence[str],
     rounds: int,
     once: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """What the operations take with each set of commands done before, in turns, each on a fresh copy; medians.
+    """What the operations take in each database, in turns, each time in a fresh copy; medians.
 
-    once names sets that take part in the first round alone.
+    once names those that take part in the first round alone.
     """
-    for number, commands in enumerate(sets.values()):
-        copy(server, database, f"with_{number}")
-        with psycopg.connect(server.dsn(f"with_{number}"), autocommit=True) as connection:
-            for command in commands:
-                connection.execute(command.encode())
-            connection.execute("VACUUM ANALYZE")
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in sets}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in databases}
     for turn in range(rounds):
-        for number, name in enumerate(sets):
+        for name, database in databases.items():
             if turn and name in once:
                 continue
-            copy(server, f"with_{number}", "measured")
+            copy(server, database, "measured")
             found[name].append(run(server.dsn("measured"), calls, tables))
     return {
         name: {
-            "commands": list(sets[name]),
             "median": {key: round(statistics.median(each[key] for each in runs), 3) for key in runs[0]},
             "runs": runs,
         }
         for name, runs in found.items()
     }
+
+
+def throughput(
+    server: LocalServer, databases: Mapping[str, str], scripts: Mapping[str, int], rounds: int, seconds: int
+) -> dict[str, Any]:
+    """Transactions per second that two clients of pgbench reach in each database, in turns, each time in a fresh copy.
+
+    scripts are its own, by weight.
+    """
+    pgbench = find_binaries(major=server.binaries.major).bin_dir / "pgbench"
+    found: dict[str, list[float]] = {name: [] for name in databases}
+    with tempfile.TemporaryDirectory() as folder:
+        command: list[str | Path] = [pgbench, "--no-vacuum", "--protocol=prepared", "--client=2", "--random-seed=5"]
+        for number, (text, weight) in enumerate(scripts.items()):
+            file = Path(folder) / f"{number}.sql"
+            file.write_text(f"{text};\n", encoding="utf-8")
+            command.append(f"--file={file}@{weight}")
+        for _ in range(rounds):
+            for name, database in databases.items():
+                copy(server, database, "measured")
+                with psycopg.connect(server.dsn("measured"), autocommit=True) as connection:
+                    connection.execute("CHECKPOINT")
+                done = subprocess.run(
+                    [*command, f"--time={seconds}", server.dsn("measured")], check=True, capture_output=True, text=True
+                )
+                (tps,) = re.findall(r"^tps = ([\d.]+)", done.stdout, re.MULTILINE)
+                found[name].append(float(tps))
+    return {name: {"median_tps": round(statistics.median(runs), 1), "runs": runs} for name, runs in found.items()}

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import psycopg
-from mixed import SETTINGS, Operation, compared, recorded, schedule
+from mixed import SETTINGS, Operation, compared, recorded, schedule, throughput, with_sets
 from msgspec.structs import replace
 
 from pgadvisor import __version__
@@ -30,10 +30,11 @@ from pgadvisor.localserver import LocalServer, find_binaries
 from pgadvisor.model.counters import Window
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Report
+from pgadvisor.model.shape import StatementKind
 from pgadvisor.model.snapshot import Snapshot
 from pgadvisor.registry import load_rules
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "over_indexed.json"
 DAYS = 40
 CUSTOMERS, PRODUCTS, ORDERS, EVENTS = 40_000, 20_000, 80_000, 200_000
 SCHEMA = f"""
@@ -198,31 +199,45 @@ OPERATIONS = (
 )
 
 
+# The same writes as pgbench makes them, by weight; new keys come from sequences. Rows to update are taken in order of
+# their keys, so that no two clients wait for each other.
+ROWS = "FROM generate_series(1, 20) AS n"
+SCRIPTS = {
+    "INSERT INTO events (id, customer_id, kind, at, payload) SELECT nextval('new_events'), "
+    f"1 + (random() * {CUSTOMERS - 1})::int, 'kind' || (random() * 29)::int, now(), "
+    "jsonb_build_object('page', 'p' || (random() * 2999)::int, 'ref', (random() * 499)::int) " + ROWS: 2_000,
+    "INSERT INTO orders (id, customer_id, status, placed_at, total) SELECT nextval('new_orders'), "
+    f"1 + (random() * {CUSTOMERS - 1})::int, 'new', now(), (random() * 499)::int " + ROWS: 600,
+    "INSERT INTO items (id, order_id, product_id, quantity) SELECT nextval('new_items'), "
+    f"1 + (random() * {ORDERS - 1})::int, 1 + (random() * {PRODUCTS - 1})::int, 1 " + ROWS: 1_200,
+    "INSERT INTO payments (id, order_id, reference, amount) VALUES "
+    f"(nextval('new_payments'), 1 + (random() * {ORDERS - 1})::int, md5(random()::text || now()), 5)": 400,
+    "UPDATE orders SET status = (ARRAY['paid', 'sent'])[1 + (random())::int] WHERE id = ANY "
+    f"(ARRAY(SELECT 1 + (random() * {ORDERS - 1})::int {ROWS} ORDER BY 1))": 1_200,
+}
+SEQUENCES = tuple(
+    f"CREATE SEQUENCE new_{table} START {first + 1_000_000}"
+    for table, first in (("orders", ORDERS), ("items", 3 * ORDERS), ("payments", ORDERS), ("events", EVENTS))
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operations", type=int, default=4_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    calls = schedule(OPERATIONS, arguments.operations, seed=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=6, help="of pgbench, for each set in each round")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    calls = schedule(OPERATIONS, given.operations, seed=5)
+    writes = [call for call in calls if call[0].writes]
     with LocalServer(find_binaries(major=18), settings=SETTINGS) as server:
         make(server)
-        report = judged(long_ago(recorded(server, "app", calls, TABLES)))
-        dropped = [each for each in report.recommendations if isinstance(each.proposal, DropIndex)]
-        names = sorted(each.proposal.name for each in dropped if isinstance(each.proposal, DropIndex))
-        advised = [each.advised for each in report.recommendations if each.advised is not None]
-        replaced = {name.split(".")[1] for each in advised for name in each.replaces}
-        created = [each.proposal for each in advised if isinstance(each.proposal, CreateIndex)]
-        sets = {
-            "as it is": [],
-            "as it is, again": [],
-            "as advised": [
-                *(create_index(each.definition, f"new{n}", concurrently=False) for n, each in enumerate(created)),
-                *(f"DROP INDEX {name}" for name in names),
-            ],
-            "without all that is useless": [f"DROP INDEX {name}" for name in USELESS],
-        }
-        writes = [call for call in calls if call[0].writes]
-        measured = compared(server, "app", sets, writes, TABLES, arguments.rounds)
+        facts = recorded(server, "app", calls, TABLES)
+        report = judged(long_ago(facts))
+        sets = sets_of(report)
+        databases = with_sets(server, "app", sets)
+        measured = compared(server, databases, writes, TABLES, given.rounds)
+        reached = throughput(server, databases, SCRIPTS, given.rounds, given.seconds)
         version = server.binaries.version
     results: dict[str, Any] = {
         "tool": __version__,
@@ -230,25 +245,85 @@ def main() -> None:
         "server": version,
         "operations": len(calls),
         "writes": len(writes),
+        **proposals(report),
+        "saving": saving(facts, report, measured, reached),
+        "sets": {name: {"commands": sets[name], **measured[name], "pgbench": reached[name]} for name in sets},
+    }
+    given.results.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    show(results)
+
+
+def sets_of(report: Report) -> dict[str, list[str]]:
+    """Commands by what is compared."""
+    proposed = [each.proposal for each in report.recommendations]
+    created = [each for each in proposed if isinstance(each, CreateIndex)]
+    names = sorted(each.name for each in proposed if isinstance(each, DropIndex))
+    return {
+        "as it is": [],
+        "as it is, again": [],
+        "as advised": [
+            *(create_index(each.definition, f"new{n}", concurrently=False) for n, each in enumerate(created)),
+            *(f"DROP INDEX {name}" for name in names),
+        ],
+        "without all that is useless": [f"DROP INDEX {name}" for name in USELESS],
+    }
+
+
+def proposals(report: Report) -> dict[str, Any]:
+    """What is to go and to come, what was missed, and what is wrong with it."""
+    dropped = [each for each in report.recommendations if isinstance(each.proposal, DropIndex)]
+    names = {each.proposal.name for each in dropped if isinstance(each.proposal, DropIndex)}
+    advised = [each.advised for each in report.recommendations if each.advised is not None]
+    replaced = {name.split(".")[1] for each in advised for name in each.replaces}
+    left = () if report.index_advice is None else report.index_advice.left
+    return {
+        "created": [each.name for each in advised if isinstance(each.proposal, CreateIndex)],
         "proposed": [told(each) for each in dropped],
         "rejected": [{"title": each.title, "reason": each.reason} for each in report.rejections],
         "findings": sorted(f"{each.rule}: {each.subject.name}" for each in report.findings),
-        "missed": sorted(USELESS.keys() - set(names)),
+        "missed": sorted(USELESS.keys() - names),
         "replaced": sorted(replaced),
-        "wrong": sorted(set(names) - USELESS.keys() - replaced),
-        "left": sorted(
-            f"{each.name}: {each.why.value}. {each.sentence}"
-            for each in (() if report.index_advice is None else report.index_advice.left)
-            if each.name
-        ),
-        "sets": measured,
+        "wrong": sorted(names - USELESS.keys() - replaced),
+        "left": sorted(f"{each.name}: {each.why.value}. {each.sentence}" for each in left if each.name),
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "over_indexed.json").write_text(json.dumps(results, indent=2) + "\n")
-    for key in ("proposed", "rejected", "findings", "left", "missed", "replaced", "wrong"):
-        print(key, json.dumps(results[key], indent=1))
-    for name, each in measured.items():
-        print(name, json.dumps(each["median"]))
+
+
+def saving(facts: Facts, report: Report, measured: dict[str, Any], reached: dict[str, Any]) -> dict[str, float | None]:
+    """By which share writes are to take less time, and by which they do.
+
+    Foretold is what the advice says in the time that statements took while recorded. Measured is that of the server's
+    processor for the same writes, and that of a transaction of pgbench.
+    """
+    written = {shape.query_id for shape in facts.shapes.values() if shape.kind is not StatementKind.SELECT}
+    recorded_ms = sum(each.total_ms for each in facts.statements.values() if each.query_id in written)
+    advice = report.index_advice
+    before, after = (measured[name]["median"]["server_ms"] for name in ("as it is", "as advised"))
+    tps_before, tps_after = (reached[name]["median_tps"] for name in ("as it is", "as advised"))
+    return {
+        "recorded_ms": round(recorded_ms, 1),
+        "foretold_ms": None if advice is None or advice.write_ms is None else round(-advice.write_ms, 1),
+        "foretold": None if advice is None or advice.write_ms is None else round(-advice.write_ms / recorded_ms, 4),
+        "measured_ms": round(before - after, 1),
+        "measured": round(1 - after / before, 4),
+        "pgbench": round(1 - tps_before / tps_after, 4),
+    }
+
+
+def show(results: dict[str, Any]) -> None:
+    """As in the README."""
+    for key in ("created", "missed", "replaced", "wrong", "saving"):
+        print(key, json.dumps(results[key]))
+    print("| dropped | confidence | writes take less, foretold | reason |\n| --- | --- | --- | --- |")
+    for each in results["proposed"]:
+        print(f"| `{each['name']}` | {each['confidence']} | {each['write_ms']} ms | {each['because_of'] or ''} |")
+    print("| | server | pgbench, transactions per second |\n| --- | --- | --- |")
+    for name, each in results["sets"].items():
+        server = [round(run["server_ms"]) for run in each["runs"]]
+        tps = [round(run) for run in each["pgbench"]["runs"]]
+        print(
+            f"| {name} | {each['median']['server_ms']:,.0f} ms ({min(server):,} to {max(server):,}) "
+            f"| {each['pgbench']['median_tps']:,.0f} ({min(tps):,} to {max(tps):,}) |"
+        )
 
 
 def make(server: LocalServer) -> None:
@@ -256,7 +331,7 @@ def make(server: LocalServer) -> None:
         connection.execute("CREATE DATABASE app")
     with psycopg.connect(server.dsn("app"), autocommit=True) as connection:
         useless = [f"CREATE INDEX {name} ON {name.split('_')[0]} {what}" for name, what in USELESS.items()]
-        for command in (*SCHEMA.split(";\n"), *USED, *useless, "VACUUM ANALYZE"):
+        for command in (*SCHEMA.split(";\n"), *USED, *useless, *SEQUENCES, "VACUUM ANALYZE"):
             connection.execute(command.encode())
 
 
@@ -283,11 +358,13 @@ def judged(snapshot: Snapshot) -> Report:
 
 
 def told(recommendation: Any) -> dict[str, Any]:  # noqa: ANN401 - a recommendation with a drop
+    advised = recommendation.advised
     return {
         "name": recommendation.proposal.name,
         "because_of": recommendation.proposal.because_of,
         "proof": recommendation.proof,
         "confidence": recommendation.confidence.value,
+        "write_ms": None if advised is None or advised.price.write_ms is None else round(advised.price.write_ms, 1),
         "gain": {each.label: each.value for each in recommendation.gain},
         "price": {each.label: each.value for each in recommendation.price},
     }

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import psycopg
-from mixed import SETTINGS, Operation, compared, recorded, schedule, with_samples
+from mixed import SETTINGS, Operation, compared, recorded, schedule, with_samples, with_sets
 from msgspec.structs import replace
 
 from pgadvisor import __version__
@@ -30,7 +30,7 @@ from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import IndexDecisions, IndexPrice
 from pgadvisor.planner.twin.several import twins
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "short_queries.json"
 USERS, ORDERS, EVENTS, SESSIONS, PRODUCTS = 60_000, 150_000, 150_000, 60_000, 30_000
 SCHEMA = f"""
 CREATE EXTENSION pg_trgm;
@@ -157,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operations", type=int, default=4_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     calls = schedule(OPERATIONS, arguments.operations, seed=5)
     with LocalServer(find_binaries(major=18), settings=SETTINGS) as server:
@@ -171,24 +172,25 @@ def main() -> None:
             "advised, again": commands(with_prices),
             "advised without regard to writes": commands(without),
         }
-        measured = compared(server, "app", sets, calls, TABLES, arguments.rounds, frozenset({"no index"}))
+        measured = compared(
+            server, with_sets(server, "app", sets), calls, TABLES, arguments.rounds, frozenset({"no index"})
+        )
         version = server.binaries.version
     results: dict[str, Any] = {
         "tool": __version__,
         "python": platform.python_version(),
         "server": version,
         "operations": len(calls),
-        "sets": measured,
+        "sets": {name: {"commands": sets[name], **each} for name, each in measured.items()},
         "foretold": {
             "advised": foretold(with_prices, Prices(facts)),
             "advised without regard to writes": foretold(without, Prices(facts)),
         },
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "short_queries.json").write_text(json.dumps(results, indent=2) + "\n")
+    arguments.results.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     for name, each in measured.items():
-        print(name, len(each["commands"]), json.dumps(each["median"]))
-        for command in each["commands"]:
+        print(name, len(sets[name]), json.dumps(each["median"]))
+        for command in sets[name]:
             print("   ", command)
     for name, lines in results["foretold"].items():
         print(name)
