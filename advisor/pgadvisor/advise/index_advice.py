@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.answering import answered
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import Generated, generate
+from pgadvisor.advise.equality_first import equality_first
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.left_words import without_server_words, without_values
@@ -126,6 +127,7 @@ def _chosen(
     selection = select(evaluator, generated.candidates, prices, options, progress)
     one_for_several(selection, generated.candidates, evaluator, prices, options)
     keep_what_pays(selection, evaluator, options)
+    equality_first(selection, generated.candidates, evaluator, prices, options)
     return evaluator, generated, selection
 
 

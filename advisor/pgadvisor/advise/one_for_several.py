@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from pgadvisor.advise.selection.objective import Objective
-from pgadvisor.advise.selection.reasons import Chosen, beside, described
+from pgadvisor.advise.selection.reasons import Chosen, described, passed_on
 from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.indexes.algebra import likeness
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
@@ -56,10 +54,8 @@ def one_for_several(
             selection.create = then
             served = [_served(each, one) for each in others]
             same = likeness(tried.definition)
-            rest = [
-                _told(each, others, one) for each in selection.left if each.name or likeness(each.definition) != same
-            ]
-            selection.left = [*served, *rest]
+            rest = [each for each in selection.left if each.name or likeness(each.definition) != same]
+            selection.left = [*served, *(passed_on(each, others, one) for each in rest)]
 
 
 def _exchanges(selection: Selection, candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, list[Chosen]]]:
@@ -113,16 +109,6 @@ class _Weighing:
                     return float("inf")
             whole += self._objective.of_load(after.load.calls, after.load.total_ms, before.mean, after.mean)
         return whole
-
-
-def _told(left: LeftIndex, gone: Sequence[Chosen], one: Chosen) -> LeftIndex:
-    """What was left, for the one that stands now where it was for one of those that go."""
-    if left.why is not WhyNot.BETTER_ONE or left.served_by not in {
-        described(each.candidate.definition) for each in gone
-    }:
-        return left
-    name = described(one.candidate.definition)
-    return structs.replace(left, sentence=beside(name), served_by=name)
 
 
 def _served(gone: Chosen, one: Chosen) -> LeftIndex:

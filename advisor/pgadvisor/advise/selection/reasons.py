@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.known_plans import INFINITY, bits_of
@@ -93,7 +95,7 @@ class _Why:
         better = self._better() if self.alone_before_writes > self.least else None
         if better is not None:
             name = described(better)
-            yield WhyNot.BETTER_ONE, beside(name), name
+            yield WhyNot.BETTER_ONE, _beside(name), name
         yield WhyNot.NO_GAIN, "It would gain next to nothing.", ""
 
     def _over_budget(self) -> str:
@@ -124,7 +126,16 @@ class _Why:
         return -self.trial.change(self.trial.values(without), without, without | self.bit)
 
 
-def beside(name: str) -> str:
+def passed_on(left: LeftIndex, gone: Sequence[Chosen], one: Chosen) -> LeftIndex:
+    """What was left for one of those that go is left for the one that stands in their place."""
+    names = {described(each.candidate.definition) for each in gone}
+    if left.why is not WhyNot.BETTER_ONE or left.served_by not in names:
+        return left
+    name = described(one.candidate.definition)
+    return structs.replace(left, sentence=_beside(name), served_by=name)
+
+
+def _beside(name: str) -> str:
     """That a candidate is of no use beside one that is chosen."""
     return f"Beside {name}, which is proposed, it would gain next to nothing."
 

@@ -1,0 +1,168 @@
+"""What begins with an equality wins over what begins with a range where costs hardly tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.equality_first import equality_first
+from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.advise.selection.evaluator import Evaluator
+from pgadvisor.advise.selection.loads import Load, loads_of
+from pgadvisor.advise.selection.prices import Prices
+from pgadvisor.advise.selection.search import Chosen, Selection
+from pgadvisor.config import IndexesConfig
+from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
+from pgadvisor.planner.twin.twin import Twin
+from support.databases import Database
+from support.snapshots import facts
+from support.twins import snapshot_of
+from support.workloads import facts_with
+from support.worlds import MB, Plans, World, chosen, columns_of, index_on
+
+CARRIED = "SELECT weight FROM t WHERE carrier = $1 AND shipped_at > $2"
+LATEST = "SELECT weight FROM t WHERE shipped_at > $1"
+# Of values that are the newest a range leaves no more rows than it does with the equality.
+ALIKE: Plans = {
+    "": 1000.0,
+    "shipped_at": 10.0,
+    "carrier,shipped_at": 10.1,
+    "carrier": 300.0,
+    "shipped_at,carrier": 10.05,
+}
+CANDIDATES = ("shipped_at", "carrier,shipped_at", "carrier", "shipped_at,carrier")
+
+
+def world(plans: Mapping[str, Plans], texts: Mapping[str, str], **given: Any) -> World:
+    table = {
+        "columns": ["carrier text", "shipped_at timestamptz", "weight int"],
+        "stats": {"carrier": {"n_distinct": 8, "width": 6}, "shipped_at": {"n_distinct": -1}},
+        "rows": 1e6,
+    }
+    statements = [{"id": each, "text": texts[each], "total_ms": 1000.0} for each in plans]
+    return World(plans, CANDIDATES, facts=facts({"tables": {"public.t": table}, "statements": statements}), **given)
+
+
+def advised(shop: World, options: IndexesConfig | None = None) -> tuple[list[str], tuple[LeftIndex, ...]]:
+    assert shop.facts is not None
+    decided = advise_indexes(shop.facts, shop.planner(), options or IndexesConfig())
+    return [columns_of(each.proposal.definition) for each in decided.created], decided.left
+
+
+SCHEMA = """
+CREATE TABLE shipments (id int PRIMARY KEY, carrier text NOT NULL, shipped_at timestamptz NOT NULL, weight int);
+SELECT setseed(0.3);
+INSERT INTO shipments SELECT
+    n, CASE WHEN n % 100 = 0 THEN 'rare' ELSE 'post' END, '2026-01-01'::timestamptz + random() * interval '300 days', n
+    FROM generate_series(1, 30000) n;
+"""
+NEWEST = "SELECT weight FROM shipments WHERE carrier = $1 AND shipped_at > $2"
+EVERY = "SELECT weight FROM shipments WHERE shipped_at > $1"
+
+
+def test_the_newest_of_the_commonest_carrier_on_a_twin(database: Database) -> None:
+    database.execute(SCHEMA)
+    database.execute("VACUUM ANALYZE shipments")
+    snapshot = snapshot_of(database.dsn)
+    # In the calls that were seen it was the carrier of nearly all rows.
+    seen = {NEWEST: [("post", "2026-10-20"), ("post", "2026-10-26")], EVERY: [("2026-10-24",)]}
+    found = []
+    for asked in ({NEWEST: 90_000.0}, {NEWEST: 9000.0, EVERY: 9000.0}):
+        facts = facts_with(snapshot, asked, seen)
+        with Twin(facts) as twin:
+            created = advise_indexes(facts, twin, IndexesConfig(min_rows=1000)).created
+        found.append([each.proposal.definition.key_columns for each in created])
+    assert found == [[("carrier", "shipped_at")], [("shipped_at",)]]
+
+
+def test_of_equals_that_with_the_equality_in_front_is_advised() -> None:
+    created, left = advised(world({"q": ALIKE}, {"q": CARRIED}))
+    assert created == ["carrier,shipped_at"]
+    name = "public.t (carrier, shipped_at)"
+    told = {columns_of(each.definition): each for each in left}
+    assert (told["shipped_at"].why, told["shipped_at"].served_by) == (WhyNot.BETTER_ONE, name)
+    assert (
+        told["shipped_at"].sentence == f"{name}, which is proposed, costs about the same and serves all values alike."
+    )
+    assert {each.served_by for each in left if each.why is WhyNot.BETTER_ONE} == {name}
+    assert "carrier,shipped_at" not in told
+
+
+@pytest.mark.parametrize(
+    ("plans", "texts", "given", "options"),
+    [
+        # It is not the same.
+        ({"q": {**ALIKE, "carrier,shipped_at": 10.4}}, {"q": CARRIED}, {}, IndexesConfig()),
+        # Another statement needs the range in front.
+        ({"q": ALIKE, "r": {"": 900.0, "shipped_at": 9.0}}, {"q": CARRIED, "r": LATEST}, {}, IndexesConfig()),
+        # Nothing is compared for equality.
+        ({"q": ALIKE}, {"q": "SELECT weight FROM t WHERE carrier > $1 AND shipped_at > $2"}, {}, IndexesConfig()),
+        # Of some values it costs more, though not by the mean.
+        (
+            {"q": ALIKE},
+            {"q": CARRIED},
+            {
+                "values": {
+                    "q": [
+                        {"": 1000.0, "shipped_at": 500.0, "carrier,shipped_at": 400.0},
+                        {"": 600.0, "shipped_at": 400.0, "carrier,shipped_at": 500.0},
+                    ]
+                }
+            },
+            IndexesConfig(),
+        ),
+        # It is over the budget.
+        ({"q": ALIKE}, {"q": CARRIED}, {"megabytes": {"carrier,shipped_at": 3.0}}, IndexesConfig(max_bytes=2 * MB)),
+    ],
+)
+def test_that_with_the_range_in_front_stays(
+    plans: Mapping[str, Plans], texts: Mapping[str, str], given: dict[str, Any], options: IndexesConfig
+) -> None:
+    assert exchanged(world(plans, texts, **given), options) == ["shipped_at"]
+
+
+def exchanged(shop: World, options: IndexesConfig, write_ms: float = 0.0) -> list[str]:
+    """What a set with the range in front becomes."""
+    known = shop.facts
+    assert known is not None
+    evaluator = Evaluator(shop.planner(), loads_with_values(shop), 1000, known)
+    prices = _Prices(write_ms)
+    selection = Selection(create=[Chosen(Candidate(definition=index_on("shipped_at")), IndexPrice(size_bytes=MB))])
+    equality_first(selection, shop.wanted(), evaluator, cast("Prices", prices), options)
+    return chosen(selection)
+
+
+def test_what_writing_takes_more_counts() -> None:
+    shop = world({"q": ALIKE}, {"q": CARRIED})
+    # It saves 900 ms.
+    assert exchanged(shop, IndexesConfig(), 10.0) == ["carrier,shipped_at"]
+    assert exchanged(shop, IndexesConfig(), 30.0) == ["shipped_at"]
+
+
+def loads_with_values(shop: World) -> list[Load]:
+    """The statements as they are understood, for the values of the world."""
+    assert shop.facts is not None
+    shapes = {each.query_id: each.shape for each in loads_of(shop.facts)}
+    return [
+        replace(
+            each,
+            shape=shapes[each.query_id],
+            questions=tuple(replace(question, shape=shapes[each.query_id]) for question in each.questions),
+        )
+        for each in shop.loads()
+    ]
+
+
+class _Prices:
+    """What a set's new index takes to be written, by the window."""
+
+    def __init__(self, write_ms: float) -> None:
+        self._write_ms = write_ms
+
+    def of(self, definition: IndexDefinition, size_bytes: int | None, share: float | None = None) -> IndexPrice:
+        return IndexPrice(size_bytes=size_bytes, write_ms=self._write_ms)
