@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from pgadvisor.advise.needed_relations import only_needed
 from pgadvisor.advise.whatif import Change, Refused, Unable, whatif_of
 from pgadvisor.advise.whatif_given import GivenError, check_indexes, check_settings, meant, setting_of
+from pgadvisor.advise.whatif_reach import words_of
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.collecting.look import session_on
@@ -30,10 +32,12 @@ from pgadvisor.workload.lexer import lex
 if TYPE_CHECKING:
     from pgadvisor.config import Config
     from pgadvisor.facts import Facts
+    from pgadvisor.model.catalog import IndexDefinition
     from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.model.whatif_result import WhatIfResult
 
 _MAX_NAMED = 10
+_SEARCH_PATH = "search_path"
 
 
 class WishError(Exception):
@@ -299,15 +303,39 @@ def _twins(
 
     statements = sum(1 for statement in facts.statements.values() if statement.text is not None)
     explains = statements * (1 if change.configuration == AS_IS else 2)
+    part = _asked_about(change, facts, config)
     try:
         return twins(
-            facts, explains=explains, server=wish.twin_server, session=config.collect.session, progress=progress
+            part, explains=explains, server=wish.twin_server, session=config.collect.session, progress=progress
         )
     except PlannerError as error:
         if server is not None and has_hypopg(facts):
             hint = "The audited server has HypoPG, which --planner hypopg asks."
             raise PlannerError(f"{str(error).removesuffix('.')}. {hint}") from error
         raise
+
+
+def _asked_about(change: Change, facts: Facts, config: Config) -> Facts:
+    """The part of a database that a twin is to be made of: what statements reach, and tables whose indexes change.
+
+    All of it where names may stand for other objects than the statements were understood to reach, and where an
+    imagined index calls functions of the database, which may need any part of it.
+    """
+    texts = [text for given in change.create for text in _texts_of(given.definition)]
+    own = {function.name for function in facts.snapshot.catalog.functions}
+    elsewhere = _SEARCH_PATH in config.collect.session or any(name == _SEARCH_PATH for name, _ in change.settings)
+    if elsewhere or any(words_of(text) & own for text in texts):
+        return facts
+    definitions = [*(given.definition for given in change.create), *(each.definition for each in change.drop)]
+    tables = (facts.relation_named(each.schema, each.table) for each in definitions)
+    return only_needed(facts, [table.oid for table in tables if table is not None], min_rows=None)
+
+
+def _texts_of(definition: IndexDefinition) -> Iterator[str]:
+    """The expressions of an index, and its predicate."""
+    yield from (key.expression for key in definition.keys if key.expression)
+    if definition.predicate:
+        yield definition.predicate
 
 
 def _of_server(

@@ -22,12 +22,12 @@ from pgadvisor.model.objects import Function, Sequence
 _LEAST_RELATIONS = 100
 
 
-def only_needed(facts: Facts, also: Iterable[int] = (), *, min_rows: int) -> Facts:
+def only_needed(facts: Facts, also: Iterable[int] = (), *, min_rows: int | None) -> Facts:
     """The facts with the relations alone that statements reach, for a twin that is asked about these.
 
     also are oids of other tables that are asked about, such as those that rules wish an index on. From min_rows on an
-    index for a foreign key is asked about, too, as IndexesConfig has it. The plans of the statements are the same on
-    both.
+    index for a foreign key is asked about, too, as IndexesConfig has it; None: no key is asked about. The plans of the
+    statements are the same on both.
     """
     if len(facts.relations) < _LEAST_RELATIONS:
         return facts
@@ -44,7 +44,7 @@ def only_needed(facts: Facts, also: Iterable[int] = (), *, min_rows: int) -> Fac
 class _Needed:
     """Finds relations that belong to what statements reach, and functions that can be made without the others."""
 
-    def __init__(self, facts: Facts, min_rows: int) -> None:
+    def __init__(self, facts: Facts, min_rows: int | None) -> None:
         self._facts = facts
         self._min_rows = min_rows
         self._reach = Reach(facts)
@@ -88,6 +88,8 @@ class _Needed:
         for constraint in self._facts.constraints.values():
             if constraint.kind is ConstraintKind.FOREIGN_KEY and constraint.table_oid in kept:
                 yield constraint.referenced_oid or 0
+        if self._min_rows is None:
+            return
         for each in referencing_keys(self._facts):
             rows = self._facts.row_count(each.table.oid)
             if each.checks >= 1 or (not each.served and (rows is None or rows >= self._min_rows)):

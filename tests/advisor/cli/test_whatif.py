@@ -12,8 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from pgadvisor.config import Config
+from pgadvisor.facts import Facts
 from pgadvisor.masking import MASK
-from pgadvisor.model.objects import Tablespace
+from pgadvisor.model.objects import Function, Tablespace
 from pgadvisor.model.server import Extension
 from pgadvisor.model.whatif import PlannerChoice
 from pgadvisor.planner.protocol import PlannerError
@@ -172,6 +173,49 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         assert message in " ".join(ran.err.split())
     ran = pgadvisor("whatif", "dbname=nowhere", "--database", "shop")
     assert (ran.code, "Name the database in the DSN" in ran.err) == (2, True)
+
+
+def test_a_twin_is_made_of_no_more_than_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"columns": ["id int", "kind text"], "rows": 10_000}
+    tables: dict[str, Any] = {f"public.t{n}": columns for n in range(120)}
+    tables["public.t1"] = columns | {"indexes": {"kinds": "btree (kind)"}}
+    tables["public.t5"] = columns | {"constraints": {"five": "foreign key (id) references public.t6 (id)"}}
+    one = snapshot({"tables": tables, "statements": [{"id": "7", "text": "SELECT id FROM t0 WHERE kind = $1"}]})
+    function = Function(
+        oid=7,
+        schema="public",
+        name="mine",
+        language="sql",
+        owner="o",
+        volatility="i",
+        cost=1,
+        arguments="text",
+        result="text",
+    )
+    one = replace(one, catalog=replace(one.catalog, functions=(function,)))
+    built: list[set[str]] = []
+
+    def twins(facts: Facts, **_: object) -> None:
+        built.append({relation.name for relation in facts.relations.values()})
+        raise PlannerError("that is all")
+
+    monkeypatch.setattr("pgadvisor.planner.twin.several.twins", twins)
+    change = {
+        "create": ("CREATE INDEX ON t2 (lower(kind))",),
+        "drop": ("kinds",),
+        "queries": ("SELECT kind FROM t3", "SELECT id FROM t5"),
+    }
+    needed = {"t0", "t1", "t2", "t3", "t5", "t6"}
+    for given, names in (
+        (change, needed),
+        (change | {"settings": ("work_mem=1MB",)}, needed),
+        # Names may then stand for other tables, and a function may need any of them.
+        (change | {"settings": ("search_path=other",)}, {*needed, "t99"}),
+        ({"create": ("CREATE INDEX ON t2 (mine(kind))",)}, {*needed, "t99"}),
+    ):
+        with pytest.raises(PlannerError, match="that is all"):
+            whatif_collected((one,), msgspec.convert(given, Wish), Config())
+        assert built[-1] == names if "t99" not in names else built[-1] > names
 
 
 def test_where_no_twin_can_be_had_no_server_is_asked_instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
