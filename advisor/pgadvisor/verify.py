@@ -99,7 +99,7 @@ def verify(
         identity = session.identity
     tried = Tried(plan)
     cut_short = _tried(tried, dsn, report, facts, config, options, identity, progress)
-    return _with(report, tried, facts, place, options, cut_short)
+    return _with(report, database, tried, facts, place, options, cut_short)
 
 
 def _untried(report: Report) -> Report:
@@ -207,8 +207,10 @@ def _may_silence(session: CopySession) -> bool:
     return bool(rows and rows[0]["may_silence"])
 
 
-def _with(report: Report, tried: Tried, facts: Facts, place: Place, options: TrialOptions, cut_short: str) -> Report:
-    """The report with what was measured."""
+def _with(
+    report: Report, database: str, tried: Tried, facts: Facts, place: Place, options: TrialOptions, cut_short: str
+) -> Report:
+    """The report with what was measured, and with no command but those that what it proposes makes."""
     measured, taken = measured_indexes(tried), names_taken_by_schema(facts)
     statements = tuple(tried.together.values())
     run = [each for each in statements if each.verdict is not Verdict.NOT_RUN]
@@ -233,9 +235,10 @@ def _with(report: Report, tried: Tried, facts: Facts, place: Place, options: Tri
         interrupted=cut_short == _INTERRUPTED,
     )
     recommendations = tuple(
-        msgspec.structs.replace(rewritten(each, facts, taken), measured=measured[each.database, each.key])
-        if (each.database, each.key) in measured
-        else each
+        msgspec.structs.replace(
+            rewritten(each, facts, taken) if each.database == database else rewritten(each, None, {}),
+            measured=measured.get((each.database, each.key)),
+        )
         for each in report.recommendations
     )
     return msgspec.structs.replace(report, recommendations=recommendations, verification=verification)

@@ -1,4 +1,4 @@
-"""The commands of what was tried, made from its structure: those in a report's file are a stranger's."""
+"""The commands of what a report recommends, made from its structure: those in its file are a stranger's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from pgadvisor.advise.recommend import AnyOf, commented, partitions_of, schemas_of, table_of
 from pgadvisor.indexes.recipes import Recipe, recipe
-from pgadvisor.model.proposals import CreateIndex, DropIndex
+from pgadvisor.model.proposals import AnalyzeTable, CreateIndex
 from pgadvisor.workload.expressions import is_expression
 
 if TYPE_CHECKING:
@@ -18,22 +18,29 @@ if TYPE_CHECKING:
     from pgadvisor.model.catalog import IndexDefinition
     from pgadvisor.model.report import Recommendation
 
-MADE_ANEW = "Its commands were made anew from what was tried: those in the file of the report were other ones."
-LEFT_OUT = "Its commands are left out: those in the file of the report cannot be made from what was to be tried."
+MADE_ANEW = "Its commands were made anew from what is proposed: those in the file of the report were other ones."
+LEFT_OUT = "Its commands are left out: those in the file of the report cannot be made from what is proposed."
 COPIES_LEFT_OUT = "The commands for tables of other schemas are left out: they were not tried."
 
 
-def rewritten(recommendation: Recommendation, facts: Facts, taken: Mapping[str, Container[str]]) -> Recommendation:
+def rewritten(
+    recommendation: Recommendation, facts: Facts | None, taken: Mapping[str, Container[str]]
+) -> Recommendation:
     """A recommendation without any command but those that its proposal makes, which it says where they differ.
 
+    facts are those of its database, None where nobody looked at it: then nothing is known that others could be made of.
     taken: names of relations by schema, which no new index may have.
     """
     made = _made(recommendation, facts, taken)
     steps, checks = (made.steps, made.checks) if made is not None else ((), ())
-    if recommendation.values_masked:
-        steps = tuple(map(commented, steps))
+    masked = tuple(map(commented, steps))
+    # What follows a step whose values are masked is commented out as well.
+    if recommendation.values_masked or recommendation.steps == masked:
+        steps = masked
     said = []
     if (steps, checks) != (recommendation.steps, recommendation.checks):
+        if facts is None:
+            made, steps, checks = None, (), ()
         said.append(LEFT_OUT if made is None else MADE_ANEW)
     if recommendation.copy_steps:
         said.append(COPIES_LEFT_OUT)
@@ -41,13 +48,14 @@ def rewritten(recommendation: Recommendation, facts: Facts, taken: Mapping[str, 
     return msgspec.structs.replace(recommendation, steps=steps, checks=checks, copy_steps=(), caveats=caveats)
 
 
-def _made(recommendation: Recommendation, facts: Facts, taken: Mapping[str, Container[str]]) -> Recipe | None:
+def _made(recommendation: Recommendation, facts: Facts | None, taken: Mapping[str, Container[str]]) -> Recipe | None:
     """The recipe of a proposal; None where none can be made of it, or it would hold more than one command."""
     proposal = recommendation.proposal
-    if not isinstance(proposal, CreateIndex | DropIndex) or not _is_plain(proposal.definition):
+    definition = None if isinstance(proposal, AnalyzeTable) else proposal.definition
+    if definition is not None and not _is_plain(definition):
         return None
-    partitions = partitions_of(proposal, facts)
-    if proposal.partitioned and not partitions:
+    partitions = () if facts is None else partitions_of(proposal, facts)
+    if getattr(proposal, "partitioned", False) and not partitions:
         return None
     advised = recommendation.advised
     name = advised.name if advised is not None and isinstance(proposal, CreateIndex) else ""

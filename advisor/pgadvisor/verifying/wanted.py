@@ -16,6 +16,7 @@ from pgadvisor.verifying.judging import promise_of
 from pgadvisor.verifying.running import Runnable
 from pgadvisor.workload.equivalent import equivalent_select
 from pgadvisor.workload.lexer import first_keyword
+from pgadvisor.workload.understand import MAX_PARSED_CHARS
 
 if TYPE_CHECKING:
     from pgadvisor.model.index_advice import IndexAdvice
@@ -137,6 +138,9 @@ def runnable_text(view: StatementView) -> Runnable:
     """The text of a statement that may be run in its place. Raises NotDone where there is none."""
     if view.text is None:
         raise NotDone("The report has no text of it")
+    if len(view.text) > MAX_PARSED_CHARS:
+        # Nobody understands what it searches, and to read it may take the server as long as it is let.
+        raise NotDone(f"Its text is longer than {MAX_PARSED_CHARS:,} characters")
     if view.cut_bytes:
         raise NotDone("The report has not all of its text", "Raise report.max_text_bytes and make the report again.")
     if MASK in view.text:

@@ -10,15 +10,19 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pgadvisor.advise.rewriting import LEFT_OUT, MADE_ANEW
+from pgadvisor.advise.recommend import commented
+from pgadvisor.advise.rewriting import LEFT_OUT, MADE_ANEW, rewritten
 from pgadvisor.config import CollectConfig, Config
+from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.indexes.recipes import recipe
 from pgadvisor.model.catalog import IndexKey
-from pgadvisor.model.proposals import AnalyzeTable, CreateIndex, DropIndex
-from pgadvisor.model.report import Step
+from pgadvisor.model.proposals import AnalyzeTable, CreateIndex, DropIndex, Proposal, RebuildIndex
+from pgadvisor.model.report import Recommendation, Step
 from pgadvisor.model.verification import MeasuredIndex, Verdict
+from pgadvisor.planner.refusals import NotDone
 from pgadvisor.verify import NothingToTryError, TrialOptions, verify
 from pgadvisor.verifying.report_file import ReportError, read_report
+from pgadvisor.verifying.wanted import runnable_text
 from support.audits import pgadvisor
 from support.databases import Database
 from support.trials import create, mark, recommended, relations_of, statement, trial_report, written
@@ -337,7 +341,15 @@ def test_no_command_of_a_file_stands_beside_a_verdict(database: Database) -> Non
         msgspec.structs.replace(each, steps=(forged,), checks=(forged,), copy_steps=(forged,)) for each in indexes
     ]
     good = msgspec.structs.replace(recommended(4, create("t", "a"), {}), steps=honest.steps, checks=honest.checks)
-    tried = verify(trial_report((*forgeries, good), ()), database.dsn, Config(), QUICK).recommendations
+    kept = verify(trial_report((*forgeries, good, *_no_indexes(forged)), ()), database.dsn, Config(), QUICK)
+    tried, others = kept.recommendations[:4], kept.recommendations[4:]
+    assert [each.measured is None for each in others] == [True] * 3
+    assert [each.steps[-1].sql if each.steps else "" for each in others] == [
+        "ANALYZE public.t (b);",
+        f"REINDEX INDEX CONCURRENTLY public.{quote_identifier(HOSTILE_NAME)};",
+        "",
+    ]
+    assert [each.caveats[:1] for each in others] == [(MADE_ANEW,), (MADE_ANEW,), (LEFT_OUT,)]
     assert [each.steps[-1].sql if each.steps else "" for each in tried] == [
         "CREATE INDEX CONCURRENTLY idx_1 ON public.t (b);",
         "DROP INDEX CONCURRENTLY public.t_a;",
@@ -345,4 +357,36 @@ def test_no_command_of_a_file_stands_beside_a_verdict(database: Database) -> Non
         "CREATE INDEX CONCURRENTLY idx_4 ON public.t (a);",
     ]
     assert [each.caveats[:1] for each in tried] == [(MADE_ANEW,), (MADE_ANEW,), (LEFT_OUT,), ()]
-    assert b"DROP DATABASE" not in msgspec.json.encode(tried)
+    assert b"DROP DATABASE" not in msgspec.json.encode(kept)
+
+
+def _no_indexes(forged: Step) -> list[Recommendation]:
+    """Recommendations with forged commands that are no indexes to build or to drop."""
+    bad = INDEXES["two commands"].definition
+    proposals: tuple[Proposal, ...] = (
+        AnalyzeTable(schema="public", table="t", columns=("b",)),
+        RebuildIndex(schema="public", name=HOSTILE_NAME, definition=create("t", "a").definition),
+        RebuildIndex(schema="public", name="t_a", definition=bad),
+    )
+    return [
+        msgspec.structs.replace(recommended(number, each), steps=(forged,), checks=(forged,))
+        for number, each in enumerate(proposals, start=5)
+    ]
+
+
+def test_of_another_database_only_what_its_proposal_makes_stays() -> None:
+    """Its tables are not known: what would be made without may be wrong, so it is left out where it differs."""
+    proposal = create("t", "a")
+    honest = recipe(proposal, (), name="idx_1")
+    kept = msgspec.structs.replace(recommended(1, proposal, {}), steps=honest.steps, checks=honest.checks)
+    assert rewritten(kept, None, {}) == kept
+    forged = msgspec.structs.replace(kept, checks=())
+    assert (rewritten(forged, None, {}).steps, rewritten(forged, None, {}).caveats[-1:]) == ((), (LEFT_OUT,))
+    # What follows a masked step stays commented out.
+    commented_out = msgspec.structs.replace(kept, steps=tuple(map(commented, kept.steps)))
+    assert rewritten(commented_out, None, {}) == commented_out
+
+
+def test_a_text_that_nobody_understands_for_its_length_is_not_run() -> None:
+    with pytest.raises(NotDone, match="longer than 100,000 characters"):
+        runnable_text(statement("1", "SELECT 1" + " + 1" * 30_000, "public.t"))
