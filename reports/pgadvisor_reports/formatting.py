@@ -9,9 +9,27 @@ from typing import NamedTuple
 from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.report import Rate, RateUnit, ReportImpact
+from pgadvisor.model.spans import GROUP, UNKNOWN, span
 
-GROUP = "\N{NARROW NO-BREAK SPACE}"
-UNKNOWN = "unknown"
+__all__ = [
+    "GROUP",
+    "UNKNOWN",
+    "Shown",
+    "cost",
+    "count",
+    "count_rate",
+    "duration",
+    "evidence",
+    "fraction",
+    "grouped",
+    "impact",
+    "moment",
+    "rate",
+    "significant",
+    "size",
+    "span",
+    "window_length",
+]
 
 _SECOND_MS = 1_000.0
 _MINUTE_MS = 60 * _SECOND_MS
@@ -118,26 +136,6 @@ def moment(value: datetime | None) -> Shown:
         return Shown(UNKNOWN, UNKNOWN)
     utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return Shown(f"{utc:%Y-%m-%d %H:%M} UTC", utc.isoformat())
-
-
-def span(seconds: float | None) -> str:
-    """A length of time in words, in one or two units.
-
-    >>> [span(s) for s in (5, 90, 7200, 100000, 2600000)]
-    ['5 s', '1 min 30 s', '2 h', '1 day 3 h', '30 days']
-    """
-    if seconds is None or not math.isfinite(seconds):
-        return UNKNOWN
-    left = round(seconds)
-    parts = []
-    for length, name in ((86_400, "day"), (3_600, "h"), (60, "min"), (1, "s")):
-        amount, left = divmod(left, length)
-        if amount:
-            parts.append(f"{grouped(amount)} {name}{'s' if name == 'day' and amount != 1 else ''}")
-        elif parts:
-            parts.append("")
-    shown = parts[:1] if seconds >= 14 * 86_400 else parts[:2]
-    return " ".join(part for part in shown if part) or "0 s"
 
 
 def window_length(window: Window | None) -> str:

@@ -10,7 +10,7 @@ from pgadvisor.model.effects import Effect
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.index_advice import AdvisedIndex
 from pgadvisor.model.report import RateUnit
-from pgadvisor.progress import in_words
+from pgadvisor.model.spans import span
 
 
 def gain_of(advised: AdvisedIndex, facts: Facts) -> tuple[Evidence, ...]:
@@ -47,6 +47,6 @@ def _figures(advised: AdvisedIndex, facts: Facts) -> Iterator[Evidence]:
 def _time(label: str, ms: float, facts: Facts) -> Evidence:
     rate, window = of_statements(ms, facts), facts.snapshot.calls_window
     seconds = None if window is None else window.seconds
-    over = "over the window seen" if seconds is None else f"over {in_words(seconds)}"
+    over = "over the window seen" if seconds is None else f"over {span(seconds)}"
     suffix = over if rate.per is RateUnit.TOTAL else rate.per.value
     return Evidence(label=f"{label}, {suffix}", value=round(rate.value, 1), unit=Unit.MILLISECONDS)

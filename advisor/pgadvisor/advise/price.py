@@ -15,7 +15,7 @@ from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.index_advice import IndexPrice
 from pgadvisor.model.proposals import CreateIndex, DropIndex
 from pgadvisor.model.report import Rate, RateUnit
-from pgadvisor.progress import in_words
+from pgadvisor.model.spans import span
 
 
 def gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:
@@ -119,6 +119,6 @@ def _written(label: str, amount: float, unit: Unit, facts: Facts) -> Evidence:
 def _rated(label: str, figure: Rate, unit: Unit, window: Window | None) -> Evidence:
     """A figure with what it is over: counts of statements and of writes each have a window of their own."""
     seconds = None if window is None else window.seconds
-    over = "over the window seen" if seconds is None else f"over {in_words(seconds)}"
+    over = "over the window seen" if seconds is None else f"over {span(seconds)}"
     suffix = over if figure.per is RateUnit.TOTAL else figure.per.value
     return Evidence(label=f"{label}, {suffix}", value=round(figure.value, 1), unit=unit)

@@ -10,8 +10,8 @@ import msgspec
 
 from pgadvisor.model.coverage import Fact, Gap, GapKind
 from pgadvisor.model.snapshot import Snapshot
+from pgadvisor.model.spans import span
 from pgadvisor.postgres.read import read_numbers
-from pgadvisor.progress import in_words
 from pgadvisor.snapshots.delta import between
 from pgadvisor.snapshots.nodes import same_node
 
@@ -36,7 +36,7 @@ def wait(seconds: float, progress: Progress, sleep: Callable[[float], None] = ti
     step = max(seconds / _TOLD_TIMES, 1.0)
     try:
         while (left := until - time.monotonic()) > 0:
-            progress(f"Waiting {in_words(left)} for the second look; Ctrl-C takes it now")
+            progress(f"Waiting {span(left)} for the second look; Ctrl-C takes it now")
             sleep(min(step, left))
     except KeyboardInterrupt:
         progress("Taking the second look now")

@@ -40,7 +40,7 @@ def test_a_wait_is_told_at_its_start_and_then_once_a_minute_at_most(monkeypatch:
     with shown(quiet=False) as progress:
         watch.wait(300.0, progress, sleep)
     told = log.getvalue().strip("\0").splitlines()
-    left = ["5 min", "4 min", "3 min", "2 min", "60 s"]
+    left = ["5 min", "4 min", "3 min", "2 min", "1 min"]
     assert told == [f"Waiting {each} for the second look; Ctrl-C takes it now" for each in left]
 
 
