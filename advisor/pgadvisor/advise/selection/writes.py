@@ -79,7 +79,7 @@ class TableWrites:
             inserted=max(scale * max(sum(row.rows_inserted for row in counters) - loaded, 0), inserted),
             updated=scale * sum(row.rows_updated for row in counters),
             hot_updated=scale * sum(row.rows_hot_updated for row in counters),
-            deleted=scale * sum(row.rows_deleted for row in counters),
+            deleted=max(scale * sum(row.rows_deleted for row in counters), deleted),
             updates=updates,
         )
 

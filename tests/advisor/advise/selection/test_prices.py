@@ -10,6 +10,7 @@ import pytest
 
 from pgadvisor.advise.price import price_of_creation
 from pgadvisor.advise.selection.prices import Prices
+from pgadvisor.advise.selection.writes import TableWrites
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.config import CollectConfig, Execute
@@ -104,6 +105,24 @@ def test_windows_that_differ_are_scaled_and_unknown_ones_leave_what_statements_t
     nothing = jobs(counters_days="unknown", statements=[])
     assert priced(nothing, definition("state")).write_ms is None
     assert priced(jobs(in_recovery=True), definition("state")).write_ms is None
+
+
+def test_rows_that_statements_deleted_are_no_fewer_than_the_counters_tell() -> None:
+    text = {"id": "4", "text": "DELETE FROM jobs WHERE id = $1", "calls": 1_000}
+    for counted, days, deleted, expected in (
+        (100_000, 60.0, 90_000, 100_000),
+        # Counters that were reset late, or come late, know of fewer.
+        (100_000, 60.0, 150_000, 150_000),
+        (100_000, 120.0, 90_000, 90_000),
+    ):
+        data = jobs(counters_days=days)
+        data["tables"]["public.jobs"]["counters"]["rows_deleted"] = counted
+        data["statements"].append({**text, "rows": deleted})
+        seen = facts(data)
+        (table,) = seen.relations.values()
+        writes = TableWrites(seen).of(table.oid)
+        assert writes is not None
+        assert writes.deleted == expected
 
 
 def test_what_was_loaded_once_is_no_daily_write() -> None:
