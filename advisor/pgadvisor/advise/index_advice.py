@@ -24,6 +24,7 @@ from pgadvisor.advise.selection.search import Selection, select
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
 from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice, IndexDecisions
+from pgadvisor.planner.counted import Counted
 from pgadvisor.planner.protocol import Planner
 from pgadvisor.progress import Progress, silent
 
@@ -55,8 +56,9 @@ def advise_indexes(
     Raises PlannerError where the planner is gone.
     """
     prices = Prices(facts)
+    counted = Counted(planner, options.max_explains)
     evaluator, generated, selection = _chosen(
-        facts, planner, prices, options, wished, progress, only_wished=only_wished
+        facts, counted, prices, options, wished, progress, only_wished=only_wished
     )
     progress("Looking at what may go")
     exchanged = exchanges(facts, evaluator, selection, going, prices, options)
@@ -98,7 +100,7 @@ def advise_indexes(
             size_bytes=_size(created) - _size(dropped),
             write_ms=_writes(created, dropped),
             candidates=len(generated.candidates),
-            explains=evaluator.explains,
+            explains=counted.explains,
             cut_short=selection.cut_short,
             compression=evaluator.compression,
             not_planned=_reasons(evaluator.refused),

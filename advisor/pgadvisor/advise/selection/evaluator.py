@@ -18,6 +18,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.planner.cached import Families
+from pgadvisor.planner.counted import Counted
 from pgadvisor.planner.protocol import Planner, Question, Use
 
 # Of the EXPLAINs allowed a part is kept for the proof of what was found.
@@ -59,9 +60,9 @@ class Evaluator:
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
     id. base are their costs as it is, with the time that plans explain; unexplained_ms is the rest of what was
     measured. Of more than most_loads those alike are folded, and the cheapest left out: others are these, and
-    compression says how many. explains counts the questions that the planner was asked for, unanswered are the new
-    indexes of those that it gave no plan for. With facts an index is asked about only for statements that may use its
-    table. most_seconds is counted from here on, None for no bound.
+    compression says how many. unanswered are the new indexes of those questions that the planner gave no plan for. With
+    facts an index is asked about only for statements that may use its table. most_seconds is counted from here on, None
+    for no bound.
 
     Raises PlannerError where the planner is gone.
     """
@@ -75,9 +76,8 @@ class Evaluator:
         most_seconds: float | None = None,
         most_loads: int | None = None,
     ) -> None:
-        self.planner = planner
+        self.planner = planner if isinstance(planner, Counted) else Counted(planner, most_explains)
         self.facts = facts
-        self.explains = 0
         self.refused: dict[str, str] = {}
         self.unanswered = 0
         self.unexplained_ms = 0.0
@@ -119,6 +119,11 @@ class Evaluator:
             self.unexplained_ms += each.load.total_ms - took_ms
             found.append(replace(each, load=replace(each.load, total_ms=took_ms)))
         return tuple(found)
+
+    @property
+    def explains(self) -> int:
+        """The plans that the planner was asked for, by whomever."""
+        return self.planner.explains
 
     @property
     def standing(self) -> int:
@@ -242,7 +247,6 @@ class Evaluator:
     def _under_settings(self, load: Load, configuration: Configuration) -> tuple[float, ...]:
         key = (load.query_id, configuration)
         if key not in self._of_settings:
-            self.explains += len(load.questions)
             found = self.planner.costs(load.questions, configuration)
             self._of_settings[key] = tuple(INFINITY if each is None else each for each in found)
         return self._of_settings[key]
@@ -296,7 +300,6 @@ class Evaluator:
         some = list(missing.values())[: max(int(most_explains) - self.explains, 0)]
         if not some:
             return
-        self.explains += len(some)
         for question, use in zip(some, self.planner.uses([(each, AS_IS) for each in some]), strict=True):
             if use is None:
                 self._without_plan.add(_key(question))
@@ -309,7 +312,6 @@ class Evaluator:
             return
         if self._spent:
             raise EndOfSearchError(self._spent)
-        self.explains += len(asked)
         configurations = {there: self.configuration(there) for there in dict.fromkeys(there for _, there in asked)}
         refused = []
         uses = self.planner.uses([(question, configurations[there]) for question, there in asked])
@@ -324,7 +326,6 @@ class Evaluator:
     def _not_answered(self, refused: Sequence[_Asked]) -> None:
         """What is planned as it is and not otherwise is taken to cost any amount, unless no plan is given any more."""
         # What came last tells: a limit that was reached is not left again.
-        self.explains += 1
         last, under = refused[-1]
         answer = self.planner.plan(last, self.configuration(under))
         if answer.limit:

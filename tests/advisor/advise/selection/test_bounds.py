@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.config import IndexesConfig
 from pgadvisor.model.whatif import Configuration, IndexName
 from support.snapshots import facts
 from support.worlds import World, chosen, index_on
@@ -57,3 +59,38 @@ def test_a_configuration_of_a_large_catalog_takes_no_time() -> None:
         evaluator.configuration(there)
     # 0.3 s and more where each index of the catalog is looked at.
     assert time.perf_counter() - began < 0.1
+
+
+def test_all_that_a_planner_is_asked_counts_to_the_bound_whoever_asks() -> None:
+    """Candidates that are read off plans, checks of foreign keys, and plans that are shown, beside the search."""
+    known = facts(
+        {
+            "tables": {
+                "public.t": {
+                    "columns": ["id int not null", "a int", "b int"],
+                    "rows": 1e6,
+                    "indexes": {"t_pkey": "unique primary btree (id)"},
+                    "constraints": {"t_pkey": "primary key (id)"},
+                    "counters": {"rows_deleted": 1_000},
+                },
+                "public.u": {
+                    "columns": ["t_id int"],
+                    "rows": 1e6,
+                    "constraints": {"u_fk": "foreign key (t_id) references public.t (id)"},
+                },
+            },
+            "statements": [{"id": "q", "text": "select b from public.t where a = 1", "total_ms": 1000.0}],
+        }
+    )
+    check = "foreign key public.u.u_fk"
+    world = World({"q": {"": 1000.0, "a": 10.0}, check: {"": 10.0}}, ["a"], facts=known)
+    planner = world.planner()
+    decided = advise_indexes(known, planner, IndexesConfig())
+    (created,) = decided.created
+    assert check in {question.query_id for question, _ in planner.asked}
+    assert created.effects[0].plans is not None
+    assert decided.advice.explains == len(planner.asked)
+    for most in range(1, len(planner.asked)):
+        limited = world.planner()
+        found = advise_indexes(known, limited, IndexesConfig(max_explains=most))
+        assert found.advice.explains == len(limited.asked) <= most

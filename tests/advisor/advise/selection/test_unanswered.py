@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pgadvisor.advise.selection.evaluator import LoadCost
+from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
 from pgadvisor.advise.selection.known_plans import INFINITY
 from pgadvisor.advise.verdicts import REFUTED
 from pgadvisor.model.index_advice import WhyNot
@@ -57,14 +57,13 @@ def test_a_statement_without_a_plan_is_a_slower_one() -> None:
     without_a_plan = frozenset({"a"})
     world = World({"q": {"": 10.0, "a": 10.0, "b": 5.0}}, ["a", "b"])
     planner = world.planner()
-    evaluator = world.evaluator()
+    evaluator = Evaluator(planner, world.loads(), 1_000)
     tree = planner.tree
 
     def refusing(question: Question, configuration: Configuration) -> str:
         there = {key.column for each in configuration.create for key in each.keys}
         return "!It cannot be planned." if there & without_a_plan else tree(question, configuration)
 
-    evaluator.planner = planner
     planner.tree = refusing
     refused, also = (Configuration(create=tuple(map(index_on, each))) for each in (["a"], ["a", "b"]))
     assert evaluator.costs(refused)[0].costs == (INFINITY,)
