@@ -178,7 +178,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=300)
     parser.add_argument("--statements", type=int, default=2_000)
+    parser.add_argument("--compressed", type=int, default=500, help="so many statements searched for in the first run")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--most", type=int, help="one run with so many statements, told as JSON")
     given = parser.parse_args()
     if given.most is not None:
@@ -187,12 +189,12 @@ def main() -> None:
         print(json.dumps({**told, **quality(facts, found)}))
         return
     runs = []
-    for most in (500, given.statements):
+    for most in (given.compressed, given.statements):
         command = [sys.executable, __file__, "--most", str(most), "--tables", str(given.tables)]
         command += ["--statements", str(given.statements), "--seed", str(given.seed)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         runs.append({"at_most": most, **json.loads(done.stdout)})
-        print(runs[-1])
+        print(row(runs[-1]), flush=True)
     result = {
         "pgadvisor": __version__,
         "python": platform.python_version(),
@@ -203,8 +205,16 @@ def main() -> None:
         "statements": given.statements,
         "runs": runs,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    given.results.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def row(run: dict[str, Any]) -> str:
+    """As in the README."""
+    searched = f"{run['statements']:,} of {run['of_statements']:,} | {run['left_out_share']:.1%}"
+    asked = f"{run['candidates']:,} | {run['explains']:,}"
+    took = f"{run['seconds_twin'] + run['seconds_advice']:.0f} | {run['seconds_processor']:.0f}"
+    found = f"{run['megabytes_memory']} MB | {run['indexes']}, {run['megabytes']:,} MB"
+    return f"| {searched} | {asked} | {took} | {found} | {run['sure_time_share']:.1%} |"
 
 
 if __name__ == "__main__":

@@ -188,14 +188,27 @@ def main() -> None:
         },
     }
     arguments.results.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    for name, each in measured.items():
-        print(name, len(sets[name]), json.dumps(each["median"]))
-        for command in sets[name]:
-            print("   ", command)
-    for name, lines in results["foretold"].items():
-        print(name)
-        for line in lines:
-            print("   ", json.dumps(line))
+    show(results)
+
+
+def show(results: dict[str, Any]) -> None:
+    """As in the README."""
+    print("| | indexes | server | reads | writes | operations per second |\n| --- | --- | --- | --- | --- | --- |")
+    for name, each in results["sets"].items():
+        server = [round(run["server_ms"]) for run in each["runs"]]
+        median, spread = each["median"], f" ({min(server):,} to {max(server):,})" if len(server) > 1 else ""
+        print(
+            f"| {name} | {len(each['commands'])} | {median['server_ms']:,.0f} ms{spread} | {median['read_ms']:,.0f} "
+            f"| {median['write_ms']:,.0f} | {median['operations_per_s']:,.0f} |"
+        )
+    told = results["foretold"]
+    both = [each["index"] for each in told["advised"]]
+    for each in told["advised"]:
+        print("advised:", each["index"])
+    print("| without regard to writes | foretold to take writes | HOT updates lost |\n| --- | --- | --- |")
+    for each in told["advised without regard to writes"]:
+        if each["index"] not in both:
+            print(f"| `{each['index']}` | {each['write_ms']:,.0f} ms | {each['hot_updates']:,} |")
 
 
 def make(server: LocalServer) -> None:
@@ -230,7 +243,7 @@ def foretold(decisions: IndexDecisions, prices: Prices) -> list[dict[str, Any]]:
         price = prices.of(each.proposal.definition, each.price.size_bytes)
         found.append(
             {
-                "index": create_index(each.proposal.definition, "x", concurrently=False),
+                "index": create_index(each.proposal.definition, "x", concurrently=False).partition(" ON ")[2],
                 "write_ms": None if price.write_ms is None else round(price.write_ms, 1),
                 "hot_updates": None if price.hot_updates is None else round(price.hot_updates),
                 "size_mb": round((price.size_bytes or 0) / 1e6, 2),
