@@ -70,7 +70,10 @@ def test_the_newest_of_the_commonest_carrier_on_a_twin(database: Database) -> No
     database.execute("VACUUM ANALYZE shipments")
     snapshot = snapshot_of(database.dsn)
     # In the calls that were seen it was the carrier of nearly all rows.
-    seen = {NEWEST: [("post", "2026-10-20"), ("post", "2026-10-26")], EVERY: [("2026-10-24",)]}
+    seen: dict[str, list[tuple[str, ...]]] = {
+        NEWEST: [("post", "2026-10-20"), ("post", "2026-10-26")],
+        EVERY: [("2026-10-24",)],
+    }
     found = []
     for asked in ({NEWEST: 90_000.0}, {NEWEST: 9000.0, EVERY: 9000.0}):
         facts = facts_with(snapshot, asked, seen)

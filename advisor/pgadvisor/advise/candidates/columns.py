@@ -16,6 +16,8 @@ NO_BTREE_TYPES = frozenset(
         *("aclitem", "txid_snapshot", "pg_snapshot", "refcursor", "gtsvector"),
     }
 )
+# Types of values that are searched for what is in them, beside arrays: a B-tree compares them as a whole.
+_CONTAINERS = frozenset({"jsonb", "hstore", "tsvector", "tsquery", "record"})
 # An entry of a B-tree may take a third of a page of 8 kB: BTMaxItemSize of nbtree.h.
 MOST_ENTRY_BYTES = 2_704
 _ENTRY_HEADER_BYTES = 16
@@ -70,6 +72,13 @@ class TableColumns:
         """Whether an index can hold a column that it does not search by."""
         column = self._columns.get(name)
         return column is not None and column.number > 0 and column.generated != "v"
+
+    def holds_many(self, name: str) -> bool:
+        """Whether values of a column are documents or arrays: wide ones, in which a B-tree finds nothing."""
+        column = self._columns.get(name)
+        if column is None:
+            return False
+        return column.type_category == "A" or column.type_name.startswith("_") or column.type_name in _CONTAINERS
 
     def too_wide(self, names: Iterable[str]) -> bool:
         """Whether an entry of these columns is at risk of not fitting a third of a page, so that writes would fail."""

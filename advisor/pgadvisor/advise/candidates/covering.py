@@ -24,6 +24,10 @@ def covering(demand: Demand, wishes: Sequence[Wish], max_columns: int) -> Iterat
     columns = demand.columns
     if demand.needed is None or not demand.needed or columns.visible_share() < LEAST_VISIBLE:
         return
+    # A copy of documents and arrays, of which some may be too wide for an entry, is no way to read fewer pages.
+    compared = {name for wish in wishes for name in wish.columns}
+    if any(columns.holds_many(name) for name in demand.needed if name not in compared):
+        return
     for wish in wishes[:_MOST_COVERED]:
         rest = tuple(name for name in demand.needed if name not in wish.columns)
         if rest and modest(demand, wish.columns, rest):

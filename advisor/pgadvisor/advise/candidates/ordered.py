@@ -29,10 +29,11 @@ def ordered(demand: Demand, max_columns: int) -> Iterator[Wish]:
             if fixed and demand.limited:
                 yield Wish(keys=order, reason=reason)
     group = tuple(key(name) for name in _as_ordered(demand) if name not in fixed)
-    if group and len(group) <= max_columns:
+    # Documents and arrays differ mostly: to group or to find the least of them in order saves nothing but the sort.
+    if group and len(group) <= max_columns and not any(map(demand.columns.holds_many, demand.group)):
         yield _behind(fixed, group, "grouping", max_columns)
     for name in demand.extremes:
-        if name not in fixed:
+        if name not in fixed and not demand.columns.holds_many(name):
             yield _behind(fixed, (key(name),), "least or greatest value", max_columns)
 
 

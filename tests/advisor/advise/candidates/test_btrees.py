@@ -277,3 +277,20 @@ def test_a_table_that_is_used_twice_under_one_name_is_searched_twice() -> None:
     # Under one use what finds a row by its key is all.
     once = _of("SELECT note FROM orders WHERE id = $1 AND status = $2 ORDER BY created_at LIMIT 1")
     assert ("status", "created_at") not in [columns for columns, _ in _all(once)]
+
+
+@pytest.mark.parametrize("name", ["tags", "data"])
+def test_documents_and_arrays_are_keys_only_where_they_are_compared_as_a_whole(name: str) -> None:
+    more = {"columns": [*_ORDERS["columns"], "tags text[]", "data jsonb"]}
+    for text in (
+        f"SELECT {name} FROM orders",
+        f"SELECT id, {name} FROM orders WHERE region = $1",
+        f"SELECT DISTINCT {name} FROM orders",
+        f"SELECT max({name}) FROM orders",
+        f"SELECT {name}, count(*) FROM orders GROUP BY {name}",
+    ):
+        found = _of(text, orders=more)
+        assert [shown for shown in _all(found) if name in (*shown[0], *shown[1])] == []
+    # What else is read is included all the same.
+    compared = _all(_of(f"SELECT region FROM orders WHERE {name} = $1", orders=more))
+    assert {((name,), ()), ((name,), ("region",))} <= set(compared)
