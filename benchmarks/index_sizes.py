@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -313,31 +313,26 @@ def predicted(snapshot: Snapshot, definitions: Mapping[str, IndexDefinition]) ->
 
 def by_kind(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Of each kind and of all: how far predicted / built is from 1, in the median, at the 90th percentile, at most."""
-    off: dict[str, list[float]] = defaultdict(list)
-    unknown: dict[str, int] = defaultdict(int)
-    for row in rows:
-        method = row["kind"].partition(",")[0]
-        for kind in {row["kind"], f"all {method}" if method in ("B-tree", "GIN") else row["kind"], "all"}:
-            if row["ratio"] is None:
-                unknown[kind] += 1
-            else:
-                off[kind].append(abs(row["ratio"] - 1))
-    return {
-        kind: {
-            "indexes": len(each),
-            "unknown": unknown[kind],
-            "median": round(statistics.median(each), 4),
-            "p90": round(percentile(each, 0.9), 4),
-            "most": round(max(each), 4),
+    groups = {kind: [row for row in rows if row["kind"] == kind] for kind in INDEXES}
+    for method in ("B-tree", "GIN"):
+        groups[f"all {method}"] = [row for row in rows if row["kind"].startswith(f"{method},")]
+    groups["all"] = rows
+    found = {}
+    for kind, group in groups.items():
+        off = [abs(row["ratio"] - 1) for row in group if row["ratio"] is not None]
+        found[kind] = {
+            "indexes": len(off),
+            "unknown": len(group) - len(off),
+            "median": round(statistics.median(off), 4),
+            "p90": round(percentile(off, 0.9), 4),
+            "most": round(max(off), 4),
         }
-        for kind, each in off.items()
-    }
+    return found
 
 
 def percentile(values: list[float], share: float) -> float:
     """The least of the values that this share of them does not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def show(result: dict[str, Any]) -> None:
@@ -346,10 +341,8 @@ def show(result: dict[str, Any]) -> None:
     print("| the worst | built | predicted |\n| --- | --- | --- |")
     for row in sorted(known, key=lambda each: abs(each["ratio"] - 1), reverse=True)[:8]:
         print(f"| `{row['index']}` | {row['bytes'] / 1e6:.2f} MB | {row['predicted_bytes'] / 1e6:.2f} MB |")
-    print("| | indexes | median | 90th percentile | at most |\n| --- | --- | --- | --- | --- |")
-    kinds = result["kinds"]
-    for kind in sorted(kinds, key=lambda each: (each == "all", list(kinds).index(each))):
-        each = kinds[kind]
+    print("| | indexes | off, median | 90th percentile | at most |\n| --- | --- | --- | --- | --- |")
+    for kind, each in result["kinds"].items():
         count = f"{each['indexes']}" + (f", {each['unknown']} more unknown" if each["unknown"] else "")
         print(f"| {kind} | {count} | {each['median']:.1%} | {each['p90']:.1%} | {each['most']:.0%} |")
     print(f"predicted in {result['seconds_of_prediction']} s; within 20 %:", end=" ")

@@ -200,7 +200,7 @@ def plain(text: str | None) -> str:
 
 def show_tables(result: dict[str, Any]) -> None:
     """What the README shows."""
-    print("| planted | proposed |\n| --- | --- |")
+    print("| missing index that was planted | proposed |\n| --- | --- |")
     for each in result["planted_missing"]:
         wanted = f"{each['table']} ({each['keys']})" + (f" WHERE {each['predicate']}" if each["predicate"] else "")
         print(f"| `{wanted}` | {'the same' if each['proposed'] else 'not'} |")

@@ -65,6 +65,12 @@ KINDS = (
 )
 
 
+HEADER = (
+    "| statements searched for | time left out | candidates | EXPLAINs | seconds | processor time | memory | indexes "
+    "| time that is sure to remain at most |\n" + "| --- " * 9 + "|"
+)
+
+
 def workload(tables: int, statements: int, seed: int) -> Facts:
     """The database and its statements."""
     dice = Random(seed)
@@ -188,6 +194,7 @@ def main() -> None:
         found, told = advised(facts, given.most)
         print(json.dumps({**told, **quality(facts, found)}))
         return
+    print(HEADER)
     runs = []
     for most in (given.compressed, given.statements):
         command = [sys.executable, __file__, "--most", str(most), "--tables", str(given.tables)]

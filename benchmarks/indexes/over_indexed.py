@@ -311,9 +311,16 @@ def saving(facts: Facts, report: Report, measured: dict[str, Any], reached: dict
 
 def show(results: dict[str, Any]) -> None:
     """As in the README."""
-    for key in ("created", "missed", "replaced", "wrong", "saving"):
+    for key in ("created", "missed", "replaced", "wrong"):
         print(key, json.dumps(results[key]))
-    print("| dropped | confidence | writes take less, foretold | reason |\n| --- | --- | --- | --- |")
+    saved = results["saving"]
+    print("| time of the writes saved by the advice | |\n| --- | --- |")
+    foretold = f"{saved['foretold_ms'] or 0:,.0f} ms of {saved['recorded_ms']:,.0f}, {saved['foretold'] or 0:.0%}"
+    print(f"| foretold, of what they took while recorded | {foretold} |")
+    measured = f"{saved['measured_ms']:,.0f} ms, {saved['measured']:.0%}"
+    print(f"| measured, of the server's processor for the same writes | {measured} |")
+    print(f"| measured, of the time of a transaction of pgbench | {saved['pgbench']:.0%} |")
+    print("| dropped | confidence | writes take less, foretold | in its place |\n| --- | --- | --- | --- |")
     for each in results["proposed"]:
         print(f"| `{each['name']}` | {each['confidence']} | {each['write_ms']} ms | {each['because_of'] or ''} |")
     print("| | server | pgbench, transactions per second |\n| --- | --- | --- |")

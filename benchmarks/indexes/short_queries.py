@@ -205,7 +205,7 @@ def show(results: dict[str, Any]) -> None:
     both = [each["index"] for each in told["advised"]]
     for each in told["advised"]:
         print("advised:", each["index"])
-    print("| without regard to writes | foretold to take writes | HOT updates lost |\n| --- | --- | --- |")
+    print("| index | foretold to take writes | HOT updates lost |\n| --- | --- | --- |")
     for each in told["advised without regard to writes"]:
         if each["index"] not in both:
             print(f"| `{each['index']}` | {each['write_ms']:,.0f} ms | {each['hot_updates']:,} |")
