@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import collection
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "needed_relations.json"
 USED = 50
 
 
@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with LocalServer(find_binaries(major=18), settings=SETTINGS | {"max_locks_per_transaction": "1000"}) as server:
         collection.make(server.dsn(), arguments.tables)
@@ -57,7 +58,7 @@ def main() -> None:
         for kind, found in runs.items()
     }
     results |= {"tool": __version__, "python": platform.python_version(), "tables": arguments.tables, "used": USED}
-    (RESULTS / "needed_relations.json").write_text(json.dumps(results, indent=2) + "\n")
+    arguments.results.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     for kind in runs:
         print(kind, json.dumps(results[kind]["median"]))
 
