@@ -22,6 +22,7 @@ MAX_NOT_RUN = 6
 _MAX_TEXT = 400
 _COLOUR = {Verdict.KEPT: "green", Verdict.BETTER: "green", Verdict.WORSE: "bold red", Verdict.NOISE: "dim"}
 _HEADS = ("before", "after", "promised", "verdict")
+_GAP = "  "
 
 
 def render(report: Report, width: int, colour: bool) -> str:
@@ -39,7 +40,8 @@ class _Writer:
         self.console = console
         self.report = report
         self.verification = verification
-        self._texts = {(view.database, view.query_id): view.text for view in report.statements}
+        # The same statement may be that of several databases; each has an anchor of its own.
+        self._texts = {view.anchor: view.text for view in report.statements}
 
     def write(self) -> None:
         """All of it."""
@@ -63,16 +65,25 @@ class _Writer:
         self._head("Statements, with all of the indexes")
         rows = [_row(each) for each in run[:MAX_STATEMENTS]]
         widths = [max(len(row[column]) for row in [_HEADS, *rows]) for column in range(len(_HEADS))]
-        self.console.print(Text(_aligned(_HEADS, widths), style="dim"), no_wrap=True, overflow="ignore", crop=False)
+        is_wide = sum(widths) + len(_GAP) * (len(widths) - 1) > self.console.width
+        heads = _aligned(_HEADS, widths)
+        self._row(f"{heads[: -len(_HEADS[-1])].rstrip()}, verdict" if is_wide else heads, "dim")
         for each, row in zip(run, rows, strict=False):
-            line = Text(_aligned(row, widths), style=_COLOUR.get(each.verdict, ""))
-            self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
+            style = _COLOUR.get(each.verdict, "")
+            if is_wide:
+                self._row(_aligned((*row[:3], ""), widths), style)
+                self._row(f"    {row[3]}", style)
+            else:
+                self._row(_aligned(row, widths), style)
             self._text(each, said.used(each))
         if len(run) > MAX_STATEMENTS:
             self._line(f"and {words.plural(len(run) - MAX_STATEMENTS, 'more statement')}", "dim")
 
+    def _row(self, line: str, style: str) -> None:
+        self.console.print(Text(line.rstrip(), style=style), no_wrap=True, overflow="ignore", crop=False)
+
     def _text(self, statement: MeasuredStatement, more: str) -> None:
-        text = next((text for (_, query_id), text in self._texts.items() if query_id == statement.query_id), None)
+        text = self._texts.get(statement.anchor)
         line = Text(f"in: {one_line((text or statement.query_id)[:_MAX_TEXT])}", style="dim")
         line.truncate(max(self.console.width - 4, 20), overflow="ellipsis")
         self.console.print(Text.assemble("    ", line), no_wrap=True, overflow="ignore", crop=False)
@@ -124,4 +135,4 @@ def _row(each: MeasuredStatement) -> tuple[str, str, str, str]:
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Numbers to the right, what is said of them to the left."""
     before, after, promised, verdict = cells
-    return f"{before:>{widths[0]}}  {after:>{widths[1]}}  {promised:<{widths[2]}}  {verdict}"
+    return _GAP.join((f"{before:>{widths[0]}}", f"{after:>{widths[1]}}", f"{promised:<{widths[2]}}", verdict))

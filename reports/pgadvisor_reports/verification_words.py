@@ -6,6 +6,11 @@ from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Verdi
 from pgadvisor_reports import formatting, words
 
 _NONE = "–"
+# Less is told as nothing.
+_LEAST_NOISE = 0.001
+_LEAST_MS = 0.001
+# Runs are made in so many rounds at least.
+_ROUNDS = 2
 
 
 def verified(tried: Verification) -> str:
@@ -19,12 +24,31 @@ def verified(tried: Verification) -> str:
 
 
 def verified_times(tried: Verification) -> str:
-    """What all calls of the statements that were run would take, without and with; "" where none was run."""
+    """What all calls of the statements that were run would take, without and with; "" where none was run.
+
+    A sum with a time in it that ran into the timeout is one that is at least so much.
+    """
     before, after = tried.before_ms, tried.after_ms
     if before is None or after is None:
         return ""
-    share = f" ({formatting.fraction(after / before).text} of it)" if before else ""
-    return f"{formatting.duration(before).text} → {formatting.duration(after).text}{share}"
+    open_before = any(each.timed_out_before for each in tried.statements)
+    open_after = any(each.timed_out_after for each in tried.statements)
+    share = _share(after / before, open_before, open_after) if before else ""
+    return f"{_sum(before, open_before)} → {_sum(after, open_after)}{share}"
+
+
+def _sum(ms: float, is_open: bool) -> str:
+    return f"{'at least ' if is_open else ''}{formatting.duration(ms).text}"
+
+
+def _share(share: float, open_before: bool, open_after: bool) -> str:
+    """What is left of a time, "" where both are only known to be at least so much."""
+    if open_before and open_after:
+        return ""
+    text = formatting.fraction(share).text
+    if open_before:
+        return f" ({text} of it)" if text.startswith("<") else f" (at most {text} of it)"
+    return f" ({'at least ' if open_after else ''}{text} of it)"
 
 
 def verification_notes(tried: Verification) -> list[str]:
@@ -40,6 +64,13 @@ def verification_notes(tried: Verification) -> list[str]:
         f"two rounds or more, with up to {words.plural(tried.values, 'set')} of values that the copy's statistics "
         "give; the fastest run counts."
     )
+    if seldom := sum(1 for each in tried.statements if 0 < each.runs < _ROUNDS * tried.runs):
+        takes, was = ("takes", "was") if seldom == 1 else ("take", "were")
+        notes.append(
+            f"{words.plural(seldom, 'statement')} that {takes} long {was} run less often than that: after 5 s for a set of "
+            "values no other run is begun. Where one alone takes longer, the first of a round counts too, though it may "
+            "not be warm."
+        )
     if tried.analyzed:
         notes.append(
             f"Statistics of expressions were gathered of {', '.join(tried.analyzed)}, and rolled back as well."
@@ -73,13 +104,17 @@ def promised(each: MeasuredStatement) -> str:
         return _NONE
     low, high = each.promise.low, each.promise.high
     if low is not None and low >= 1:
-        return f"at least {formatting.duration(low * each.before_ms).text}"
-    return _NONE if high is None else f"at most {formatting.duration(high * each.before_ms).text}"
+        least_ms = low * each.before_ms
+        return _NONE if least_ms < _LEAST_MS else f"at least {formatting.duration(least_ms).text}"
+    if high is None:
+        return _NONE
+    most_ms = high * each.before_ms
+    return f"under {_LEAST_MS:g} ms" if most_ms < _LEAST_MS else f"at most {formatting.duration(most_ms).text}"
 
 
 def verdict(each: MeasuredStatement) -> str:
-    """The verdict, with what two measurements of the same differ by."""
-    noise = "" if each.noise is None else f" (±{formatting.fraction(each.noise).text})"
+    """The verdict, with what two measurements of the same differ by where that is anything."""
+    noise = "" if each.noise is None or each.noise < _LEAST_NOISE else f" (±{formatting.fraction(each.noise).text})"
     return f"{each.verdict.value}{noise}"
 
 
