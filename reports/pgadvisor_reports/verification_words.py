@@ -67,9 +67,9 @@ def verification_notes(tried: Verification) -> list[str]:
     if seldom := sum(1 for each in tried.statements if 0 < each.runs < _ROUNDS * tried.runs):
         takes, was = ("takes", "was") if seldom == 1 else ("take", "were")
         notes.append(
-            f"{words.plural(seldom, 'statement')} that {takes} long {was} run less often than that: after 5 s for a set of "
-            "values no other run is begun. Where one alone takes longer, the first of a round counts too, though it may "
-            "not be warm."
+            f"{words.plural(seldom, 'statement')} that {takes} long {was} run less often than that: after 5 s for a "
+            "set of values no other run is begun. Where one alone takes longer, the first of a round "
+            "counts too, though it may not be warm."
         )
     if tried.analyzed:
         notes.append(
