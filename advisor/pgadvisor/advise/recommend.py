@@ -22,6 +22,7 @@ from pgadvisor.indexes.recipes import Recipe, recipe
 from pgadvisor.model.base import Confidence
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
 from pgadvisor.model.findings import Evidence, Unit
+from pgadvisor.model.index_text import index_text
 from pgadvisor.model.proposals import (
     AddPrimaryKey,
     AnalyzeTable,
@@ -37,6 +38,11 @@ MASKED = "Row values in this SQL are masked; run again with --show-values for SQ
 ONLY_FOR_VALUES = (
     "A partial index serves only plans made for its values: a prepared statement that the server plans for unknown "
     "values (plan_cache_mode = force_generic_plan, or a server-side prepare) cannot use it, and reads the table."
+)
+ONLY_FOR_VALUES_IN_KEYS = (
+    "Its expression holds a value that calls had: a call with another one cannot use it, nor can a prepared statement "
+    "that the server plans for unknown values (plan_cache_mode = force_generic_plan, or a server-side prepare). These "
+    "read the table."
 )
 # Its files are removed; how long it waits for transactions before nobody knows.
 UNDONE_BY_A_DROP = Evidence(label="time to undo it, about", value=0.1, unit=Unit.SECONDS)
@@ -127,7 +133,7 @@ def _recommendation(
         confidence = max(confidence, Confidence.ESTIMATED, key=lambda c: c.rank)
         caveats += filter(None, (rests_on(decision, facts), UNSEEN))
     if isinstance(shown, CreateIndex) and shown.holds_values:
-        caveats.insert(0, ONLY_FOR_VALUES)
+        caveats.insert(0, ONLY_FOR_VALUES_IN_KEYS if shown.definition.predicate is None else ONLY_FOR_VALUES)
     caveats += replication_caveats(*table_of(shown), facts)
     masked = shown != decision.proposal
     if masked:
@@ -183,7 +189,8 @@ def partitions_of(proposal: Proposal, facts: Facts) -> tuple[Partition, ...]:
 def _title(proposal: Proposal) -> str:
     match proposal:
         case CreateIndex():
-            return f"Create an index on {_words(proposal.definition)}"
+            unique = "a unique" if proposal.definition.unique else "an"
+            return f"Create {unique} index on {index_text(proposal.definition)}"
         case DropIndex():
             return f"Drop the index {proposal.schema}.{proposal.name}"
         case RebuildIndex():
@@ -192,15 +199,6 @@ def _title(proposal: Proposal) -> str:
             return f"Analyze {proposal.schema}.{proposal.table}"
         case AddPrimaryKey():
             return f"Add a primary key ({', '.join(proposal.columns)}) to {proposal.schema}.{proposal.table}"
-
-
-def _words(definition: IndexDefinition) -> str:
-    keys = ", ".join(
-        (key.column if key.column is not None else key.expression or "") + (" desc" if key.descending else "")
-        for key in definition.keys
-    )
-    where = f" where {definition.predicate}" if definition.predicate else ""
-    return f"{definition.schema}.{definition.table} ({keys}){where}"
 
 
 def table_of(proposal: Proposal) -> tuple[str, str]:

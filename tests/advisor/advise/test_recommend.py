@@ -6,7 +6,7 @@ import msgspec
 
 from pgadvisor.advise.decide import decide
 from pgadvisor.advise.keys import keyed
-from pgadvisor.advise.recommend import action_plan, recommend
+from pgadvisor.advise.recommend import ONLY_FOR_VALUES, ONLY_FOR_VALUES_IN_KEYS, action_plan, recommend
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.findings import Finding, Outcome, Subject, SubjectKind
@@ -109,3 +109,37 @@ def test_a_standby_prices_no_writes() -> None:
         relation = seen.relation_named("public", "t")
         assert relation is not None
         assert (seen.entries_written(relation.oid) is not None) is known
+
+
+def test_a_title_tells_an_index_from_others_on_the_same_columns() -> None:
+    keys = (IndexKey(column="state"), IndexKey(column="id", descending=True))
+    pattern = IndexKey(column="state", operator_class="text_pattern_ops", default_operator_class=False)
+    german = IndexKey(column="state", collation="public.de", default_collation=False)
+    titles = {
+        "using gin (state)": msgspec.structs.replace(STATE, access_method="gin"),
+        "(state) include (id)": msgspec.structs.replace(STATE, include=("id",)),
+        "(state text_pattern_ops)": msgspec.structs.replace(STATE, keys=(pattern,)),
+        "(state collate public.de)": msgspec.structs.replace(STATE, keys=(german,)),
+        "(state, id desc nulls last)": msgspec.structs.replace(STATE, keys=keys),
+        "(state, id desc)": msgspec.structs.replace(
+            STATE, keys=(keys[0], msgspec.structs.replace(keys[1], nulls_first=True))
+        ),
+        "(id nulls first)": msgspec.structs.replace(STATE, keys=(IndexKey(column="id", nulls_first=True),)),
+    }
+    for text, definition in titles.items():
+        (made,) = recommended((CreateIndex(definition=definition),), show_values=True)
+        assert made.title == f"Create an index on public.t {text}"
+    (made,) = recommended((CreateIndex(definition=msgspec.structs.replace(STATE, unique=True)),), show_values=True)
+    assert made.title == "Create a unique index on public.t (state)"
+
+
+def test_what_an_index_with_values_serves_is_said_of_what_holds_them() -> None:
+    key = IndexKey(expression="(data ->> 'topsecret'::text)")
+    for definition, caveat in (
+        (PARTIAL, ONLY_FOR_VALUES),
+        (msgspec.structs.replace(PARTIAL, keys=(key,)), ONLY_FOR_VALUES),
+        (msgspec.structs.replace(STATE, keys=(key,)), ONLY_FOR_VALUES_IN_KEYS),
+    ):
+        (made,) = recommended((CreateIndex(definition=definition, holds_values=True),), show_values=True)
+        assert made.caveats[0] == caveat
+        assert {ONLY_FOR_VALUES, ONLY_FOR_VALUES_IN_KEYS} & set(made.caveats) == {caveat}
