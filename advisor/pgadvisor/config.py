@@ -86,19 +86,19 @@ class CollectConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     statements: how many get their text, shape and plan. all_databases: every database of the server that the role may
     connect to, not only the one connected to; numbers of statements, EXPLAINs and executions are for all of them
-    together. max_explains caps all EXPLAINs, each of which adds an entry to pg_stat_statements; max_value_explains of
-    them at most are for values on which plans may depend, so that production is not asked hundreds of times.
-    lock_timeout_ms: nobody waits longer than this for us, nor we for others. It bounds our wait for a lock, and how
-    long we keep locks on relations of users: a planning or an execution is cancelled by then, whatever
+    together. max_explains caps all EXPLAINs of a collection, each of which adds an entry to pg_stat_statements;
+    max_value_explains of them at most are for values on which plans may depend, so that production is not asked
+    hundreds of times. lock_timeout_ms: nobody waits longer than this for us, nor we for others. It bounds our wait for
+    a lock, and how long we keep locks on relations of users: a planning or an execution is cancelled by then, whatever
     statement_timeout_ms and execute_timeout_ms allow. max_server_time_s bounds the total of the time spent waiting for
     the server's answers, for each database: after it nothing more is asked. lock_share: one plan may take this share of
     what the server's lock table has free at that moment. execute_* bound what --execute safe runs: per statement and in
-    all, by the planner's cost, and by what the server has measured of the statement.
-    execute_warm_up: each is run once before, so that the run measured finds its pages in memory; without, the first run
-    is measured, cold or not. execute_runs: how often each is run then, the last run's plan being kept. trust_owners:
-    roles whose functions may run with the collecting role's rights when a statement that reaches them is planned,
-    beside superusers and members of the collecting role. session: settings under which statements are
-    planned and executed, which the file has in its own table.
+    all, by the planner's cost, and by what the server has measured of the statement. execute_warm_up: each is run once
+    before, so that the run measured finds its pages in memory; without, the first run is measured, cold or not.
+    execute_runs: how often each is run then, the last run's plan being kept. trust_owners: roles whose functions may
+    run with the collecting role's rights when a statement that reaches them is planned, beside superusers and members
+    of the collecting role. session: settings under which statements are planned and executed, which the file has in its
+    own table.
     """
 
     statements: Count = 100
@@ -148,13 +148,14 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Which indexes are advised, within which limits.
 
     planner says what they are worth; twin_server is where the programs of a twin are: a path, auto or docker. name is
-    what indexes are called, with {table} and {columns} in it, of which {schema} may be one.
-    goal: what is made less, the time measured or the planner's costs. max_bytes and max_indexes bound the new ones,
-    each of max_columns keys at most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index
-    is to save this share of the whole workload. No statement may cost more by more than the share max_regression.
-    drop: existing indexes may go. max_explains bounds the questions to the planner; max_seconds the search by the
-    clock, so that the same input need not give the same answer: None, the default, does not. Of more than
-    max_statements those alike are searched for as one, and the cheapest are left out.
+    what indexes are called, with {table} and {columns} in it, of which {schema} may be one. goal: what is made less,
+    the time measured or the planner's costs. max_bytes and max_indexes bound the new ones, each of max_columns keys at
+    most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index is to save this share of the
+    whole workload. No statement may cost more by more than the share max_regression. drop: existing indexes may go.
+    max_explains bounds the questions to the planner, also where that is the audited server by its HypoPG, whose time
+    collect.max_server_time_s bounds; max_seconds the search by the clock, so that the same input need not give the same
+    answer: None, the default, does not. Of more than max_statements those alike are searched for as one, and the
+    cheapest are left out.
     """
 
     planner: AdvicePlanner = AdvicePlanner.TWIN

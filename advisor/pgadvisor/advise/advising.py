@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.index_advice import advise_indexes
 from pgadvisor.advise.needed_relations import only_needed
-from pgadvisor.advise.planners import limited, no_planner
+from pgadvisor.advise.planners import no_planner
 from pgadvisor.advise.wishes import Wishes, wishes_of
 from pgadvisor.config import AdvicePlanner
 from pgadvisor.planner.protocol import PlannerError
@@ -43,7 +43,7 @@ def advice_on(
             return advise_indexes(
                 facts,
                 planner,
-                limited(config, planner),
+                config.indexes,
                 wishes.candidates,
                 progress,
                 going=wishes.going,

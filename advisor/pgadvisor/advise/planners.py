@@ -11,11 +11,10 @@ from msgspec.structs import replace
 
 from pgadvisor.config import AdvicePlanner
 from pgadvisor.model.coverage import Fact, Gap
-from pgadvisor.model.whatif import PlannerKind
 from pgadvisor.planner.protocol import PlannerError
 
 if TYPE_CHECKING:
-    from pgadvisor.config import Config, IndexesConfig
+    from pgadvisor.config import Config
     from pgadvisor.facts import Facts
     from pgadvisor.planner.protocol import Planner
     from pgadvisor.progress import Progress
@@ -29,6 +28,9 @@ _GET_ONE = (
     "pip install 'pgadvisor[embedded]', or install PostgreSQL's server programs here; or audit with --planner hypopg, "
     "where the audited server has that extension."
 )
+
+# Before 16 a plan for unknown values may take two (planner/generic.py).
+_EXPLAINS_OF_A_PLAN = 2
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,14 @@ def _hypopg(facts: Facts, config: Config, server: AuditedServer | None) -> Itera
         raise PlannerError("HypoPG is on the audited server, and there is only a snapshot here")
     # Of several databases each is asked over a connection of its own.
     dsn = dsn_of(server.dsn, facts.server.database)
+    # How often is for the search to say; how long and how is as in a collection.
+    limits = replace(config.collect, max_explains=config.indexes.max_explains * _EXPLAINS_OF_A_PLAN)
     try:
         with session_on(dsn, config.collect) as session:
-            planner = Cached(HypoPG(session, facts, config.collect), facts)
+            planner = Cached(HypoPG(session, facts, limits), facts)
             try:
                 yield planner
             finally:
                 planner.close()
     except ConnectError as error:
         raise PlannerError(str(error)) from error
-
-
-def limited(config: Config, planner: Planner) -> IndexesConfig:
-    """The limits of the advice: an audited server is asked no more than a collection may."""
-    indexes = config.indexes
-    if planner.identity.kind is PlannerKind.TWIN:
-        return indexes
-    return replace(indexes, max_explains=min(indexes.max_explains, config.collect.max_explains))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # EXPLAIN (GENERIC_PLAN) is new in 16.
 GENERIC_PLAN_SINCE = 160000
 _OPTIONS = "VERBOSE, SETTINGS, FORMAT JSON"
+# A name that nobody else has, the same for all: pg_stat_statements counts an EXPLAIN of it by its text, once.
+_NAME = sql.Identifier(f"pgadvisor_{secrets.token_hex(4)}")
 
 
 def plan_generic(session: Session, opened: Opened) -> tuple[dict[str, Any], int]:
@@ -38,8 +40,7 @@ def _plan_prepared(session: Session, opened: Opened) -> tuple[dict[str, Any], in
     is in one transaction, which a pooler does not split.
     """
     transaction, parameters = opened.transaction, len(opened.parameters)
-    name = sql.Identifier(f"pgadvisor_{secrets.token_hex(4)}")
-    prepare = f"PREPARE {name.as_string()} AS {opened.text}\n{MARKER}"
+    prepare = f"PREPARE {_NAME.as_string()} AS {opened.text}\n{MARKER}"
     parse(session, prepare)
     transaction.set_local(plan_cache_mode="force_generic_plan")
     transaction.rows("SAVEPOINT pgadvisor")
@@ -49,23 +50,23 @@ def _plan_prepared(session: Session, opened: Opened) -> tuple[dict[str, Any], in
             cursor.execute(prepare.encode(session.connection.info.encoding), prepare=False)
         prepared = True
         opened.bound()
-        plan = _explain_prepared(session, name, parameters)
+        plan = _explain_prepared(session, parameters)
         if not _has_pruned(plan):
             return plan, 1
         # NULLs prune every partition at execution time, which no real value does.
         transaction.set_local(enable_partition_pruning="off")
         transaction.rows("DISCARD PLANS")
         opened.bound()
-        return _explain_prepared(session, name, parameters), 2
+        return _explain_prepared(session, parameters), 2
     finally:
         if prepared and not session.connection.closed:
             transaction.rows("ROLLBACK TO SAVEPOINT pgadvisor", always=True)
-            transaction.rows(sql.SQL("DEALLOCATE {}").format(name), always=True)
+            transaction.rows(sql.SQL("DEALLOCATE {}").format(_NAME), always=True)
 
 
-def _explain_prepared(session: Session, name: sql.Identifier, parameters: int) -> dict[str, Any]:
+def _explain_prepared(session: Session, parameters: int) -> dict[str, Any]:
     nulls = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
-    return explain(session, explain_command(_OPTIONS, f"EXECUTE {name.as_string()}{nulls}"))
+    return explain(session, explain_command(_OPTIONS, f"EXECUTE {_NAME.as_string()}{nulls}"))
 
 
 def _has_pruned(plan: dict[str, Any]) -> bool:

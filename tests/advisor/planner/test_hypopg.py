@@ -199,6 +199,20 @@ def test_it_says_what_it_cannot_and_runs_nobodys_code(database: Database) -> Non
         assert session.connection.execute("SELECT pg_advisory_unlock_shared(4711)").fetchone() == (False,)
 
 
+def test_any_number_of_plans_leaves_few_entries_in_pg_stat_statements(database: Database) -> None:
+    role = database.role(grants=["SELECT ON ALL TABLES IN SCHEMA public", 'USAGE ON SCHEMA "the ext\'s"'])
+    with planner_of(role.dsn) as (planner, _):
+        for asked in (GENERIC, question("SELECT id FROM t WHERE name = $1")):
+            for column in ("id", "kind", "name"):
+                assert planner.plan(asked, Configuration(create=(on("t", column),))).cost is not None
+    with database.connect() as connection:
+        counted = connection.execute(
+            "SELECT calls FROM pg_stat_statements WHERE userid = %s::regrole AND query LIKE 'EXPLAIN%%'",
+            [sql.Identifier(role.name).as_string()],
+        ).fetchall()
+    assert counted == [(6,)]
+
+
 def test_tables_that_are_none_of_the_statements_are_not_locked_without_bound(database: Database) -> None:
     database.execute(
         "CREATE TABLE many (id int, x int) PARTITION BY LIST (id);"
@@ -263,7 +277,9 @@ def test_an_audit_has_its_indexes_proved_by_the_server_itself(debians: Server) -
         for kind in range(30):
             database.execute("SELECT note FROM t WHERE kind = %s", [kind])
         database.settle()
-        report = audit(database.dsn, "--planner", "hypopg", "--fail-on", "never").report
+        # What a collection may ask is no bound of the search, which has its own.
+        report = audit(database.dsn, "--planner", "hypopg", "--fail-on", "never", "--max-explains", "1").report
+        assert report["index_advice"]["explains"] > 2
         planner = report["index_advice"]["planner"]
         assert (planner["kind"], planner["version"]) == ("HypoPG", planner["server_version"])
         (made,) = report["recommendations"]
