@@ -225,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operations", type=int, default=4_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=6, help="of pgbench, for each set in each round")
+    parser.add_argument("--seconds", type=int, default=4, help="of pgbench, for each set in each round")
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
     calls = schedule(OPERATIONS, given.operations, seed=5)
