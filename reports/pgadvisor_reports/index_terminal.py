@@ -59,8 +59,7 @@ class _Writer:
         self.everything = everything
         self.page = page
         self._prepared: Step | None = None
-        self._checked: set[str] = set()
-        # What holds of several is told with the first of them.
+        # What was told of all of a kind, with the first of them.
         self._minded: set[str] = set()
 
     def write(self) -> None:
@@ -115,20 +114,23 @@ class _Writer:
             self._line(compressed, "dim")
 
     def _verification(self) -> None:
-        """What came of it on a copy; what did not keep its promise first."""
+        """What came of it on a copy of this database; what did not keep its promise first."""
         tried = self.report.verification
-        if tried is None:
+        if tried is None or not self.page.was_tried:
             return
         self.console.print()
         self._line(prose(tested.verified(tried)))
         if times := tested.verified_times(tried):
             self._line(Text.assemble(("Time of the calls counted, measured: ", "bold"), times), hanging=2)
         worse = [each for each in tried.statements if each.verdict is Verdict.WORSE]
-        for each in (tried.statements if self.everything else worse)[: self._most(MAX_REASONS)]:
+        told = tried.statements if self.everything else worse
+        for each in told[: self._most(MAX_REASONS)]:
             promised = f"; promised {tested.promised(each)}" if each.promise is not None else ""
             style = "red" if each.verdict is Verdict.WORSE else ""
             line = f"{name(each.query_id)}: {each.verdict.value}: {prose(tested.measured_times(each))}{promised}"
             self._line(line, style, indent=2, hanging=2)
+        if len(told) > self._most(MAX_REASONS):
+            self._line(f"and {len(told) - MAX_REASONS} more {Verdict.WORSE.value}: --all", "red", indent=2)
         for note in tested.verification_notes(tried):
             self._line(prose(note), "dim", indent=2)
 
@@ -214,28 +216,31 @@ class _Writer:
     def _action(self, action: Recommendation) -> None:
         if action.values_masked:
             self._line("Holds values of rows, masked here: run again with --show-values for SQL to run.", indent=4)
-        if self.everything:
-            self._checks([check for check in action.checks if not check.sql.startswith(_AFTER)])
+        after = [check for check in action.checks if check.sql.startswith(_AFTER)]
+        for check in action.checks if self.everything else ():
+            if check not in after:
+                self._sql(check.sql)
         for step in action.steps:
             self._step(step)
-        if self.everything:
-            self._checks([check for check in action.checks if check.sql.startswith(_AFTER)])
+        for check in after if self.everything else ():
+            self._sql(check.sql)
         undo = [step.undo for step in reversed(action.steps) if step.undo]
         if undo and (self.everything or len(undo) == 1):
             self._line("undo:", "dim", indent=4)
             for sql in undo:
                 self._sql(sql)
-        for caveat in action.caveats:
-            if caveat not in self._minded:
-                self._minded.add(caveat)
-                self._line(f"Mind: {prose(caveat)}", "yellow", indent=4, hanging=2)
+        self._caveats(action)
 
-    def _checks(self, checks: Sequence[Step]) -> None:
-        """Checks; one that was told already stands for all that are the same."""
-        for check in checks:
-            if check.sql not in self._checked:
-                self._checked.add(check.sql)
-                self._sql(check.sql)
+    def _caveats(self, action: Recommendation) -> None:
+        """What to mind. But where everything is told, what holds of all of a kind is told with the first of them."""
+        alike = [each for each in self.page.actions if type(each.proposal) is type(action.proposal)]
+        for caveat in action.caveats:
+            is_of_all = not self.everything and all(caveat in each.caveats for each in alike)
+            if is_of_all and caveat in self._minded:
+                continue
+            if is_of_all:
+                self._minded.add(caveat)
+            self._line(f"Mind: {prose(caveat)}", "yellow", indent=4, hanging=2)
 
     def _step(self, step: Step) -> None:
         """A command; what prepares the session once, for all that need the same."""
@@ -245,6 +250,8 @@ class _Writer:
             self._prepared = step
             self._line("In the session that runs this and what follows, first:", "dim", indent=4)
         self._sql(step.sql)
+        if self.everything and step.lock and not step.prepares:
+            self._line(f"Lock: {prose(step.lock)}", "dim", indent=4, hanging=2)
 
     def _unproved(self) -> None:
         self._head(f"Not proved by a planner: {words.plural(len(self.page.unproved), 'recommendation')}")

@@ -155,6 +155,11 @@ class IndexPage:
         )
 
     @property
+    def was_tried(self) -> bool:
+        """Whether this is the database that a copy of was tried."""
+        return self.report.verification is not None and any(each.measured is not None for each in self.actions)
+
+    @property
     def left_count(self) -> int:
         """How many were left, also those that the report does not name."""
         return 0 if self.advice is None else len(self.advice.left) + self.advice.left_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgadvisor.model.catalog import IndexDefinition, IndexKey
+from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.coverage import Fact, Gap
 from pgadvisor.model.effects import Effect, Reason, TimeRange
 from pgadvisor.model.index_advice import (
@@ -16,6 +16,7 @@ from pgadvisor.model.index_advice import (
     StatementEffect,
     WorkloadEffect,
 )
+from pgadvisor.model.index_text import index_text
 from pgadvisor.model.proposals import DropIndex
 from pgadvisor_reports import formatting
 from pgadvisor_reports.index_view import AdvisedRow, IndexPage, Scale, least_gain
@@ -178,23 +179,12 @@ def compression(advice: IndexAdvice) -> str:
 
 
 def definition(item: IndexDefinition) -> str:
-    """An index in words that are nearly SQL: "public.orders gin (tags)".
+    """An index in words that are nearly SQL, as in titles, and that it is unique where it is.
 
-    >>> keys = (IndexKey(column="a", descending=True),)
-    >>> definition(IndexDefinition(schema="s", table="t", keys=keys, include=("b",)))
-    's.t (a desc) include (b)'
+    >>> definition(IndexDefinition(schema="s", table="t", keys=(IndexKey(column="a"),), include=("b",), unique=True))
+    'unique s.t (a) include (b)'
     """
-    method = "" if item.access_method == "btree" else f" {item.access_method}"
-    include = f" include ({', '.join(item.include)})" if item.include else ""
-    where = f" where {item.predicate}" if item.predicate else ""
-    unique = "unique " if item.unique else ""
-    return f"{unique}{item.schema}.{item.table}{method} ({', '.join(map(_key, item.keys))}){include}{where}"
-
-
-def _key(key: IndexKey) -> str:
-    operators = "" if key.default_operator_class or not key.operator_class else f" {key.operator_class}"
-    text = key.column if key.column is not None else key.expression or ""
-    return f"{text}{operators}{' desc' if key.descending else ''}"
+    return f"{'unique ' if item.unique else ''}{index_text(item)}"
 
 
 def advised(item: AdvisedIndex) -> str:

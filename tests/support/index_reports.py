@@ -171,7 +171,7 @@ def index_report(*, verified: bool = False) -> Report:
         orders,
         _advised(
             msgspec.structs.replace(index("orders", "status"), keys=(
-                IndexKey(column="status"), IndexKey(column="created_at", descending=True),
+                IndexKey(column="status"), IndexKey(column="created_at", descending=True, nulls_first=True),
             ), include=("total_cents",), predicate="(deleted_at IS NULL)"),
             "idx_orders_status_created_at",
             37_748_736,
