@@ -168,7 +168,7 @@ def _finding(facts: Facts, index: Index, options: UnusedIndexOptions) -> Finding
         confidence=Confidence.ESTIMATED if sure else Confidence.HEURISTIC,
         evidence=_evidence(facts, index, written),
         causes=(cause_of(index),),
-        proposals=() if expressions else (drop(facts, index),),
+        proposals=(drop(facts, index),),
         impact=Impact(bytes=size, writes=written),
     )
 

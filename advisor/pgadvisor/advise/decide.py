@@ -17,6 +17,9 @@ from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions
 from pgadvisor.model.proposals import AddPrimaryKey, CreateIndex, DropIndex, Proposal, RebuildIndex
 
 T = TypeVar("T")
+_STATISTICS = (
+    "ANALYZE gathers statistics on its expressions, and no planner has said that no plan of the workload rests on them."
+)
 _UNPROVED = "The planner was not asked about it together with all that is advised; look again when that is done."
 
 
@@ -49,6 +52,8 @@ def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ..
     for drop, decision in drops.items():
         if verdicts is not None and decision.reason is None and verdicts.unproved(drop):
             decision.reason = _UNPROVED
+        elif decision.reason is None and decision.advised is None and _loses_statistics(drop):
+            decision.reason = _STATISTICS
     dropped = {(drop.schema, drop.name) for drop, decision in drops.items() if decision.reason is None}
     _decide_creations(decisions, facts, dropped)
     rank = {finding.key: number for number, finding in enumerate(findings)}
@@ -94,6 +99,11 @@ def _keep_what_rests_on_the_untold(decisions: Sequence[Decision], advice: IndexD
         if decision.advised is not None and isinstance(decision.proposal, DropIndex):
             names = ", ".join(untold)
             decision.reason = f"It is proved only beside new indexes that are not recommended: {names}."
+
+
+def _loses_statistics(drop: DropIndex) -> bool:
+    """Whether an index goes with expressions that no other is known to have."""
+    return drop.because_of is None and not drop.invalid and any(key.expression for key in drop.definition.keys)
 
 
 def _of_its_successor(decisions: Sequence[Decision], drop: DropIndex) -> list[KeyedFinding]:

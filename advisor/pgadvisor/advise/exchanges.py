@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LEAST_COST = 0.01
 _NO_ROOM = "What is to take its place is beyond the budget, or beyond the number of new indexes."
 _TO_STAY = "Existing indexes are to stay: --no-drops, or drop = false in [indexes]."
+_RESTS = "The planner estimates the statement {} by what ANALYZE gathers on its expressions, or uses it."
 # An index that another stands in for may cost a statement so many times more, and all of its calls this share of the
 # time of all statements: the wider one has more pages.
 _BEARABLE = 1.5
@@ -125,6 +126,10 @@ class _Check:
             return
         touched = self._readers.of((name, *new))
         now = self._readers.costs(touched, after)
+        guessed = self._guessed(drop, after, now, touched)
+        if guessed is not None:
+            found.left += _stays(going, _RESTS.format(guessed.load.query_id), self._facts)
+            return
         slower, for_known_values = self._slowest(going, now, touched)
         if slower is not None:
             found.left += _stays(going, f"Without it {_costs_more(*slower)}.", self._facts)
@@ -139,6 +144,22 @@ class _Check:
         found.configuration = after
         found.for_known_values |= for_known_values
         found.made.append(Exchange(drop, _given_back(drop, self._facts, self._prices), going.findings, created))
+
+    def _guessed(
+        self, drop: DropIndex, after: Configuration, now: Sequence[LoadCost], touched: Sequence[int]
+    ) -> LoadCost | None:
+        """A statement that is estimated otherwise where an index takes the statistics of its expressions with it.
+
+        Whether it costs more or less then, nobody can say. None where there is none, or another index has them too.
+        """
+        table = self._facts.relation_named(drop.definition.schema, drop.definition.table)
+        gone = {(each.schema, each.name) for each in after.drop}
+        standing = () if table is None else self._facts.indexes_of(table.oid)
+        others = [*after.create, *(each.definition for each in standing if (each.schema, each.name) not in gone)]
+        lost = _expressions(drop.definition).difference(*map(_expressions, others))
+        if not lost:
+            return None
+        return next((cost for at, cost in zip(touched, now, strict=True) if cost.costs != self._now[at].costs), None)
 
     def _within_budget(self, created: Mapping[IndexDefinition, int | None]) -> bool:
         """Whether so many new indexes may be had; what takes nobody knows how much goes into no budget."""
@@ -186,6 +207,10 @@ class _Check:
             return inf
         least = min(before, least)
         return 1.0 if after <= before or after - least <= self._page_cost else after / max(least, _LEAST_COST)
+
+
+def _expressions(definition: IndexDefinition) -> set[str]:
+    return {key.expression for key in definition.keys if key.expression is not None}
 
 
 def _page_cost(facts: Facts) -> float:

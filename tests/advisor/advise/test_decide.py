@@ -147,3 +147,13 @@ def test_the_index_of_a_partition_stands_in_by_its_parent() -> None:
     redundant = drop("m1_a", "a", because_of="public.m1_a_b")
     decisions = decided(facts({"tables": tables}), (drop("m_a_b", "a", "b"),), (redundant,))
     assert kept(decisions) == [redundant]
+
+
+def test_an_index_of_expressions_goes_only_where_a_planner_was_asked() -> None:
+    lower = IndexDefinition(schema="public", table="t", keys=(IndexKey(expression="lower(b)"),))
+    unused = DropIndex(schema="public", name="l", definition=lower)
+    (decision,) = decided(shop(l="btree (lower(b))"), (unused,))
+    assert "no planner has said that no plan" in (decision.reason or "")
+    # Another that has the same has the statistics, too.
+    spare = DropIndex(schema="public", name="l", definition=lower, because_of="public.m")
+    assert kept(decided(shop(l="btree (lower(b))", m="btree (lower(b))"), (spare,))) == [spare]

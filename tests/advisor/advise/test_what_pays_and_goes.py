@@ -143,6 +143,26 @@ def test_what_drops_cost_a_statement_does_not_add_up() -> None:
     assert gone(made(shop, going)) == ["t_f", "t_z"]
 
 
+@pytest.mark.parametrize(
+    ("without", "spare", "goes"),
+    [(100.0, False, True), (99.0, False, False), (101.0, False, False), (99.0, True, True)],
+)
+def test_an_index_of_expressions_goes_where_nothing_is_estimated_by_it(without: float, spare: bool, goes: bool) -> None:
+    indexes = {"t_l": "btree (lower(b))"} | ({"t_spare": "btree (lower(b), a)"} if spare else {})
+    known = facts({"tables": {"public.t": {"columns": ["a int", "b text"], "rows": 1e6, "indexes": indexes}}})
+    shop = World({"q": {"": 100.0}}, facts=known)
+    planner = shop.planner()
+    # Nothing reads it; without its statistics the planner guesses.
+    planner.tree = lambda _, tried: f"Result cost={without if tried.drop else 100.0}"
+    found = made(shop, [Going(drop(shop, "t_l"), ("r:0",))], None, Evaluator(planner, shop.loads(), 100, known))
+    assert gone(found) == (["t_l"] if goes else [])
+    assert [each.sentence for each in found.left] == (
+        []
+        if goes
+        else ["The planner estimates the statement q by what ANALYZE gathers on its expressions, or uses it."]
+    )
+
+
 def test_a_statement_of_which_no_plan_is_known_keeps_an_index() -> None:
     shop = world({"q": {"": 10.0}}, {"t_a": "a"})
     going = [Going(drop(shop, "t_a"), ("r:0",))]
