@@ -1,9 +1,10 @@
 """Of two new indexes that serve statements about equally, the one that begins with what these search for equality.
 
-Plans are asked for values that are typical or were seen. Where these are rare, absent or the newest, a range alone
-leaves as few rows as it does with an equality before it, and no cost tells the two apart: the equality keeps it so for
-all other values. (Manual, "Multicolumn Indexes": only equality on leading columns, and one range after them, limit the
-part of an index that is read.)
+Plans are asked for values that are typical or were seen. Where these are those of nearly all rows, or the newest, a
+range alone leaves as few rows as it does with an equality before it, and no cost tells the two apart: the equality
+keeps it so for all other values. Likewise the first rows in some order, which are taken to be found soon: of a queue
+those that wait come after all that are done. (Manual, "Multicolumn Indexes": only equality on leading columns, and one
+range after them, limit the part of an index that is read.)
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def equality_first(
     prices: Prices,
     options: IndexesConfig,
 ) -> None:
-    """Exchanges new indexes that begin with a range for such that begin with an equality, at about the same cost.
+    """Exchanges new indexes that begin with a range or an order for such that begin with an equality.
 
     No statement that may use either costs more by more than that, by the mean of its values and for the worst of them,
     nor does all of it with what is written.
@@ -94,7 +95,7 @@ class _Searched:
     def steadier(
         self, definition: IndexDefinition, serving: Sequence[str], candidates: Sequence[Candidate]
     ) -> Iterator[Candidate]:
-        """Candidates that begin with an equality where an index begins with a range, for statements that it serves."""
+        """Candidates that begin with an equality where an index does not, for statements that it serves."""
         of_table = self._demands[definition.schema, definition.table]
         ranged = [each for query_id in serving for each in of_table[query_id] if _is_ranged(definition, each)]
         if not ranged or definition.access_method != "btree":
@@ -126,12 +127,19 @@ def _limited(definition: IndexDefinition, demand: Demand) -> _Limit:
             break
         equal += 1
     rest = definition.key_columns[equal : equal + 1]
-    return _Limit(equal, equal + (bool(rest) and rest[0] in demand.ranges))
+    return _Limit(equal, equal + (bool(rest) and rest[0] in _others(demand)))
 
 
 def _is_ranged(definition: IndexDefinition, demand: Demand) -> bool:
-    first = definition.keys[0].column
-    return first in demand.ranges and bool(demand.equal)
+    # What finds a row by its key needs no other index.
+    searched = bool(demand.equal) and not demand.identified(demand.equal)
+    return searched and definition.keys[0].column in _others(demand)
+
+
+def _others(demand: Demand) -> set[str | None]:
+    """Columns of ranges, and the first that rows are sorted by: an index that begins so finds but what lies first."""
+    ordered = {each.column for each in demand.order[:1]} - set(demand.equal)
+    return {*demand.ranges, *ordered}
 
 
 class _Weighing:

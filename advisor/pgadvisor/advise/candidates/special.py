@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.candidates.block_ranges import block_ranges
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.expressions import expressions
+from pgadvisor.advise.candidates.extended import extended
 from pgadvisor.advise.candidates.hashed import hashed
 from pgadvisor.advise.candidates.inverted import inverted
 from pgadvisor.advise.candidates.partial import by_table, partial
@@ -16,7 +17,8 @@ from pgadvisor.advise.candidates.patterns import patterns
 from pgadvisor.advise.candidates.searches import Searched, SearchReader
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
-from pgadvisor.indexes.algebra import likeness
+from pgadvisor.indexes.algebra import alike, likeness
+from pgadvisor.indexes.predicates import without_brackets
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 from pgadvisor.model.whatif import Configuration
@@ -44,13 +46,22 @@ def special(
     """
     all_searched = SearchReader(facts, planner, options.min_rows).read(loads)
     found: dict[object, Candidate | LeftIndex] = {}
-    for each in _all(facts, all_searched, known, options):
+    for each in _all(facts, planner, all_searched, known, options):
         same = (likeness(each.definition), isinstance(each, LeftIndex))
         before = found.get(same)
         found[same] = before.with_wishes_of(each) if _both(before, each) else each  # type: ignore[union-attr, arg-type]
     candidates = [each for each in found.values() if isinstance(each, Candidate)]
-    yield from (each for each in found.values() if isinstance(each, LeftIndex))
+    had = {likeness(each.definition) for each in candidates}
+    for each in found.values():
+        # What one statement cannot use is no less there for others.
+        if isinstance(each, LeftIndex) and likeness(each.definition) not in had and not _exists(each.definition, facts):
+            yield each
     yield from _possible(_worth_hashing(candidates, planner), planner)
+
+
+def _exists(definition: IndexDefinition, facts: Facts) -> bool:
+    table = facts.relation_named(definition.schema, definition.table)
+    return table is not None and any(alike(each.definition, definition) for each in facts.indexes_of(table.oid))
 
 
 def _both(one: object, other: object) -> bool:
@@ -58,27 +69,33 @@ def _both(one: object, other: object) -> bool:
 
 
 def _all(
-    facts: Facts, all_searched: Sequence[Searched], known: Sequence[Candidate], options: IndexesConfig
+    facts: Facts,
+    planner: Planner,
+    all_searched: Sequence[Searched],
+    known: Sequence[Candidate],
+    options: IndexesConfig,
 ) -> Iterator[Candidate | LeftIndex]:
     thought_of = by_table(known)
     for searched in all_searched:
         own = list(expressions(searched, options.max_columns))
-        table = (searched.relation.schema, searched.relation.name)
+        of_table = thought_of.get((searched.relation.schema, searched.relation.name), ())
         found = (
             own,
             patterns(searched, facts),
             inverted(searched, facts),
             block_ranges(searched, facts),
-            partial(searched, [*thought_of.get(table, ()), *own], facts),
+            extended(searched, of_table, facts, planner, options.max_columns),
+            partial(searched, [*of_table, *own], facts),
         )
         yield from islice(chain.from_iterable(found), _MOST_OF_STATEMENT)
-        yield from _unknown(searched)
+        if searched.unknown and not searched.found_otherwise(facts):
+            yield from _unknown(searched)
     yield from hashed(all_searched, facts)
 
 
 def _unknown(searched: Searched) -> Iterator[LeftIndex]:
     for text in searched.unknown[:1]:
-        definition = searched.definition([IndexKey(expression=f"({text})")])
+        definition = searched.definition([IndexKey(expression=without_brackets(text))])
         sentence = (
             "What it is searched by has a constant that is not in the statement's text: seen in a log of its calls, an "
             "index on it could be looked at."
