@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
+from pgadvisor.model.index_advice import WhyNot
 from pgadvisor.model.report import Report, Step
 from pgadvisor.model.verification import Verdict
 from pgadvisor.registry import load_index_terminal, load_renderer
@@ -102,3 +104,10 @@ def test_the_table_calls_an_index_what_its_title_does() -> None:
     definition = IndexDefinition(schema="s", table="t", access_method="gin", keys=(IndexKey(column="tags"),))
     assert index_words.definition(definition) == "s.t using gin (tags)"
     assert index_words.definition(msgspec.structs.replace(definition, unique=True)) == "unique s.t using gin (tags)"
+
+
+def test_the_manual_has_every_reason_for_which_an_index_is_left() -> None:
+    manual = (Path(__file__).parents[2] / "docs/indexes.md").read_text(encoding="utf-8")
+    (told,) = [each for each in manual.split("\n- ") if each.startswith("**What was left and why**")]
+    said = " ".join(told.split())
+    assert [why.value for why in WhyNot if f"*{why.value}*" not in said] == []
