@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -21,6 +22,16 @@ class _Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # whatever a command returns
+        """Click quotes arguments that it cannot place, and one may be a connection string with a password."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            from pgadvisor.cli._errors import plain
+
+            error.message = plain(error.message)  # type: ignore[misc]  # the only way that every kind of it has
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

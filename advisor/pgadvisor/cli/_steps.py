@@ -186,7 +186,7 @@ def shown_and_written(report: Report, files: Files) -> None:
         if path is not None:
             write(report, renderer, path)
             if not files.quiet and path != STDOUT:
-                click.echo(f"Written: {path}", err=True)
+                click.echo(plain(f"Written: {path}"), err=True)
 
 
 def _why(code: ExitCode, report: Report, config: Config) -> str:

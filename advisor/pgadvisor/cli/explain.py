@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pgadvisor.cli._connection import not_connected, refuse_options_of_a_server, snapshot_file
-from pgadvisor.cli._errors import Failure, explained
+from pgadvisor.cli._errors import Failure, explained, plain
 from pgadvisor.cli._options import configuration, of_every_run, of_explanation, of_reports
 from pgadvisor.cli._output import STDOUT, coloured, tell, write_bytes
 from pgadvisor.cli._progress import shown
@@ -147,4 +147,4 @@ def _tell(explanation: Explanation, files: Files) -> None:
         if path is not None:
             write_bytes(load_explanation(renderer)(explanation), path)
             if not files.quiet and path != STDOUT:
-                click.echo(f"Written: {path}", err=True)
+                click.echo(plain(f"Written: {path}"), err=True)

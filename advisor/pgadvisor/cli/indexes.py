@@ -107,8 +107,9 @@ def _snapshot_files(targets: Sequence[str]) -> list[Path]:
     paths = [STDOUT if target == "-" else snapshot_file(target) for target in targets]
     found = [path for path in paths if path is not None]
     if len(targets) > 1 and len(found) < len(targets):
-        other = next(target for target, path in zip(targets, paths, strict=True) if path is None)
-        raise Failure(f"Give one database, or files of snapshots: {other} is no file.", ExitCode.USAGE)
+        # By its place: a connection string with a password may be among them, and misspelt.
+        other = paths.index(None) + 1
+        raise Failure(f"Give one database, or files of snapshots: argument {other} is no file.", ExitCode.USAGE)
     return found
 
 
@@ -144,7 +145,7 @@ def _tell(report: Report, files: Files, everything: bool) -> None:
         if path is not None:
             write(report, renderer, path)
             if not files.quiet and path != STDOUT:
-                click.echo(f"Written: {path}", err=True)
+                click.echo(plain(f"Written: {path}"), err=True)
 
 
 def _exit_code(report: Report, config: Config) -> ExitCode:

@@ -165,4 +165,4 @@ def _tell(result: WhatIfResult, files: Files) -> None:
         if path is not None:
             write_bytes(load_whatif(renderer)(result), path)
             if not files.quiet and path != STDOUT:
-                click.echo(f"Written: {path}", err=True)
+                click.echo(plain(f"Written: {path}"), err=True)

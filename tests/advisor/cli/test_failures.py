@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pgadvisor.cli._errors import plain
 from pgadvisor.snapshots.file import write_snapshots
 from support.audits import audit, pgadvisor
 from support.databases import Database
@@ -45,6 +46,45 @@ def test_nothing_listens() -> None:
     assert ran.code == 4
     assert str(port) in said(ran.err)
     assert "topsecret" not in ran.err
+
+
+def test_a_connection_string_in_the_wrong_place_is_told_without_its_password(tmp_path: Path) -> None:
+    dsn = "postgresql://u:topsecret@127.0.0.1:1/db"
+    for arguments in (
+        (dsn,),
+        ("audit", "service=a", dsn),
+        ("audit", "--config", dsn, "--execute", "host=a password=topsecret"),
+        ("analyze", dsn),
+        ("collect", "service=a", "-o", dsn),
+        ("indexes", "a", dsn),
+        ("indexes", dsn, "host=a pw topsecret"),
+        ("rules", "explain", dsn),
+        ("verify", dsn, dsn),
+        ("whatif", "u:topsecret@127.0.0.1/db"),
+    ):
+        ran = pgadvisor(*arguments, folder=tmp_path)
+        assert ran.code in (2, 5), arguments
+        assert "Error: " in ran.err
+        assert "Traceback" not in ran.err
+        assert "secret" not in ran.out + ran.err, ran.err
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgres://u:top@secret/topsecret @127.0.0.1:1/db?password=topsecret",
+        "postgresql:/u:topsecret@[::1]:1/db",
+        "a@u:topsecret@127.0.0.1/db",
+        r"host=a user=u pasword = 'that\'s topsecret' dbname=db",
+        r"host=a sslpassword=a\ topsecret dbname=db",
+    ],
+)
+def test_arguments_are_told_as_they_are_but_for_passwords(dsn: str) -> None:
+    for told in (f"There is no file {dsn}.", f"{dsn!r} is no size."):
+        assert "secret" not in plain(told)
+    for told in ("There is no file a@b:c.json", "tags::text[]@>x", "postgresql://user@host:5432/db", "10:30 a@b"):
+        assert plain(told) == told
+    assert plain("x" * 20_000 + ":" * 20_000 + "pass" * 20_000)
 
 
 def test_wrong_password(database: Database) -> None:

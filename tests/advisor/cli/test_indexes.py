@@ -129,7 +129,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         ([file, other, "--lock-timeout", "5"], "Give a DSN, or leave out --lock-timeout."),
         (["-", "--schema", "x"], "--schema says what is collected, and what standard input brings is collected"),
         (["dbname=shop", "--database", "shop"], "Name the database in the DSN, and leave out --database."),
-        ([file, "dbname=shop"], "Give one database, or files of snapshots: dbname=shop is no file."),
+        ([file, "dbname=shop"], "Give one database, or files of snapshots: argument 2 is no file."),
         ([file, other, "--database", "third"], "There is no snapshot of a database third; there are: shop, x."),
         ([file, "--budget", "12"], "'12' is no size; write one with its unit, such as 500MB or 2GB."),
         ([file, "--goal", "speed"], "Invalid value for '--goal'"),
