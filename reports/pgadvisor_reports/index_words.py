@@ -55,7 +55,7 @@ def figures(page: IndexPage) -> tuple[tuple[str, str], ...]:
     if unexplained(advice, scale.bare):
         found.append((f"Beyond what plans explain, {scale.over}", unexplained(advice, scale.bare)))
     if page.rows:
-        found.append(("Disk", disk(advice)))
+        found.append(("Disk", disk(page)))
         found.append((f"Time to write, {scale.over}", writes(advice.write_ms, scale.bare)))
     return tuple(found)
 
@@ -67,25 +67,44 @@ def cost_change(before: float, after: float) -> str:
 
 def time_change(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scale) -> str:
     """What the measured time would become."""
-    before, after = scale.duration(work.before_ms), time_after(work, effects, scale)
-    if after == _UNTOLD:
-        return f"{before}; after: {after}"
-    return f"{before}; estimated: {after}" if "→" in after else f"{before} → {after}, estimated"
+    before, after = scale.duration(work.before_ms), scaled(bounds(work, effects), scale)
+    told = f"{before}; after: {after}" if after == _UNTOLD else f"{before} → {after}, estimated"
+    return "; ".join(filter(None, (told, losing(work, effects, scale))))
 
 
 def time_after(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scale) -> str:
-    """What the time would become; of those that gain and those that lose apart where there are both.
+    """What the time would become, and what takes longer."""
+    return "; ".join(filter(None, (scaled(bounds(work, effects), scale), losing(work, effects, scale))))
+
+
+def bounds(work: WorkloadEffect, effects: Sequence[StatementEffect]) -> TimeRange:
+    """What the time would become, over the statements' window; where some gain and some lose, but for what these lose.
 
     A loss without an upper bound would otherwise hide what is gained.
     """
-    if not (work.gain and work.lose) or not effects:
-        return scaled(work.estimated, scale)
-    parts = []
-    for effect, word in ((Effect.GAINS, "what gains"), (Effect.LOSES, "what loses")):
-        found = [each for each in effects if each.effect is effect]
-        total = formatting.duration(scale.factor * sum(each.total_ms for each in found)).text
-        parts.append(f"{word} {total} → {scaled(_added(found), scale.bare)}")
-    return ", ".join(parts)
+    if not _is_mixed(work, effects):
+        return work.estimated
+    gaining = [each for each in effects if each.effect is Effect.GAINS]
+    after, rest_ms = _added(gaining), max(work.before_ms - sum(each.total_ms for each in gaining), 0.0)
+    return TimeRange(
+        low_ms=rest_ms + after.low_ms if after.low_ms else 0.0,
+        high_ms=None if after.high_ms is None else rest_ms + after.high_ms,
+    )
+
+
+def losing(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scale) -> str:
+    """What takes longer where other statements gain, "" where nothing does."""
+    if not _is_mixed(work, effects):
+        return ""
+    found = [each for each in effects if each.effect is Effect.LOSES]
+    told = f"{plural(work.lose, 'statement')} {'takes' if work.lose == 1 else 'take'} longer"
+    before, after = scale.duration(sum(each.total_ms for each in found)), scaled(_added(found), scale)
+    return told if after == _UNTOLD else f"{told}: {before} → {after}"
+
+
+def _is_mixed(work: WorkloadEffect, effects: Sequence[StatementEffect]) -> bool:
+    """Whether some statements gain and some lose, and it is known which."""
+    return bool(work.gain and work.lose and effects)
 
 
 def unexplained(advice: IndexAdvice, scale: Scale) -> str:
@@ -113,12 +132,18 @@ def _added(effects: Sequence[StatementEffect]) -> TimeRange:
     )
 
 
-def disk(advice: IndexAdvice) -> str:
+def disk(page: IndexPage) -> str:
     """What all of it takes on disk, of what it may take."""
-    size = signed_size(advice.size_bytes)
+    advice = page.advice
+    if advice is None:
+        return ""
+    said = signed_size(advice.size_bytes)
+    freed = page.new_bytes - advice.size_bytes
+    if page.new_bytes and freed > 0:
+        said = f"{said} ({formatting.size(page.new_bytes).text} of new indexes, {formatting.size(freed).text} freed)"
     if advice.budget_bytes is None:
-        return f"{size}, without a budget"
-    return f"{size}; the budget is {formatting.size(advice.budget_bytes).text}"
+        return f"{said}, without a budget"
+    return f"{said}; the budget of new ones is {formatting.size(advice.budget_bytes).text}"
 
 
 def signed_size(size_bytes: int | None) -> str:
@@ -145,7 +170,8 @@ def effects(work: WorkloadEffect) -> str:
     """How many statements gain and lose."""
     if not (work.gain or work.lose):
         return "No statement gains or loses"
-    return f"{plural(work.gain, 'statement')} {'gains' if work.gain == 1 else 'gain'}, {_loses(work.lose)}"
+    gaining = plural(work.gain, "statement") if work.gain else "No statement"
+    return f"{gaining} {'gains' if work.gain < 2 else 'gain'}, {_loses(work.lose)}"
 
 
 def _loses(number: int) -> str:
@@ -220,20 +246,21 @@ def named(names: Sequence[str]) -> str:
 def together(item: AdvisedIndex, scale: Scale) -> str:
     """What would be lost if it alone were left out."""
     work = item.together
-    without = f"without it the workload's cost is {factor(work.cost_after, work.cost_before)}"
-    return f"Within the set: {lowered(effects(work))}; {without}{_saved(work, item.effects, scale)}."
+    change = factor(work.cost_after, work.cost_before)
+    if isinstance(item.proposal, DropIndex):
+        return f"Within the set: {lowered(effects(work))}; if it were kept, the workload's cost would be {change}."
+    least = least_gain(work, item.effects)
+    saves = f"it saves at least {scale.duration(least)}, and " if least else ""
+    return f"Within the set: {lowered(effects(work))}; {saves}without it the workload's cost would be {change}."
 
 
 def alone(item: AdvisedIndex, scale: Scale) -> str:
     """What it does as the only change."""
     work = item.alone
-    change = f"the workload's cost is {factor(work.cost_before, work.cost_after)}"
-    return f"As the only change: {lowered(effects(work))}; {change}{_saved(work, (), scale)}."
-
-
-def _saved(work: WorkloadEffect, found: Sequence[StatementEffect], scale: Scale) -> str:
-    least = least_gain(work, found)
-    return f", at least {scale.duration(least)} saved" if least else ""
+    least = least_gain(work, ())
+    saved = f", at least {scale.duration(least)} saved" if least else ""
+    change = f"the workload's cost is {factor(work.cost_before, work.cost_after)}{saved}"
+    return f"As the only change: {lowered(effects(work))}; {change}."
 
 
 def gain(row: AdvisedRow, scale: Scale, goal: Goal) -> str:
@@ -246,6 +273,12 @@ def gain(row: AdvisedRow, scale: Scale, goal: Goal) -> str:
     if goal is Goal.COST or not row.gain_ms:
         return f"{formatting.fraction(row.cost_share).text} of cost"
     return scale.bare.duration(row.gain_ms)
+
+
+def cost_saved(row: AdvisedRow) -> str:
+    """The share of the workload's cost that an index saves within the set, or that one which goes adds."""
+    share = formatting.fraction(abs(row.cost_share)).text
+    return share if row.cost_share >= 0 else f"{share} more"
 
 
 def price(row: AdvisedRow, scale: Scale) -> str:

@@ -6,6 +6,7 @@ from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Verdi
 from pgadvisor_reports import formatting, words
 
 _NONE = "–"
+_ALIKE = ", the plan being the same"
 # Less is told as nothing.
 _LEAST_NOISE = 0.001
 _LEAST_MS = 0.001
@@ -115,7 +116,14 @@ def promised(each: MeasuredStatement) -> str:
 def verdict(each: MeasuredStatement) -> str:
     """The verdict, with what two measurements of the same differ by where that is anything."""
     noise = "" if each.noise is None or each.noise < _LEAST_NOISE else f" (±{formatting.fraction(each.noise).text})"
-    return f"{each.verdict.value}{noise}"
+    return f"{each.verdict.value}{_ALIKE if _is_by_plan(each) else ''}{noise}"
+
+
+def _is_by_plan(each: MeasuredStatement) -> bool:
+    """Whether a promise counts as kept since the plan is the same, although a longer time was measured."""
+    if each.verdict is not Verdict.KEPT or each.promise is None or each.promise.high is None:
+        return False
+    return (each.after_ms or 0.0) > each.promise.high * (each.before_ms or 0.0)
 
 
 def used(each: MeasuredStatement) -> str:

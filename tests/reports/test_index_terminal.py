@@ -7,8 +7,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from pgadvisor.model.index_advice import AdvisedIndex
+from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.report import Rate, RateUnit, Report
+from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
 from pgadvisor.registry import load_index_terminal, load_terminal
+from pgadvisor_reports.verification_words import verdict
 from support.index_reports import (
     hostile_index_report,
     index_report,
@@ -34,8 +38,8 @@ def test_all_parts_stand_in_reading_order() -> None:
         "2 indexes to create, 1 index to drop shop, PostgreSQL 18.3 on db1.example.org:5432",
         "Planned by the twin, PostgreSQL 18.3, of the same major version as the server.",
         "3 statements gain, 1 loses. Cost, weighted by calls: 1.02 billion → 310 million, 3.29 times less",
-        "Time of the statements, per day: 3.79 h; estimated: what gains 3.56 h → 5.42 min or less, what loses 1 h → ",
-        "Disk: 58.2 MB more; the budget is 105 MB",
+        "Time of the statements, per day: 3.79 h → 19.1 min or less, estimated; 1 statement takes longer: 1 h → ",
+        "Disk: 58.2 MB more (104 MB of new indexes, 46.1 MB freed); the budget of new ones is 105 MB",
         "Time to write, per day: 51.3 s more, estimated",
         "from 64 candidates by 3 812 questions to the planner. The search ended early: 20,000 EXPLAINs were asked for.",
         "80 statements stood for 100; 0.4% of the time",
@@ -45,7 +49,8 @@ def test_all_parts_stand_in_reading_order() -> None:
         "1 public.orders (status, created_at desc) include",
         "3 drop public.customers_email_idx1 −46.1 MB 7.89 s – 0/0",
         "For: equality, then order with LIMIT; partial",
-        "Within the set: 1 statement gains, none loses; without it the workload's cost is 2.32 times more, at",
+        "Within the set: 1 statement gains, none loses; it saves at least 1.51 h per day, and without it the "
+        "workload's cost would be 2.32 times more.",
         "cost 25 312 → 24.50, 1 033 times less; 1.56 h per day → 2.92 min or less",
         "-7046029254386353131 [1]: select o.id",
         "Proof: The planner of the twin says so",
@@ -125,23 +130,45 @@ def test_an_audit_tells_the_same_in_a_few_lines() -> None:
     text = " ".join(load_terminal()(index_report(), 100, False).replace("\N{NARROW NO-BREAK SPACE}", " ").split())
     for part in (
         "2 indexes to create, 1 index to drop. 3 statements gain, 1 loses.",
-        "Disk: 58.2 MB more; the budget is 105 MB",
+        "Disk: 58.2 MB more (104 MB of new indexes, 46.1 MB freed); the budget of new ones is 105 MB",
         "47 others were thought of and left",
-        "2 statements gain, 1 loses; without it the workload's cost is 51.6% more, at least 1.96 h per day saved.",
+        "2 statements gain, 1 loses; it saves at least 1.96 h per day, and without it the workload's cost would be "
+        "51.6% more.",
     ):
         assert part in text
     assert "to create" not in load_terminal()(unproved_report(), 100, False)
 
 
+def _goes(advised: AdvisedIndex | None) -> bool:
+    return advised is not None and isinstance(advised.proposal, DropIndex)
+
+
+def test_what_only_loses_and_what_is_kept_by_its_plan_alone_are_told() -> None:
+    action = next(each for each in _PLAIN.recommendations if _goes(each.advised))
+    assert action.advised is not None
+    work = msgspec.structs.replace(action.advised.together, gain=0, lose=1, cost_before=100.0, cost_after=110.0)
+    advised = msgspec.structs.replace(action.advised, together=work)
+    kept = msgspec.structs.replace(_PLAIN, recommendations=(msgspec.structs.replace(action, advised=advised),))
+    assert "Within the set: no statement gains, 1 loses; if it were kept, the workload's cost would be 9.1% less" in (
+        _told(kept)
+    )
+    longer = MeasuredStatement(
+        query_id="1", anchor="s1", calls=1, verdict=Verdict.KEPT, promise=Promise(high=1.1), before_ms=1.0, after_ms=1.5
+    )
+    assert verdict(longer) == "kept, the plan being the same"
+    assert verdict(msgspec.structs.replace(longer, after_ms=1.05)) == "kept"
+
+
 def test_amounts_are_over_the_window_as_everywhere() -> None:
     """Per day only where the report has rates per day; else in all, over a window that is said."""
-    assert "at least 1.51 h per day saved" in _told(_PLAIN)
+    assert "it saves at least 1.51 h per day" in _told(_PLAIN)
     views = tuple(
         msgspec.structs.replace(view, time=Rate(total=view.total_ms, value=view.total_ms, per=RateUnit.TOTAL))
         for view in _PLAIN.statements
     )
     text = _told(msgspec.structs.replace(_PLAIN, statements=views))
-    assert "Time of the statements, in 6 days 2 h: 23.1 h; estimated" in text
+    assert "Time of the statements, in 6 days 2 h: 23.1 h → " in text
+    assert "estimated; 1 statement takes longer: " in text
     assert "per day" not in text
 
 
