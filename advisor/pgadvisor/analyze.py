@@ -15,7 +15,7 @@ from pgadvisor.advise.keys import keyed
 from pgadvisor.advise.lowering import lowered
 from pgadvisor.advise.platforms import without_platforms
 from pgadvisor.advise.tenants import folded
-from pgadvisor.config import rule_options
+from pgadvisor.config import AdvicePlanner, rule_options
 from pgadvisor.facts import Facts
 from pgadvisor.model.coverage import Fact
 from pgadvisor.model.statements import SourceKind
@@ -121,12 +121,24 @@ def judge(
         return {outcome.rule: outcome for outcome in folded(without_platforms(found, facts), facts)}
 
     outcomes = run([rule for rule in rules if Fact.INDEX_ADVICE not in rule.needs])
-    telling = any(Fact.INDEX_ADVICE in rule.needs and rule.name not in config.disable for rule in rules)
-    proposed = keyed(tuple(outcomes.values()))
-    facts = facts.with_advice(advice_on(facts, proposed, config, planners, progress, only_wished=not telling))
-    outcomes = lowered(outcomes, facts) | run([rule for rule in rules if Fact.INDEX_ADVICE in rule.needs])
+    tellers = [rule for rule in rules if Fact.INDEX_ADVICE in rule.needs]
+    telling = any(rule.name not in config.disable for rule in tellers)
+    unadvised, proposed = facts, keyed(tuple(outcomes.values()))
+    facts = unadvised.with_advice(advice_on(unadvised, proposed, config, planners, progress, only_wished=not telling))
+    told = run(tellers)
+    if any(each.error for each in told.values()) and _may_ask_again(facts, config):
+        # What nobody tells of is not to be had: all else is chosen and proved once more, without it.
+        proposed = keyed((*outcomes.values(), *told.values()))
+        facts = unadvised.with_advice(advice_on(unadvised, proposed, config, planners, progress, only_wished=True))
+    outcomes = lowered(outcomes, facts) | told
     ordered = tuple(outcomes[rule.name] for rule in rules)
     progress("Writing the report")
     findings = keyed(ordered)
     decisions = decide(findings, facts)
     return compose(rules, options, ordered, findings, decisions, facts, not_understood, config)
+
+
+def _may_ask_again(facts: Facts, config: Config) -> bool:
+    """Whether there is an index that no finding asks for, and a planner of our own: a server is asked once."""
+    untold = facts.advice is not None and not all(each.findings for each in facts.advice.created)
+    return untold and config.indexes.planner is AdvicePlanner.TWIN

@@ -57,7 +57,8 @@ def _not_seen(advice: IndexAdvice) -> Iterator[Gap]:
             fact=Fact.INDEX_ADVICE,
             scope="",
             reason=f"The search for indexes ended before it was done: {advice.cut_short}",
-            remedy="Raise max_explains in [indexes] of the configuration.",
+            remedy="Raise max_explains or max_seconds in [indexes] of the configuration; where the audited "
+            "server itself is asked, max_server_time_s in [collect].",
         )
 
 

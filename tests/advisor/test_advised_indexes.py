@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pgadvisor.advise.planners import Planners
 from pgadvisor.analyze import analyze_all
 from pgadvisor.config import Config
 from pgadvisor.facts import Facts
+from pgadvisor.model.proposals import CreateIndex, DropIndex
+from pgadvisor.model.whatif import Configuration
 from pgadvisor.planner.protocol import Planner, PlannerError
 from pgadvisor.progress import Progress
 from pgadvisor.registry import load_rules
@@ -168,6 +171,44 @@ def test_each_database_has_advice_of_its_own_or_the_reason_why_not() -> None:
     (gap,) = (each for each in report.trust.gaps if each.fact.value == "index_advice")
     assert "There is none for it" in gap.reason
     assert {each.database for each in report.findings if each.rule == "missing_index"} <= {"one"}
+
+
+def test_drops_stand_without_the_indexes_that_a_rule_failed_to_tell_of() -> None:
+    table = {
+        "rows": 1e6,
+        "columns": ["a bigint", "b bigint", "c bigint"],
+        "indexes": {"t_c": "btree (c)"},
+        "index_bytes": {"t_c": 20_000_000},
+    }
+    text = {"id": "7", "text": "select * from t where a = $1", "calls": 100, "total_ms": 50_000}
+    made = snapshot({"tables": {"public.t": table}, "statements": [text]})
+
+    def crashing(facts: Facts, _options: Any) -> Iterator[Any]:
+        assert facts.advice is not None
+        yield from ()
+        raise RuntimeError("it failed")
+
+    def tree(_question: object, configuration: Configuration) -> str:
+        if any(each.keys[0].column == "a" for each in configuration.create):
+            return "Index Scan using idx_t_a on public.t cost=5 rows=1 index cond: (a = $1)"
+        return "Seq Scan on public.t cost=100000 rows=1 filter: (a = $1)"
+
+    @contextmanager
+    def opened(_facts: Facts, _progress: Progress) -> Iterator[Planner]:
+        yield FakePlanner(tree)
+
+    loaded = load_rules()
+    quiet = [rule for rule in loaded if rule.name not in ("sequential_scan_with_filter", "stale_statistics")]
+    whole = analyze_all([made], Config(), quiet, planners=opened)
+    assert [type(each.proposal) for each in whole.recommendations] == [CreateIndex, DropIndex]
+    failing = [dataclasses.replace(rule, check=crashing) if rule.name == "missing_index" else rule for rule in quiet]
+    report = analyze_all([made], Config(), failing, planners=opened)
+    (dropped,) = report.recommendations
+    assert dropped.advised is not None
+    assert (dropped.advised.name, dropped.confidence.value) == ("t_c", "estimated")
+    assert report.index_advice is not None
+    assert report.index_advice.created == 0
+    assert [each.error is None for each in report.outcomes if each.rule == "missing_index"] == [False]
 
 
 def _opener(refused: str) -> Planners:
