@@ -6,6 +6,7 @@ EXPLAIN (VERBOSE) puts parentheses around every operator and NOT, AND and OR, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from pgadvisor.workload.plan_tokens import (
     column_references,
     has_own_parentheses,
     has_parameter,
+    has_result,
     is_at_time_zone,
     is_call,
     is_fixed,
@@ -30,12 +32,15 @@ from pgadvisor.workload.plan_tokens import (
     turned_operator,
     without_parentheses,
 )
+from pgadvisor.workload.plan_types import is_relabelled
 
 # Conditions under which rows of a scan, or of one side of a join, are found.
 _FIELDS = ("filter", "index_condition", "recheck_condition", "join_filter", "hash_condition", "merge_condition")
 _COMPUTING = frozenset({"Aggregate", "Group", "WindowAgg", "SetOp", "ProjectSet"})
 _MAX_CHARS = 20_000
 _MAX_CONDITIONS = 200
+_DIRECTIONS = frozenset({"asc", "desc", "nulls", "first", "last"})
+_NUMBERED = re.compile(r"_\d+\Z")
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class _PlanReader:
             relation = None if node.relation is None else facts.relation_named(node.schema, node.relation)
             if relation is not None and node.alias is not None:
                 self._aliases.setdefault(node.alias, relation)
+        self._aliases = _of_parents(self._aliases, facts) | self._aliases
 
     def read(self) -> dict[int, TableSearches]:
         left = _MAX_CONDITIONS
@@ -152,7 +158,9 @@ class _PlanReader:
         lexed = lex(text)
         end = len(lexed.tokens)
         ends: list[str] = []
-        while end and lexed.word(end - 1) in ("asc", "desc", "nulls", "first", "last"):
+        while (
+            end and lexed.word(end - 1) in ("asc", "desc", "nulls", "first", "last") and not lexed.is_mark(end - 2, ".")
+        ):
             ends.append(lexed.word(end - 1))
             end -= 1
         if not lexed.balanced or not end or any(lexed.word(place) in ("using", "collate") for place in range(end)):
@@ -205,7 +213,7 @@ class _PlanReader:
                 condition = f"({text_between(lexed, start, end, self._cuts(lexed, start, end))})"
                 comparand = text_between(lexed, *sides[other], {})
                 fixed = not others and is_fixed(lexed, *sides[other])
-                unknown = has_parameter(lexed, *sides[other])
+                unknown = has_parameter(lexed, *sides[other]) or has_result(lexed, *sides[other])
                 yield Search(subject, spelled, comparand, condition, fixed, unknown, choice, rows), relation
 
     def _subject(self, lexed: Lexed, start: int, end: int) -> tuple[Subject, Relation] | None:
@@ -213,13 +221,16 @@ class _PlanReader:
         references = list(column_references(lexed, start, end))
         aliases = {alias for alias, _, _ in references}
         relation = self._aliases.get(next(iter(aliases))) if len(aliases) == 1 else None
-        if relation is None or has_parameter(lexed, start, end):
+        if relation is None or has_parameter(lexed, start, end) or has_result(lexed, start, end):
             return None
         columns = frozenset(column for _, column, _ in references)
         if any(self._facts.column(relation.oid, column) is None for column in columns):
             return None
         # What a node below has computed stands in one more pair (get_special_variable in ruleutils.c).
         start, end = without_parentheses(lexed, start, end)
+        # Rows are compared by their columns, and no index is on a row.
+        if lexed.word(start) == "row" and lexed.is_mark(start + 1, "("):
+            return None
         text = text_between(lexed, start, end, self._cuts(lexed, start, end))
         column = self._column(lexed, start, end, relation)
         if column is not None:
@@ -229,24 +240,24 @@ class _PlanReader:
         return Subject(None, text if function else f"({text})", columns, text), relation
 
     def _note_unknown(self, lexed: Lexed, start: int, end: int) -> None:
-        if has_parameter(lexed, start, end):
+        if has_parameter(lexed, start, end) and not has_result(lexed, start, end):
             for alias, _, _ in column_references(lexed, start, end):
                 if alias in self._aliases:
                     text = text_between(lexed, start, end, self._cuts(lexed, start, end))
                     self._of(self._aliases[alias]).unknown[text] = None
 
     def _column(self, lexed: Lexed, start: int, end: int, relation: Relation) -> str | None:
-        """The column that tokens are, as such or relabelled as text, which an index on it does not notice."""
-        place, last = start, end
+        """The column that tokens are, as such or relabelled as a type like its own, which an index does not notice."""
+        place, last, cast_to = start, end, ""
         # `(t.c)::text`
-        is_cast = lexed.is_mark(start, "(") and lexed.is_mark(end - 2, "::") and lexed.word(end - 1) == "text"
-        if is_cast:
-            place, last = start + 1, end - 3
+        if lexed.is_mark(start, "(") and lexed.is_mark(start + 4, ")") and lexed.is_mark(start + 5, "::"):
+            place, last = start + 1, start + 4
+            cast_to = text_between(lexed, start + 6, end, {})
         if last - place != 3 or not lexed.is_mark(place + 1, "."):
             return None
         name = name_at(lexed, place + 2) or ""
         column = self._facts.column(relation.oid, name)
-        if column is None or (is_cast and (column.type_category != "S" or column.type_name in ("bpchar", "name"))):
+        if column is None or (cast_to and not is_relabelled(column, cast_to, self._facts)):
             return None
         return name
 
@@ -258,3 +269,14 @@ class _PlanReader:
 def _computes(root: PlanNode) -> bool:
     """Whether other rows come out of a node than those of the tables below it."""
     return any(node.node_type in _COMPUTING for node in root.walk())
+
+
+def _of_parents(aliases: dict[str, Relation], facts: Facts) -> dict[str, Relation]:
+    """Partitioned tables by the name that what is above an Append calls them: `p`, where partitions are p_1 and p_2."""
+    found: dict[str, Relation | None] = {}
+    for alias, relation in aliases.items():
+        root, parent = facts.root(relation.oid), _NUMBERED.sub("", alias)
+        if root is not None and root.oid != relation.oid and parent != alias:
+            same = parent not in found or found[parent] == root
+            found[parent] = root if same else None
+    return {alias: root for alias, root in found.items() if root is not None}

@@ -11,11 +11,14 @@ from pgadvisor.workload.index_names import name_at
 from pgadvisor.workload.lexer import Kind, Lexed
 from pgadvisor.workload.words import words
 
-_PLANS = words("subplan initplan hashed alternatives returns")
+# As the server names them in what EXPLAIN shows. It quotes names with capital letters, so that none is one of these.
+_SUBPLAN, _INITPLAN = "SubPlan", "InitPlan"
 _LITERALS = frozenset({Kind.STRING, Kind.NUMBER})
 _FIXED_WORDS = words("array true false null")
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "@>": "<@", "<@": "@>", "<<": ">>", ">>": "<<"}
-_SYMMETRIC = frozenset({"=", "<>", "&&", "-|-", "@@", "<->"})
+# Words that are like those of a text (https://www.postgresql.org/docs/current/pgtrgm.html).
+FLIPPED |= {"<%": "%>", "%>": "<%", "<<%": "%>>", "%>>": "<<%"}
+_SYMMETRIC = frozenset({"=", "<>", "&&", "-|-", "@@", "<->", "%"})
 
 
 def column_references(lexed: Lexed, start: int, end: int) -> Iterator[tuple[str, str, int]]:
@@ -117,13 +120,39 @@ def turned_operator(operator: str, turned: bool, quantifier: str) -> str:
 
 
 def names_plan(lexed: Lexed, place: int) -> bool:
-    """Whether a subplan is told of."""
-    return lexed.word(place) in _PLANS and not lexed.is_mark(place - 1, ".")
+    """Whether a subplan is told of, other than as the value that a plan has computed before: `(InitPlan 1).col1`."""
+    if _is_result(lexed, place):
+        return False
+    return _is_name_of_plan(lexed, place, _SUBPLAN) or _is_name_of_plan(lexed, place, _INITPLAN)
 
 
 def has_parameter(lexed: Lexed, start: int, end: int) -> bool:
     """Whether there is a $n in tokens."""
     return any(lexed.tokens[place].kind is Kind.PARAMETER for place in range(start, end))
+
+
+def has_result(lexed: Lexed, start: int, end: int) -> bool:
+    """Whether tokens have the value that a plan has computed before, which is a $n before version 17."""
+    return any(_is_result(lexed, place) for place in range(start, end))
+
+
+def _is_result(lexed: Lexed, place: int) -> bool:
+    return (
+        _is_name_of_plan(lexed, place, _INITPLAN)
+        and lexed.is_mark(place - 1, "(")
+        and lexed.is_mark(place + 2, ")")
+        and lexed.is_mark(place + 3, ".")
+    )
+
+
+def _is_name_of_plan(lexed: Lexed, place: int, name: str) -> bool:
+    tokens = lexed.tokens
+    return (
+        tokens[place].kind is Kind.WORD
+        and lexed.of(tokens[place]) == name
+        and place + 1 < len(tokens)
+        and tokens[place + 1].kind is Kind.NUMBER
+    )
 
 
 def is_fixed(lexed: Lexed, start: int, end: int) -> bool:
@@ -159,7 +188,7 @@ def has_own_parentheses(lexed: Lexed, start: int, end: int) -> bool:
     words_of_operators = ("at", "collate", "operator", "is", "and", "or", "not")
     return any(
         lexed.tokens[place].kind is Kind.OPERATOR
-        or (lexed.word(place) in words_of_operators and not lexed.is_mark(place - 1, "."))
+        or (lexed.word(place) in words_of_operators and not _is_of_name(lexed, place))
         for place in own
     )
 
@@ -167,7 +196,15 @@ def has_own_parentheses(lexed: Lexed, start: int, end: int) -> bool:
 def is_at_time_zone(lexed: Lexed, start: int, end: int) -> bool:
     """What is a function to pg_get_indexdef though it looks otherwise: it gets no more parentheses than its own."""
     depth = lexed.depths[start]
-    return any(lexed.word(place) == "at" and lexed.depths[place] == depth for place in range(start, end))
+    return any(
+        lexed.word(place) == "at" and lexed.depths[place] == depth and not _is_of_name(lexed, place)
+        for place in range(start, end)
+    )
+
+
+def _is_of_name(lexed: Lexed, place: int) -> bool:
+    """Whether a word is an alias before a column, or the column: of those that are keywords not all are quoted."""
+    return lexed.is_mark(place - 1, ".") or lexed.is_mark(place + 1, ".")
 
 
 def is_call(lexed: Lexed, start: int, end: int) -> bool:

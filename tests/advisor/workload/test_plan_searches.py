@@ -97,9 +97,16 @@ def read(text: str, seen: Facts) -> list[tuple[str, str, str, str]]:
                 ("on_hand", "is true", "", "on_hand"),
             ],
         ),
+        # What a plan has computed before: $0 until version 16.
+        ("(t.id = (InitPlan 1).col1)", [("id", "=", "(InitPlan 1).col1", "(id = (InitPlan 1).col1)")]),
+        ("(lower((t.name)::text) = $0)", [("lower((name)::text)", "=", "$0", "(lower((name)::text) = $0)")]),
+        ("((t.data ->> (InitPlan 1).col1) = 'x'::text)", []),
         # What no index is searched for, or is not about the table alone.
         ("(t.id = (t.id + 1))", []),
         ("(t.id = (SubPlan 1))", []),
+        ("(t.id = (hashed SubPlan 2).col1)", []),
+        ("(ANY (t.id = (SubPlan 1).col1))", []),
+        ("((ROW(t.id, t.name) < ROW($1, 'x'::text)))", []),
         ("(t.id IS DISTINCT FROM 5)", []),
         ("((t.data ->> $1) = 'x'::text)", []),
         ("(NOT (t.name ~~ 'x'::text))", []),
@@ -184,6 +191,71 @@ def test_sorts(seen: Facts) -> None:
     assert sorted_by("((t.id + 1)) NULLS FIRST") == [(None, "((id + 1))", False, True)]
     assert sorted_by('t.name COLLATE "C"') == []
     assert sorted_by("(sum(t.id))", PlanNode(node_type="Aggregate", children=(scan(),))) == []
+
+
+@pytest.mark.parametrize(
+    "alias", ["returns", "hashed", "alternatives", "subplan", "initplan", "at", "operator", "first"]
+)
+def test_tables_may_be_called_as_a_plan_calls_things(alias: str, seen: Facts) -> None:
+    node = PlanNode(
+        node_type="Sort",
+        schema="public",
+        relation="t",
+        alias=alias,
+        filter=f"(lower(({alias}.name)::text) = 'x'::text)",
+        sort_keys=(f"(lower(({alias}.name)::text)) DESC",),
+    )
+    found = of_t(node, seen)
+    assert [search.subject.expression for search in found.searches] == ["lower((name)::text)"]
+    assert [sort.subject.expression for sort in found.sorts] == ["lower((name)::text)"]
+
+
+def test_what_a_plan_has_computed_is_not_known(seen: Facts) -> None:
+    found = of_t(scan(filter="((t.id = (InitPlan 1).col1) AND ((t.data ->> (InitPlan 2).col1) = $1))"), seen)
+    assert [(search.fixed, search.unknown) for search in found.searches] == [(False, True)]
+    assert not found.unknown
+
+
+def test_a_column_may_be_called_as_an_order_is() -> None:
+    seen = facts({"tables": {"public.t": {"columns": ["last int", "first int"], "rows": 10}}})
+    for key, expected in (
+        ("t.last", ("last", False, False)),
+        ("t.first DESC NULLS LAST", ("first", True, False)),
+    ):
+        root = PlanNode(node_type="Sort", schema="public", relation="t", alias="t", sort_keys=(key,))
+        (sort,) = of_t(root, seen).sorts
+        assert (sort.subject.column, sort.descending, sort.nulls_first) == expected
+
+
+def test_what_is_above_an_append_names_the_partitioned_table() -> None:
+    part = {"columns": ["x text", "n int"], "rows": 10}
+    seen = facts(
+        {
+            "tables": {
+                "public.p": {"kind": "partitioned table", "columns": part["columns"]},
+                "public.p1": {**part, "partition_of": "public.p"},
+                "public.p2": {**part, "partition_of": "public.p"},
+                "public.q": {"kind": "partitioned table", "columns": part["columns"]},
+                "public.q1": {**part, "partition_of": "public.q"},
+                "public.t": part,
+            }
+        }
+    )
+
+    def scans(*names: tuple[str, str]) -> PlanNode:
+        found = (PlanNode(node_type="Seq Scan", schema="public", relation=each, alias=alias) for each, alias in names)
+        return PlanNode(node_type="Append", children=tuple(found))
+
+    both = scans(("p1", "e_1"), ("p2", "e_2"))
+    root = PlanNode(node_type="Sort", sort_keys=("(lower(e.x))",), children=(both,))
+    ((table,),) = [list(searches_of(root, seen).values())]
+    assert (table.relation.name, [sort.subject.expression for sort in table.sorts]) == ("p", ["lower(x)"])
+    other = PlanNode(node_type="Seq Scan", schema="public", relation="t", alias="t")
+    join = PlanNode(node_type="Hash Join", hash_condition="(upper(e.x) = t.x)", children=(both, other))
+    assert {each.relation.name for each in searches_of(join, seen).values()} == {"p", "t"}
+    # Of two tables one does not know which is meant.
+    unlike = PlanNode(node_type="Sort", sort_keys=("e.x",), children=(scans(("p1", "e_1"), ("q1", "e_2")),))
+    assert not any(table.sorts for table in searches_of(unlike, seen).values())
 
 
 def test_partitions_are_the_table_that_a_statement_names() -> None:

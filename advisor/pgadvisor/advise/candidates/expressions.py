@@ -24,7 +24,7 @@ def expressions(searched: Searched, max_columns: int) -> Iterator[Candidate]:
         if each.subject.expression and each.operator in EQUALITIES | RANGES
     ]
     for search in _each_once([*equal, *ranges, *choices]):
-        yield searched.candidate(searched.definition([key_of(search.subject)]), "expression", [search])
+        yield searched.candidate(searched.definition([key_of(search.subject)]), "expression")
     columns = [plain(column) for column in searched.equal_columns]
     fixed = [key_of(each.subject) for each in _each_once(equal)]
     after = [[key_of(each.subject)] for each in _each_once(ranges)]
@@ -33,7 +33,7 @@ def expressions(searched: Searched, max_columns: int) -> Iterator[Candidate]:
     for last in ([], *after):
         keys = _distinct([*columns, *fixed, *last])[:max_columns]
         if len(keys) > 1 and any(key.expression for key in keys):
-            yield searched.candidate(searched.definition(keys), "expression", [*equal, *ranges])
+            yield searched.candidate(searched.definition(keys), "expression")
     yield from _sorted(searched, _distinct([*columns, *fixed]), max_columns)
 
 
@@ -42,16 +42,22 @@ def _sorted(searched: Searched, before: list[IndexKey], max_columns: int) -> Ite
     shape = searched.load.shape
     if shape is None or not shape.has_limit:
         return
+    after_expression = any(key.expression for key in before)
     for sort in searched.sorts:
+        last = IndexKey(
+            column=sort.subject.column,
+            expression=sort.subject.expression,
+            descending=sort.descending,
+            nulls_first=sort.nulls_first,
+        )
         # What is near a point, or like a text, is near another the next time.
         if sort.subject.expression and "<->" not in sort.subject.expression:
-            last = IndexKey(
-                expression=sort.subject.expression, descending=sort.descending, nulls_first=sort.nulls_first
-            )
             for first in dict.fromkeys(((), tuple(before))):
                 yield searched.candidate(
                     searched.definition([*first, last][:max_columns]), "order of an expression with LIMIT"
                 )
+        elif sort.subject.column and after_expression and len(before) < max_columns:
+            yield searched.candidate(searched.definition([*before, last]), "order after an expression with LIMIT")
 
 
 def _each_once(searches: list[Search]) -> list[Search]:

@@ -40,6 +40,9 @@ def hashed(all_searched: Sequence[Searched], facts: Facts) -> Iterator[Candidate
         if (oid, name) in otherwise or statistics is None or not values:
             continue
         rows = some[0].rows * (1 - statistics.null_fraction)
-        if statistics.average_width_bytes >= MIN_WIDTH_BYTES and rows / values <= _MAX_ROWS_PER_VALUE:
+        # However few rows most values have: of one that many have, each new row goes through all the chain.
+        of_one = max(statistics.most_common_frequencies or (), default=0.0) * some[0].rows
+        few = max(rows / values, of_one) <= _MAX_ROWS_PER_VALUE
+        if few and statistics.average_width_bytes >= MIN_WIDTH_BYTES:
             for searched in some:
                 yield searched.candidate(searched.definition([plain(name)], "hash"), "equality on long values")

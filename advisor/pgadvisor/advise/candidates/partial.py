@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from msgspec import structs
 
@@ -18,7 +17,6 @@ from pgadvisor.facts import Facts
 from pgadvisor.indexes.quoting import quote_identifier
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.statistics import ColumnStatistics
-from pgadvisor.workload.lexer import has_literal
 from pgadvisor.workload.plan_searches import Search
 from pgadvisor.workload.string_tokens import string_value
 
@@ -36,6 +34,7 @@ _ARRAY = re.compile(r"\(?'\{([^{}\"\\]*)\}'(?:::.*)?", re.DOTALL)
 _DONE = frozenset({"=", "= any", "is null", "is true", "is false"})
 _TESTS = frozenset({"is null", "is not null", "is true", "is false"})
 _STRICT = EQUALITIES | RANGES
+_REASON = "rows of one condition"
 
 
 def partial(searched: Searched, known: Sequence[Candidate], facts: Facts) -> Iterator[Candidate]:
@@ -78,7 +77,7 @@ def _with(searched: Searched, search: Search, bases: Iterable[IndexDefinition], 
     if not found:
         found = {with_predicate(each, search.condition): None for each in _by_itself(searched, search, facts)}
     for definition in list(found)[: _MOST_OF_VALUES if search in searched.of_values else _MOST]:
-        yield _candidate(searched, definition, [search])
+        yield searched.candidate(definition, _REASON)
 
 
 def _with_all(
@@ -93,7 +92,7 @@ def _with_all(
         if left is not None:
             found[with_predicate(left, f"({condition})")] = None
     for definition in list(found)[:_MOST]:
-        yield _candidate(searched, definition, predicates)
+        yield searched.candidate(definition, _REASON)
 
 
 def _by_itself(searched: Searched, search: Search, facts: Facts) -> Iterator[IndexDefinition]:
@@ -114,12 +113,7 @@ def _not_null(searched: Searched, bases: Iterable[IndexDefinition], facts: Facts
             continue
         statistics = facts.statistics(searched.relation.oid, first)
         if statistics is not None and 1 - statistics.null_fraction <= _MAX_NOT_NULL:
-            yield _candidate(searched, with_predicate(base, f"({quote_identifier(first)} IS NOT NULL)"), [])
-
-
-def _candidate(searched: Searched, definition: IndexDefinition, because_of: Sequence[Search]) -> Candidate:
-    candidate = searched.candidate(definition, "rows of one condition")
-    return replace(candidate, holds_values=any(has_literal(search.comparand) for search in because_of))
+            yield searched.candidate(with_predicate(base, f"({quote_identifier(first)} IS NOT NULL)"), _REASON)
 
 
 def _is_plain(definition: IndexDefinition) -> bool:

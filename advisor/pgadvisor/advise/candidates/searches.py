@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from msgspec import structs
 
@@ -25,6 +26,8 @@ _MAX_SETS = 3
 MOST_VALUES = 12
 EQUALITIES = frozenset({"=", "= any"})
 RANGES = frozenset({"<", "<=", ">", ">="})
+# Rows of one value that are looked through at once.
+_FEW_ROWS = 20
 _INDEXED = (RelationKind.TABLE, RelationKind.PARTITIONED)
 
 
@@ -70,14 +73,43 @@ class Searched:
             schema=self.relation.schema, table=self.relation.name, access_method=method, keys=tuple(keys)
         )
 
-    def candidate(self, definition: IndexDefinition, reason: str, because_of: Iterable[Search] = ()) -> Candidate:
-        """A candidate for the statement; of searches known by values alone, what is in it is masked as these are."""
+    def candidate(self, definition: IndexDefinition, reason: str, *, holds_values: bool = False) -> Candidate:
+        """A candidate for the statement, that says itself whether it holds values, if it is not said to."""
         return Candidate(
             definition=definition,
             query_ids=self.query_ids,
             reasons=frozenset({reason}),
             partitioned=self.relation.kind is RelationKind.PARTITIONED,
-            holds_values=any(each in self.of_values and has_literal(each.subject.text) for each in because_of),
+            holds_values=holds_values or self._holds_values(definition),
+        )
+
+    def _holds_values(self, definition: IndexDefinition) -> bool:
+        """Whether constants of a predicate are in an index, or some of an expression that none but calls have shown."""
+        if definition.predicate is not None and has_literal(definition.predicate):
+            return True
+        return any(key.expression in self._of_calls for key in definition.keys)
+
+    @cached_property
+    def _of_calls(self) -> frozenset[str]:
+        """Expressions with constants that are known by values alone."""
+        by_values = {search.subject for search in self.each if search in self.of_values}
+        by_text = {search.subject.expression for search in self.each if search not in self.of_values}
+        by_text |= {sort.subject.expression for sort in self.sorts}
+        return frozenset(
+            subject.expression
+            for subject in by_values
+            if subject.expression is not None and subject.expression not in by_text and has_literal(subject.text)
+        )
+
+    def found_otherwise(self, facts: Facts) -> bool:
+        """Whether what is searched for equality leaves so few rows that nothing else need find them."""
+        oid, equal = self.relation.oid, self.equal_columns
+        if any((facts.distinct_values(oid, column) or 0) * _FEW_ROWS >= self.rows for column in equal):
+            return True
+        return any(
+            index.definition.unique and index.valid and index.definition.predicate is None
+            for index in facts.indexes_of(oid)
+            if set(index.definition.key_columns) <= set(equal)
         )
 
     def left(self, definition: IndexDefinition, sentence: str, why: WhyNot = WhyNot.IMPOSSIBLE) -> LeftIndex:
@@ -111,21 +143,26 @@ class SearchReader:
             return
         merged: dict[int, TableSearches] = {}
         of_values: set[Search] = set()
+        of_text: set[str] = set()
         real = self._real.get(load.query_id, ())
         valued, is_seen = 0, False
         for question in load.questions:
             if question.values is None:
-                self._merge(self._asked(question), merged)
+                found = self._asked(question)
+                of_text |= {search.condition for table in found.values() for search in table.searches}
+                self._merge(found, merged)
             elif valued < _MAX_SETS and self._hangs_on_values(merged):
                 valued += 1
                 is_seen = is_seen or question.values in real
                 of_values |= self._merge(
                     self._asked(question), merged, values=True, guessed=question.values not in real
                 )
+        # Real calls are asked about first.
+        by_values_alone = frozenset(search for search in of_values if search.condition not in of_text)
         for oid, table in merged.items():
             rows = self._facts.row_count(oid)
             if rows is not None and self._is_large(oid):
-                yield _searched(load, table, frozenset(of_values), is_seen, rows)
+                yield _searched(load, table, by_values_alone, is_seen, rows)
 
     @staticmethod
     def _merge(

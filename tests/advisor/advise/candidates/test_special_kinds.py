@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pgadvisor.advise.candidates.block_ranges import block_ranges
-from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.hashed import hashed
 from pgadvisor.advise.candidates.partial import partial
 from pgadvisor.advise.candidates.patterns import patterns
-from pgadvisor.advise.candidates.searches import Searched, SearchReader
-from pgadvisor.advise.selection.loads import loads_of
-from pgadvisor.facts import Facts
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
-from support.fake_planner import FakePlanner
 from support.people import spelt
-from support.snapshots import facts
-
-_T: dict[str, Any] = {
-    "rows": 10_000_000,
-    "bytes": 1_638_400_000,
-    "columns": ["id bigint", "made timestamptz", "status text", "token text", "name text", "off timestamptz"],
-    "indexes": {"t_pkey": "unique primary btree (id)"},
-    "constraints": {"t_pkey": "primary key (id)"},
-    "stats": {
-        "made": {"correlation": 1.0},
-        "status": {"n_distinct": 3, "values": ["done", "open", "it's"], "frequencies": [0.9, 0.08, 0.02]},
-        "token": {"width": 64},
-        "name": {"n_distinct": -0.2, "width": 12, "correlation": 0.3},
-        "off": {"n_distinct": 1000, "nulls": 0.1, "correlation": 0.95},
-    },
-}
-
-
-def searched(
-    condition: str, *, rows: int = 100, values: str = "", table: dict[str, Any] | None = None, **seen: Any
-) -> tuple[Facts, Searched]:
-    """A statement whose plan has a condition, and another for values if one is given."""
-    plan = {"tree": "Seq Scan on public.t cost=9 rows=9", "method": "values", "parameters": ["x"]}
-    statement = {"id": "1", "text": "SELECT * FROM t WHERE status = $1", "plans": [plan] if values else []}
-    known = facts({"tables": {"public.t": {**_T, **(table or {})}}, "statements": [statement], **seen})
-
-    def tree(question: Any, _: object) -> str:
-        text = values if question.values is not None else condition
-        return f"Seq Scan on public.t cost=9 rows={rows} filter: {text}"
-
-    (found,) = SearchReader(known, FakePlanner(tree), 1000).read(loads_of(known))
-    return known, found
-
-
-def shown(found: Iterable[Candidate | LeftIndex]) -> list[str]:
-    return [spelt(each.definition) for each in found]
+from support.searched import searched, shown
 
 
 @pytest.mark.parametrize(
