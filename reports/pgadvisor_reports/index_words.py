@@ -205,11 +205,7 @@ def compression(advice: IndexAdvice) -> str:
 
 
 def definition(item: IndexDefinition) -> str:
-    """An index in words that are nearly SQL, as in titles, and that it is unique where it is.
-
-    >>> definition(IndexDefinition(schema="s", table="t", keys=(IndexKey(column="a"),), include=("b",), unique=True))
-    'unique s.t (a) include (b)'
-    """
+    """An index in words that are nearly SQL, as in titles, and that it is unique where it is."""
     return f"{'unique ' if item.unique else ''}{index_text(item)}"
 
 

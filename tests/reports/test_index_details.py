@@ -10,11 +10,13 @@ import pytest
 
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.index_advice import WhyNot
+from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.report import Report, Step
 from pgadvisor.model.verification import Verdict
 from pgadvisor.registry import load_index_terminal, load_renderer
 from pgadvisor_reports import index_words
-from support.index_reports import index_report, several_databases_report, tried_index_report
+from pgadvisor_reports.index_view import Scale
+from support.index_reports import index_report, several_databases_report, tried_index_report, work
 
 _PLAIN = index_report()
 _GENERAL, _OF_ONE = "It waits for old transactions.", "This one serves one value alone."
@@ -111,3 +113,15 @@ def test_the_manual_has_every_reason_for_which_an_index_is_left() -> None:
     (told,) = [each for each in manual.split("\n- ") if each.startswith("**What was left and why**")]
     said = " ".join(told.split())
     assert [why.value for why in WhyNot if f"*{why.value}*" not in said] == []
+
+
+def test_a_drop_that_costs_something_is_not_told_as_if_it_saved() -> None:
+    report = index_report()
+    (advised,) = [
+        each.advised for each in report.recommendations if each.advised and isinstance(each.proposal, DropIndex)
+    ]
+    loses = msgspec.structs.replace(advised, together=work(0, 1, 1_000.0, 1_400.0, None), effects=())
+    said = index_words.together(loses, Scale(1.0, "", ""))
+    assert said == (
+        "Within the set: no statement gains, 1 loses; if it were kept, the workload's cost would be 28.6% less."
+    )
