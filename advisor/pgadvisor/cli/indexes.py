@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     Examples:
       pgadvisor indexes shop.json.gz --budget 500MB
       pgadvisor indexes shop.json.gz --goal cost --max-indexes 5 --no-drops --html indexes.html
-      pgadvisor indexes service=shop --save shop.json.gz         (collects first, as pgadvisor collect does)
-      pgadvisor indexes service=shop --planner hypopg               (asks the audited server, by its HypoPG)
-      pgadvisor indexes monday.json.gz friday.json.gz --all      (the workload of what lies between)
+      pgadvisor indexes service=shop --save shop.json.gz      (collects first, as pgadvisor collect does)
+      pgadvisor indexes service=shop --planner hypopg         (asks the audited server, by its HypoPG)
+      pgadvisor indexes monday.json.gz friday.json.gz --all   (the workload of what lies between)
     """,
 )
 @click.argument("targets", nargs=-1, metavar="[DSN|SNAPSHOT...]")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     \b
     Examples:
       psql -d shop_copy -c "ALTER DATABASE shop_copy SET pgadvisor.copy = 'yes'"
-      pgadvisor audit service=shop --json shop.json
+      pgadvisor audit service=shop --json shop.json          (once the copy runs)
       pgadvisor verify shop.json "host=copy dbname=shop_copy" --html shop.html
       pgadvisor verify shop.json service=copy --max-time 2h --statement-timeout 10m
     """,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "--statements", default=100, type=click.IntRange(1), metavar="N", help="Run this many of the costliest.  [100]"
 )
 @click.option(
-    "--runs", default=3, type=click.IntRange(1, 20), metavar="N", help="Measure each so often, four times over.  [3]"
+    "--runs", default=3, type=click.IntRange(1, 20), metavar="N", help="Measure each so often in every round.  [3]"
 )
 @click.option(
     "--values", default=3, type=click.IntRange(1, 5), metavar="N", help="Run each with so many sets of values.  [3]"
