@@ -17,10 +17,11 @@ pytestmark = pytest.mark.server
 ORDERS = """
 CREATE TABLE {0} (
     id int PRIMARY KEY, customer int NOT NULL, "sta""te" text NOT NULL, kind int, total int NOT NULL,
-    made date NOT NULL, filler text
+    made date NOT NULL, filler text, deleted date
 );
 INSERT INTO {0} SELECT n, n / 1000, CASE WHEN n % 10 = 0 THEN 'it''s AND "kind"' ELSE 'live' END, n % 5, n % 991,
-    date '2025-01-01' + n % 400, repeat(md5(n::text), 4) FROM generate_series(1, 20000) n;
+    date '2025-01-01' + n % 400, repeat(md5(n::text), 4), CASE WHEN n % 3 > 0 THEN date '2026-01-01' END
+    FROM generate_series(1, 20000) n;
 """
 GONE = """ "sta""te" <> 'it''s AND "kind"' """
 # Of each table: its partial index, what is asked, what is advised in its place.
@@ -34,6 +35,11 @@ EXTENDED = {
         f"(customer) WHERE {GONE} AND kind > 1",
         f"SELECT id, made FROM sorted WHERE customer = $1 AND {GONE} AND kind > 1 ORDER BY made LIMIT 5",
         """(customer, made) INCLUDE (id) WHERE (("sta""te" <> 'it''s AND "kind"'::text) AND (kind > 1))""",
+    ),
+    "live": (
+        "(customer) WHERE deleted IS NULL",
+        "SELECT sum(total) FROM live WHERE customer = $1 AND deleted IS NULL",
+        "(customer) INCLUDE (total) WHERE (deleted IS NULL)",
     ),
     "longer": (
         "(customer) WHERE kind IN (1, 2)",

@@ -15,14 +15,16 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.searches import Searched, with_predicate
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.algebra import bare
-from pgadvisor.indexes.predicates import predicate_implies
+from pgadvisor.indexes.predicates import conjuncts, predicate_implies
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.whatif import AS_IS
 from pgadvisor.planner.protocol import Planner
 
 # For one statement and one index.
 _MOST = 6
-_WORD = re.compile(r'"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*')
+# A column that has one value in all rows of the index.
+_NAME = r'(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
+_FIXED = re.compile(rf"(?:NOT )?{_NAME}|{_NAME} IS NULL|{_NAME} = [^ ]+|{_NAME} = '(?:[^']|'')*'::[a-z ]+")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 
 
@@ -54,7 +56,9 @@ def _forms(
 ) -> Iterator[IndexDefinition]:
     """What is thought of with the predicate, first what begins as the index does: it can take its place."""
     admitted = _names(predicate) - set(existing.key_columns)
-    forms = dict.fromkeys(form for base in bases for form in (_without(base, admitted), base) if form is not None)
+    fixed = admitted & {name for each in conjuncts(predicate) if _FIXED.fullmatch(each) for name in _names(each)}
+    narrowed = [form for base in bases for form in (_without(base, admitted), _without(base, fixed))]
+    forms = dict.fromkeys(form for form in narrowed if form is not None)
 
     def rank(form: IndexDefinition) -> tuple[bool, bool, int, int]:
         begins = bare(form.keys)[: len(existing.keys)] == bare(existing.keys)
@@ -91,5 +95,5 @@ def _is_partial(index: Index) -> bool:
 
 def _names(predicate: str) -> set[str]:
     """What may be names of columns in a predicate."""
-    found = _WORD.findall(_STRING.sub("", predicate))
+    found = re.findall(_NAME, _STRING.sub("", predicate))
     return {each[1:-1].replace('""', '"') if each.startswith('"') else each for each in found}
