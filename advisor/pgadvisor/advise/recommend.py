@@ -132,8 +132,8 @@ def _recommendation(
     if isinstance(shown, DropIndex):
         confidence = max(confidence, Confidence.ESTIMATED, key=lambda c: c.rank)
         caveats += filter(None, (rests_on(decision, facts), UNSEEN))
-    if isinstance(shown, CreateIndex) and shown.holds_values:
-        caveats.insert(0, ONLY_FOR_VALUES_IN_KEYS if shown.definition.predicate is None else ONLY_FOR_VALUES)
+    if isinstance(decision.proposal, CreateIndex) and decision.proposal.holds_values:
+        caveats.insert(0, _only_for_values(decision.proposal.definition))
     caveats += replication_caveats(*table_of(shown), facts)
     masked = shown != decision.proposal
     if masked:
@@ -156,6 +156,12 @@ def _recommendation(
         severity=min((f.finding.severity for f in decision.findings), key=lambda s: s.rank),
         values_masked=masked,
     )
+
+
+def _only_for_values(definition: IndexDefinition) -> str:
+    """What cannot use an index that holds values: in its predicate, or else in what it is on."""
+    in_predicate = masked_definition(definition).predicate != definition.predicate
+    return ONLY_FOR_VALUES if in_predicate else ONLY_FOR_VALUES_IN_KEYS
 
 
 def _gain(decision: Decision, facts: Facts) -> tuple[Evidence, ...]:

@@ -139,7 +139,10 @@ def test_what_an_index_with_values_serves_is_said_of_what_holds_them() -> None:
         (PARTIAL, ONLY_FOR_VALUES),
         (msgspec.structs.replace(PARTIAL, keys=(key,)), ONLY_FOR_VALUES),
         (msgspec.structs.replace(STATE, keys=(key,)), ONLY_FOR_VALUES_IN_KEYS),
+        (msgspec.structs.replace(STATE, keys=(key,), predicate="(id IS NULL)"), ONLY_FOR_VALUES_IN_KEYS),
     ):
+        (masked,) = recommended((CreateIndex(definition=definition, holds_values=True),), show_values=False)
+        assert masked.caveats[1] == caveat
         (made,) = recommended((CreateIndex(definition=definition, holds_values=True),), show_values=True)
         assert made.caveats[0] == caveat
         assert {ONLY_FOR_VALUES, ONLY_FOR_VALUES_IN_KEYS} & set(made.caveats) == {caveat}
