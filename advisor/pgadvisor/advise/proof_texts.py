@@ -186,4 +186,6 @@ def _statements(count: int) -> str:
 
 
 def _percent(share: float) -> str:
+    if share < 0.001:
+        return "less than 0.1%"
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

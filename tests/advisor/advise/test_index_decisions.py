@@ -269,6 +269,12 @@ def test_proved_is_what_a_planner_of_the_same_major_with_all_that_is_needed_says
     assert said in made.proof
 
 
+def test_what_costs_next_to_nothing_is_not_said_to_cost_nothing() -> None:
+    created = on_t("btree (a)", gains={"7": [9e6, 1, 9000]}, findings=["r:0"])
+    (made,) = told([finding(0, create("public.t", "btree (a)"))], decisions([created]))
+    assert "which then costs less than 0.1% of what it costs without." in made.proof
+
+
 def test_a_gain_whose_price_nobody_knows_is_not_proved_to_pay() -> None:
     created = on_t("btree (a)", gains={"7": [1000, 10, 9000]}, findings=["r:0"])
     advice = decisions([created])
