@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 
+from pgadvisor.advise.candidates.widths import widest
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.sizes.attributes import of_column
+from pgadvisor.indexes.sizes.elements import parsed
 from pgadvisor.model.catalog import Column, IndexKey, Relation
 from pgadvisor.model.objects import TypeKind
 
@@ -24,6 +28,9 @@ _ENTRY_HEADER_BYTES = 16
 # ANALYZE leaves values wider than this out of the common ones and of the histogram (analyze.c, WIDTH_THRESHOLD), so
 # that the widest known says little; the widest is taken to be this much wider than the average.
 _WIDER_THAN_AVERAGE = 6
+# Disk that a table has besides its rows and indexes, more than which is its TOAST table: maps of free and visible pages
+# are smaller.
+_MAPS_BYTES, _MAPS_SHARE = 131_072, 0.02
 # What is taken of a value of unknown length of which there are no statistics (get_typavgwidth, lsyscache.c).
 _WIDTH_UNKNOWN = 32
 
@@ -80,9 +87,11 @@ class TableColumns:
             return False
         return column.type_category == "A" or column.type_name.startswith("_") or column.type_name in _CONTAINERS
 
-    def too_wide(self, names: Iterable[str]) -> bool:
-        """Whether an entry of these columns is at risk of not fitting a third of a page, so that writes would fail."""
-        return _ENTRY_HEADER_BYTES + sum(map(self._widest, names)) > MOST_ENTRY_BYTES
+    def too_wide(self, names: Iterable[str], expressions: Iterable[str] = ()) -> bool:
+        """Whether an entry of these columns and expressions is at risk of not fitting a third of a page, so that writes
+        would fail."""
+        width = sum(map(self._widest, names)) + sum(map(self._widest_of, expressions))
+        return _ENTRY_HEADER_BYTES + width > MOST_ENTRY_BYTES
 
     def width(self, names: Iterable[str]) -> float:
         """Bytes of some columns in an average row."""
@@ -171,10 +180,57 @@ class TableColumns:
         if column.length_bytes >= 0:
             return float(column.length_bytes)
         declared = column.type.partition("(")[2].partition(")")[0]
-        by_average = _WIDER_THAN_AVERAGE * self._average(name)
+        seen = math.inf if self._out_of_line(column) else _WIDER_THAN_AVERAGE * self._average(name)
         if declared.isdecimal() and column.type_name in ("varchar", "bpchar", "bit", "varbit"):
-            return min(float(declared) * (0.125 if "bit" in column.type_name else 1.0) + 4, by_average)
-        return by_average
+            return min(float(declared) * (0.125 if "bit" in column.type_name else 1.0) + 4, seen)
+        return seen
+
+    def _out_of_line(self, column: Column) -> bool:
+        """Whether values may lie in the TOAST table, for which ANALYZE counts the 18 bytes of a pointer each.
+
+        It is so where each that it saw was too wide for it, so that it has none to show (analyze.c, toowide_cnt).
+        """
+        statistics = self._facts.statistics(self._table.oid, column.name)
+        return (
+            statistics is not None
+            and column.storage != "p"
+            # Of ranges it keeps bounds of their own.
+            and column.type_category != "R"
+            and statistics.n_distinct < 0
+            and statistics.null_fraction < 1
+            and not statistics.most_common_values
+            and not statistics.histogram_bounds
+            and self._has_toast
+        )
+
+    @cached_property
+    def _has_toast(self) -> bool:
+        """Whether values are known to lie out of line: by the TOAST table, or by the disk that nothing else takes."""
+        facts = self._facts
+        if any(leaf.toast_pages or leaf.toast_row_count for leaf in facts.leaves(self._table.oid)):
+            return True
+        main, total = facts.size_bytes(self._table.oid), facts.total_bytes(self._table.oid)
+        if main is None or total is None:
+            return False
+        indexes = [
+            facts.total_bytes(index.oid)
+            for leaf in facts.leaves(self._table.oid)
+            for index in facts.indexes_of(leaf.oid)
+        ]
+        return total - main - sum(each or 0 for each in indexes) > _MAPS_BYTES + _MAPS_SHARE * main
+
+    def _widest_of(self, expression: str) -> float:
+        return widest(expression, lambda name: self._widest(name) if name in self._columns else None, self._field)
+
+    def _field(self, column: str, name: str) -> float:
+        """Bytes that a field of a document may have, by the documents that the statistics show."""
+        statistics = self._facts.statistics(self._table.oid, column)
+        seen = () if statistics is None else (statistics.most_common_values or ()) + (statistics.histogram_bounds or ())
+        documents = [document for document in map(parsed, seen) if isinstance(document, dict)] if name else []
+        values = [document[name] for document in documents if document.get(name) is not None]
+        widths = [len(str(value).encode(errors="surrogatepass")) for value in values]
+        average = sum(widths) / len(widths) if widths else float(_WIDTH_UNKNOWN)
+        return _WIDER_THAN_AVERAGE * average
 
 
 def key(column: str, *, descending: bool = False, nulls_first: bool | None = None) -> IndexKey:

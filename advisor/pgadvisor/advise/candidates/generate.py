@@ -89,7 +89,8 @@ def _reason(
         of_table = columns.of(table)
         bare = [name for name in definition.key_columns if name is not None]
         impossible = next(filter(None, map(of_table.impossible, bare)), "")
-        if not impossible and of_table.too_wide((*bare, *definition.include)):
+        made = [key.expression for key in definition.keys if key.expression is not None]
+        if not impossible and of_table.too_wide((*bare, *definition.include), made):
             impossible = "Its entries may be wider than a third of a page, and writing such rows would then fail."
         if impossible:
             return _left(candidate, WhyNot.WOULD_FAIL, impossible)
