@@ -102,11 +102,14 @@ class TableWrites:
 
     @cached_property
     def _all_seen(self) -> bool:
-        """Whether every statement that the server counted was understood, and none was forgotten."""
+        """Whether every statement that the server counted was understood, and none was forgotten.
+
+        Statements from files alone say nothing of others: their rows are of no role.
+        """
         known = self._facts.snapshot.statements
         return (
             known is not None
-            and bool(known.rows)
+            and any(row.user_oid for row in known.rows)
             and not known.evicted
             and all(query_id in self._facts.shapes for query_id in self._facts.statements)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -105,6 +106,17 @@ def test_windows_that_differ_are_scaled_and_unknown_ones_leave_what_statements_t
     nothing = jobs(counters_days="unknown", statements=[])
     assert priced(nothing, definition("state")).write_ms is None
     assert priced(jobs(in_recovery=True), definition("state")).write_ms is None
+
+
+def test_statements_of_files_do_not_say_that_nothing_else_is_written() -> None:
+    reads = {"id": "1", "text": "SELECT id FROM jobs WHERE customer = $1", "calls": 100, "rows": 100}
+    seen = facts(jobs(counters_days="unknown", statements=[reads]))
+    assert Prices(seen).of(definition("customer"), 20_000_000).write_ms == 0
+    assert seen.snapshot.statements is not None
+    rows = tuple(msgspec.structs.replace(row, user_oid=0) for row in seen.snapshot.statements.rows)
+    statements = msgspec.structs.replace(seen.snapshot.statements, rows=rows)
+    of_files = Facts(msgspec.structs.replace(seen.snapshot, statements=statements), seen.shapes)
+    assert Prices(of_files).of(definition("customer"), 20_000_000).write_ms is None
 
 
 def test_rows_that_statements_deleted_are_no_fewer_than_the_counters_tell() -> None:
