@@ -31,7 +31,7 @@ def answered(
     for each in created:
         definition = each.proposal.definition
         standing[definition.schema, definition.table].add(each, definition)
-    asked: dict[str, list[Candidate]] = defaultdict(list)
+    asked: dict[object, list[Candidate]] = defaultdict(list)
     instead: dict[object, AdvisedIndex] = {}
     for wish in wished:
         same = likeness(wish.definition)
@@ -41,10 +41,10 @@ def answered(
         members = standing[wish.definition.schema, wish.definition.table]
         serving = _standing_in(members, wish) or _of_use(created, wish)
         if serving is not None:
-            asked[described(serving.proposal.definition)].append(wish)
+            asked[likeness(serving.proposal.definition)].append(wish)
             instead[same] = serving
     return (
-        tuple(_with_wishes(each, asked.get(described(each.proposal.definition), ())) for each in created),
+        tuple(_with_wishes(each, asked.get(likeness(each.proposal.definition), ())) for each in created),
         tuple(_served(each, instead) for each in left),
     )
 

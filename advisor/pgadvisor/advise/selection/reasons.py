@@ -13,6 +13,7 @@ from pgadvisor.advise.selection.state import Trial
 from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
+from pgadvisor.model.index_text import index_text
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,5 @@ def _beside(name: str) -> str:
 
 
 def described(definition: IndexDefinition) -> str:
-    """An index by its table and keys, where it has no name yet."""
-    keys = ", ".join(key.column if key.column is not None else key.expression or "" for key in definition.keys)
-    return f"{definition.schema}.{definition.table} ({keys})"
+    """An index that has no name yet, by all that tells it from others on the same columns."""
+    return index_text(definition)
