@@ -76,8 +76,10 @@ def verification_notes(tried: Verification) -> list[str]:
         notes.append(
             f"Statistics of expressions were gathered of {', '.join(tried.analyzed)}, and rolled back as well."
         )
-    if tried.not_run:
-        notes.append(f"{words.plural(tried.not_run, 'statement')} not run.")
+    # Those that were looked at are counted where the verdicts are.
+    beyond = tried.not_run - sum(1 for each in tried.statements if each.verdict is Verdict.NOT_RUN)
+    if beyond > 0:
+        notes.append(f"{words.plural(beyond, 'more statement')} not come to, or more than --statements allows.")
     if tried.not_tried:
         recommendations = words.plural(len(tried.not_tried), "recommendation")
         notes.append(f"Not tried, being of no index to create or to drop: {recommendations}.")

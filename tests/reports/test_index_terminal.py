@@ -12,7 +12,7 @@ from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.report import Rate, RateUnit, Report
 from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
 from pgadvisor.registry import load_index_terminal, load_terminal
-from pgadvisor_reports.verification_words import verdict
+from pgadvisor_reports.verification_words import verdict, verification_notes
 from support.index_reports import (
     hostile_index_report,
     index_report,
@@ -157,6 +157,16 @@ def test_what_only_loses_and_what_is_kept_by_its_plan_alone_are_told() -> None:
     )
     assert verdict(longer) == "kept, the plan being the same"
     assert verdict(msgspec.structs.replace(longer, after_ms=1.05)) == "kept"
+
+
+def test_statements_that_were_not_run_are_counted_once() -> None:
+    tried = _PLAIN.verification
+    assert tried is not None
+    seen = sum(1 for each in tried.statements if each.verdict is Verdict.NOT_RUN)
+    for number, told in ((seen, False), (seen + 10, True)):
+        notes = verification_notes(msgspec.structs.replace(tried, not_run=number))
+        assert ("10 more statements not come to, or more than --statements allows." in notes) is told
+        assert not any(note.endswith("not run.") for note in notes)
 
 
 def test_amounts_are_over_the_window_as_everywhere() -> None:
