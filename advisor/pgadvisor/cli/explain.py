@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pgadvisor.rules_api import AnyRule
 
 MAX_SQL_BYTES = 16_000_000
+# No statement begins like that.
+_CONNECTION_STRING = re.compile(r"\s*(?:[a-z]\w*\s*=|postgres\w*:|[\w.+-]+:\S+@)", re.IGNORECASE)
 
 
 class _Explain(click.Command):
@@ -103,6 +106,12 @@ def _text(sql: str) -> str:
     text = sys.stdin.buffer.read(MAX_SQL_BYTES + 1).decode(errors="replace") if sql == "-" else _readable(sql)
     if not text.strip():
         raise Failure("There is no statement to explain: SQL is empty.", ExitCode.USAGE)
+    if _CONNECTION_STRING.match(text):
+        # It would be shown as the statement, with its password.
+        raise Failure(
+            "In the place of the statement stands a connection string. Give the statement first, then the database.",
+            ExitCode.USAGE,
+        )
     if len(text) > MAX_SQL_BYTES:
         raise Failure(f"The statement is longer than {MAX_SQL_BYTES:,} bytes.", ExitCode.USAGE)
     return text

@@ -58,6 +58,8 @@ def test_a_connection_string_in_the_wrong_place_is_told_without_its_password(tmp
         ("collect", "service=a", "-o", dsn),
         ("indexes", "a", dsn),
         ("indexes", dsn, "host=a pw topsecret"),
+        ("explain", dsn, dsn),
+        ("explain", "host=a password=topsecret"),
         ("rules", "explain", dsn),
         ("verify", dsn, dsn),
         ("whatif", "u:topsecret@127.0.0.1/db"),
