@@ -240,7 +240,7 @@ class _PlanReader:
         return Subject(None, text if function else f"({text})", columns, text), relation
 
     def _note_unknown(self, lexed: Lexed, start: int, end: int) -> None:
-        if has_parameter(lexed, start, end) and not has_result(lexed, start, end):
+        if has_parameter(lexed, start, end):
             for alias, _, _ in column_references(lexed, start, end):
                 if alias in self._aliases:
                     text = text_between(lexed, start, end, self._cuts(lexed, start, end))

@@ -202,11 +202,11 @@ def test_tables_may_be_called_as_a_plan_calls_things(alias: str, seen: Facts) ->
         schema="public",
         relation="t",
         alias=alias,
-        filter=f"(lower(({alias}.name)::text) = 'x'::text)",
+        filter=f"((lower(({alias}.name)::text) = 'x'::text) AND (({alias}.id + 1) = 5))",
         sort_keys=(f"(lower(({alias}.name)::text)) DESC",),
     )
     found = of_t(node, seen)
-    assert [search.subject.expression for search in found.searches] == ["lower((name)::text)"]
+    assert [search.subject.expression for search in found.searches] == ["lower((name)::text)", "((id + 1))"]
     assert [sort.subject.expression for sort in found.sorts] == ["lower((name)::text)"]
 
 
