@@ -97,7 +97,7 @@ class _Why:
         if better is not None:
             name = described(better)
             yield WhyNot.BETTER_ONE, _beside(name), name
-        yield WhyNot.NO_GAIN, "It would gain next to nothing.", ""
+        yield WhyNot.NO_GAIN, "It would gain less than an index is to gain (indexes.min_gain).", ""
 
     def _over_budget(self) -> str:
         limits = self.trial.limits
