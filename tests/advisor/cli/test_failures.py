@@ -57,7 +57,7 @@ def test_a_connection_string_in_the_wrong_place_is_told_without_its_password(tmp
         ("analyze", dsn),
         ("collect", "service=a", "-o", dsn),
         ("indexes", "a", dsn),
-        ("indexes", dsn, "host=a pw topsecret"),
+        ("indexes", "host=a pw topsecret", dsn),
         ("explain", dsn, dsn),
         ("explain", "host=a password=topsecret"),
         ("rules", "explain", dsn),
