@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pgadvisor.advise.candidates.columns import key
 from pgadvisor.advise.candidates.demands import Demand
@@ -31,7 +32,7 @@ def covering(demand: Demand, wishes: Sequence[Wish], max_columns: int) -> Iterat
     for wish in wishes[:_MOST_COVERED]:
         rest = tuple(name for name in demand.needed if name not in wish.columns)
         if rest and modest(demand, wish.columns, rest):
-            yield Wish(keys=wish.keys, include=rest, reason=f"{wish.reason}, index-only")
+            yield replace(wish, include=rest, reason=f"{wish.reason}, index-only", any_order=False)
             yield from _as_keys(demand, wish, rest, max_columns)
     if not wishes and columns.width(demand.needed) <= _NARROW * columns.row_width():
         names = columns.usable(demand.needed)
@@ -60,4 +61,5 @@ def _as_keys(demand: Demand, wish: Wish, rest: tuple[str, ...], max_columns: int
     held = (*wish.columns, *rest)
     few = len(held) <= max_columns and len(demand.columns.usable(rest)) == len(rest)
     if few and demand.columns.shares_entries(held):
-        yield Wish(keys=(*wish.keys, *map(key, rest)), reason=f"{wish.reason}, index-only")
+        keys = (*wish.keys, *map(key, rest))
+        yield replace(wish, keys=keys, reason=f"{wish.reason}, index-only", any_order=False)

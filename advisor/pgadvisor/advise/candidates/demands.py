@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pgadvisor.advise.candidates.columns import Columns, TableColumns, key
 from pgadvisor.facts import Facts
@@ -13,7 +14,10 @@ from pgadvisor.model.shape import Comparand, Join, Predicate, ReadBy, SortKey, S
 
 INDEXED_KINDS = (RelationKind.TABLE, RelationKind.PARTITIONED)
 _RANGES = frozenset({"<", "<=", ">", ">=", "between", "between symmetric"})
-_ONE_VALUE = frozenset({"=", "is null", "is true", "is false"})
+# Rows with one value stand in the order of the keys behind it. Those with NULL do so as well, but no planner of
+# PostgreSQL 13 to 18 knows that (a test asks them).
+_ONE_VALUE = frozenset({"=", "is true", "is false"})
+_EQUALITIES = _ONE_VALUE | {"in", "is null"}
 _EXTREMES = frozenset({"min", "max"})
 
 
@@ -21,12 +25,13 @@ _EXTREMES = frozenset({"min", "max"})
 class Demand:
     """What one statement asks of one use of a table.
 
-    equal are columns compared with values for equality, fixed those of them with one value, nulls those with NULL,
-    which many rows may have where values are unique. ranges are those compared otherwise, either those below an OR.
-    joined are the columns equal to another relation's, for each of these together. order are keys of ORDER BY, if all
-    are this table's; limited says that only the first rows are wanted. group are the columns of GROUP BY or DISTINCT,
-    extremes those that min() or max() may be asked of. needed are all columns that are read, None where rows are
-    locked or written, which takes them whole. impossible are those searched by that no index can hold.
+    equal are columns compared with values for equality, or with NULL where that leaves rows out; fixed those of them
+    with one value, behind which rows are in order; nulls those with NULL, which many rows may have where values are
+    unique. ranges are those compared otherwise, either those below an OR; rows the columns of a comparison of rows,
+    `(a, b) < ($1, $2)`. joined are the columns equal to another relation's, for each of these together. order are keys
+    of ORDER BY, if all are this table's; limited says that only the first rows are wanted. group are the columns of
+    GROUP BY or DISTINCT, extremes those that min() or max() may be asked of. needed are all columns that are read, None
+    where rows are locked or written, which takes them whole. impossible are those searched by that no index can hold.
     """
 
     query_id: str
@@ -38,6 +43,7 @@ class Demand:
     nulls: set[str] = field(default_factory=set)
     ranges: list[str] = field(default_factory=list)
     either: list[str] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
     joined: list[tuple[str, ...]] = field(default_factory=list)
     order: tuple[IndexKey, ...] = ()
     limited: bool = False
@@ -176,7 +182,8 @@ def _searched(common: Demand, predicates: list[Predicate]) -> Demand:
         needed=common.needed,
     )
     for each in predicates:
-        if not each.indexable or each.negated:
+        finds_nothing = each.operator == "is null" and found.columns.null_is_common(each.column)
+        if not each.indexable or each.negated or finds_nothing:
             continue
         if found.columns.impossible(each.column):
             _once(found.impossible, each.column)
@@ -184,14 +191,33 @@ def _searched(common: Demand, predicates: list[Predicate]) -> Demand:
             if (each.column,) not in found.joined:
                 found.joined.append((each.column,))
         elif each.in_or:
-            if each.operator in _RANGES or each.operator in _ONE_VALUE or each.operator == "in":
+            if each.operator in _RANGES or each.operator in _EQUALITIES:
                 _once(found.either, each.column)
-        elif each.operator in _ONE_VALUE or each.operator == "in":
+        elif each.operator in _EQUALITIES:
             _equal(found, each)
         elif each.operator in _RANGES or (each.operator == "is not null" and found.columns.mostly_null(each.column)):
             _once(found.ranges, each.column)
     found.ranges = [name for name in found.ranges if name not in found.equal]
+    found.rows = [name for name in _of_rows(predicates) if not found.columns.impossible(name)]
+    found.either = [name for name in found.either if name not in found.rows]
     return found
+
+
+def _of_rows(predicates: Sequence[Predicate]) -> list[str]:
+    """The columns of a comparison of rows, or of one written out: `a <= $1 AND (a < $1 OR b < $2)`.
+
+    Its first column is known to be a range, the others are not, and stand behind it.
+    """
+    for place, first in enumerate(predicates):
+        if first.operator in ("<=", ">=") and first.indexable and not (first.in_or or first.negated):
+            rest = takewhile(
+                lambda each: each.in_or and each.indexable and each.operator in _RANGES and not each.negated,
+                predicates[place + 1 :],
+            )
+            names = [first.column, *(each.column for each in rest if each.operator[0] == first.operator[0])]
+            if len(set(names)) > 1:
+                return list(dict.fromkeys(names))
+    return []
 
 
 def _equal(found: Demand, each: Predicate) -> None:

@@ -21,7 +21,8 @@ _Id = tuple[_Key, frozenset[str]]
 class Entry:
     """A B-tree that somebody wishes for.
 
-    weight is the time of the statements that do, place its best place among one statement's wishes, from 0.
+    weight is the time of the statements that do, place its best place among one statement's wishes, from 0. any_order
+    and in_order are as in a wish.
     """
 
     keys: tuple[IndexKey, ...]
@@ -29,6 +30,7 @@ class Entry:
     weight: float = 0.0
     place: int = 0
     any_order: bool = True
+    in_order: bool = False
     query_ids: set[str] = field(default_factory=set)
     reasons: set[str] = field(default_factory=set)
 
@@ -53,6 +55,7 @@ class TableWishes:
             entry.weight += weight
         entry.place = min(entry.place, place)
         entry.any_order = entry.any_order and wish.any_order
+        entry.in_order = entry.in_order or wish.in_order
         entry.reasons.add(wish.reason)
 
     def merged(self, max_columns: int) -> list[Entry]:
@@ -83,8 +86,10 @@ class TableWishes:
         if _plain(one.keys)[: len(other.keys)] == _plain(other.keys):
             keys, reason = one.keys, "merged: columns of both"
         elif one.any_order and other.columns[:1] == one.columns[:1] and len(other.keys) > 1:
-            more = tuple(key for key in other.keys if key.column not in one.columns)
-            keys, reason = (*one.keys, *more), "merged: conditions of both"
+            # What comes between an order and its first column ends it.
+            first, last = (other, one) if other.in_order else (one, other)
+            more = tuple(key for key in last.keys if key.column not in first.columns)
+            keys, reason = (*first.keys, *more), "merged: conditions of both"
         else:
             return
         held = {key.column or "" for key in keys}
@@ -94,6 +99,7 @@ class TableWishes:
             return
         entry = self._entry(keys, include, max(one.place, other.place) + 1)
         entry.any_order = False
+        entry.in_order = one.in_order or other.in_order
         entry.query_ids |= one.query_ids | other.query_ids
         # Statements of both count twice, which does no harm: it is a rank.
         entry.weight = one.weight + other.weight

@@ -11,7 +11,10 @@ from pgadvisor.model.catalog import IndexKey
 
 
 def ordered(demand: Demand, max_columns: int) -> Iterator[Wish]:
-    """Wishes of one statement for one table; columns with one value stand before the order and leave it as it is."""
+    """Wishes of one statement for one table; columns with one value stand before the order and leave it as it is.
+
+    A column that IS NULL does not: an order behind it is none to the planner.
+    """
     if demand.identified(demand.equal):
         return
     fixed = demand.telling([name for name in demand.equal if name in demand.fixed])
@@ -25,9 +28,9 @@ def ordered(demand: Demand, max_columns: int) -> Iterator[Wish]:
             checked = [name for name in (*demand.equal, *demand.ranges) if name not in wish.columns]
             if demand.limited and checked and len(wish.keys) < max_columns:
                 more = tuple(map(key, checked[: max_columns - len(wish.keys)]))
-                yield Wish(keys=(*wish.keys, *more), reason=f"{reason}, conditions in the index")
+                yield Wish(keys=(*wish.keys, *more), reason=f"{reason}, conditions in the index", in_order=True)
             if fixed and demand.limited:
-                yield Wish(keys=order, reason=reason)
+                yield Wish(keys=order, reason=reason, in_order=True)
     group = tuple(key(name) for name in _as_ordered(demand) if name not in fixed)
     # Documents and arrays differ mostly: to group or to find the least of them in order saves nothing but the sort.
     if group and len(group) <= max_columns and not any(map(demand.columns.holds_many, demand.group)):
@@ -45,4 +48,4 @@ def _as_ordered(demand: Demand) -> Sequence[str]:
 
 def _behind(fixed: Sequence[str], order: tuple[IndexKey, ...], reason: str, max_columns: int) -> Wish:
     before = tuple(map(key, fixed[: max_columns - len(order)]))
-    return Wish(keys=(*before, *order), reason=reason)
+    return Wish(keys=(*before, *order), reason=reason, in_order=True)

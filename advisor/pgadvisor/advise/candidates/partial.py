@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from msgspec import structs
 
@@ -15,7 +16,7 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.searches import EQUALITIES, MOST_VALUES, RANGES, Searched, plain, with_predicate
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.quoting import quote_identifier
-from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.statistics import ColumnStatistics
 from pgadvisor.workload.plan_searches import Search
 from pgadvisor.workload.string_tokens import string_value
@@ -23,15 +24,21 @@ from pgadvisor.workload.string_tokens import string_value
 # A predicate has to leave out at least a quarter of the rows; NULLs alone, which nobody states, half of them.
 MAX_SHARE = 0.75
 _MAX_NOT_NULL = 0.5
+# Those that IS NULL leaves out are passed over in an order, one by one, if the index has them.
+_MAX_NULL = 0.99
 _MAX_SHARE_OF_VALUES = 0.1
 _NEARLY_ALL = 0.9
 # Of one statement and one predicate; of a value that is one of several, fewer.
 _MOST = 4
 _MOST_OF_VALUES = 2
+# Of B-trees that give an order: with all its keys, and with what else is checked.
+_MOST_IN_ORDER = 2
 _LITERAL = re.compile(r"\(?([eE]?'(?:[^']|'')*'|-?[0-9.]+|true|false)\)?(?:::.*)?", re.DOTALL)
 _ARRAY = re.compile(r"\(?'\{([^{}\"\\]*)\}'(?:::.*)?", re.DOTALL)
 # Whose columns need not be searched any more in an index of what satisfies them.
 _DONE = frozenset({"=", "= any", "is null", "is true", "is false"})
+# Behind which rows are in order (see demands.py).
+_ONE_VALUE = frozenset({"=", "is true", "is false"})
 _TESTS = frozenset({"is null", "is not null", "is true", "is false"})
 _STRICT = EQUALITIES | RANGES
 _REASON = "rows of one condition"
@@ -45,11 +52,16 @@ def partial(searched: Searched, known: Sequence[Candidate], facts: Facts) -> Ite
         if each.query_ids & searched.query_ids and _is_plain(each.definition) and _is_on(each.definition, searched)
     ]
     predicates = [search for search in searched.searches if _leaves_out_enough(search, searched, facts)]
+    in_order = _in_order(searched, bases, facts)
     if predicates:
         # Those thought of may have been merged with what other statements want.
-        bases = list(dict.fromkeys((*_own(searched), *sorted(bases, key=lambda each: -len(each.keys)))))
+        by_length = sorted(bases, key=lambda each: -len(each.keys))
+        bases = list(dict.fromkeys((*in_order, *_own(searched), *by_length)))
     for search in predicates:
         yield from _with(searched, search, bases, facts)
+    for search in searched.searches:
+        if in_order and search not in predicates and _ends_an_order(search, searched, facts):
+            yield from _with(searched, search, in_order, facts)
     together = list({each.subject: each for each in predicates if each not in searched.of_values}.values())
     if len(together) > 1:
         yield from _with_all(searched, together, bases)
@@ -65,6 +77,33 @@ def _own(searched: Searched) -> Iterator[IndexDefinition]:
         columns = dict.fromkeys((*equal, *([last] if last is not None else [])))
         if columns:
             yield searched.definition([plain(column) for column in columns])
+
+
+def _in_order(searched: Searched, bases: Sequence[IndexDefinition], facts: Facts) -> list[IndexDefinition]:
+    """Those of some B-trees that give the first rows in the order wanted, by the most columns with one value."""
+    shape = searched.load.shape
+    if shape is None or not shape.has_limit or not shape.sort:
+        return []
+    root, first = facts.root(shape.sort[0].relation_oid), shape.sort[0].column
+    if root is None or root.oid != searched.relation.oid:
+        return []
+    fixed = {search.subject for search in searched.searches if search.operator in _ONE_VALUE}
+    named = {each.column or each.expression for each in fixed}
+    before = {each: tuple(takewhile(lambda key: key != first, map(_named, each.keys))) for each in bases}
+    found = [each for each, names in before.items() if len(names) < len(each.keys) and named.issuperset(names)]
+    most = max((len(before[each]) for each in found), default=0)
+    return [each for each in found if len(before[each]) == most][:_MOST_IN_ORDER]
+
+
+def _named(key: IndexKey) -> str | None:
+    return key.column or key.expression
+
+
+def _ends_an_order(search: Search, searched: Searched, facts: Facts) -> bool:
+    """Whether rows are wanted in which a column is NULL: as a key it would end the order, so that it is no key."""
+    column = search.subject.column
+    statistics = None if column is None else facts.statistics(searched.relation.oid, column)
+    return search.operator == "is null" and statistics is not None and statistics.null_fraction <= _MAX_NULL
 
 
 def _with(searched: Searched, search: Search, bases: Iterable[IndexDefinition], facts: Facts) -> Iterator[Candidate]:
@@ -142,12 +181,14 @@ def _leaves_out_enough(search: Search, searched: Searched, facts: Facts) -> bool
     ):
         return False
     if search in searched.of_values and search.operator not in _TESTS:
+        values = _values(search)
         # Of values that calls may or may not have, the rare ones alone, and none that is not there.
         common = (statistics.most_common_values or ()) if statistics is not None else ()
         frequencies = (statistics.most_common_frequencies or ()) if statistics is not None else ()
-        # Where nobody has seen a call, the rare ones are looked up for sure only where one value has nearly all rows.
-        is_likely = searched.is_seen or max(frequencies, default=0.0) >= _NEARLY_ALL
-        return is_likely and _value(search.comparand) in common and share <= _MAX_SHARE_OF_VALUES
+        # Where nobody has seen a call, the rare ones are looked up for sure only where one value has nearly all rows;
+        # which of them together, only calls say.
+        is_one = search.operator != "= any" and max(frequencies, default=0.0) >= _NEARLY_ALL
+        return (searched.is_seen or is_one) and values <= set(common) and share <= _MAX_SHARE_OF_VALUES
     return share <= MAX_SHARE
 
 
@@ -171,11 +212,8 @@ def share_of(search: Search, statistics: ColumnStatistics, rows: float) -> float
             share = None if value is None else _share_of_value(value, statistics, common, rows)
             return None if share is None else max(1 - statistics.null_fraction - share, 0.0)
         case "= any":
-            values = _ARRAY.fullmatch(search.comparand.lstrip("("))
-            if values is None:
-                return None
-            shares = [_share_of_value(each, statistics, common, rows) for each in set(values[1].split(","))]
-            return sum(shares)
+            values = _values(search)
+            return sum(_share_of_value(each, statistics, common, rows) for each in sorted(values)) if values else None
     return None
 
 
@@ -186,6 +224,19 @@ def _share_of_value(value: str, statistics: ColumnStatistics, common: dict[str, 
     distinct = statistics.n_distinct if statistics.n_distinct > 0 else -statistics.n_distinct * rows
     rest = max(1 - statistics.null_fraction - sum(common.values()), 0.0)
     return rest / max(distinct - len(common), 1.0)
+
+
+def _values(search: Search) -> set[str]:
+    """The values of which a column is to have one; none where they are not known, or where one is there twice.
+
+    That is made up of what is common: nobody asks for the same twice.
+    """
+    if search.operator == "= any":
+        array = _ARRAY.fullmatch(search.comparand.lstrip("("))
+        values = [] if array is None else array[1].split(",")
+        return set(values) if len(set(values)) == len(values) else set()
+    value = _value(search.comparand)
+    return set() if value is None else {value}
 
 
 def _value(comparand: str) -> str | None:

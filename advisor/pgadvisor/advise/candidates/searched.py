@@ -35,6 +35,9 @@ def searched(demand: Demand, shared: Mapping[frozenset[str], float], max_columns
         yield _wish(equal[:max_columns], "equality", any_order=_free(demand, equal))
     for ranged in demand.ranges[:_MOST_RANGES]:
         yield _then(equal, (ranged,), "equality and range" if equal else "range", max_columns)
+    rows = [name for name in demand.rows if name not in equal]
+    if rows[1:]:
+        yield _wish((*equal, *rows)[:max_columns], "comparison of rows")
     yield from _joins(demand, equal, max_columns)
     checked = [name for name in demand.ranges if name not in equal]
     if len(checked) > 1 and len(equal) < max_columns - 1:
@@ -64,9 +67,10 @@ def _joins(demand: Demand, equal: Sequence[str], max_columns: int) -> Iterator[W
             continue
         own = [name for name in equal if name not in joined]
         if own:
+            # Both are equal to something on the inner side alone; on the other the conditions must come first.
             free = _free(demand, (*joined, *own))
             yield _then(joined, own, "join and conditions", max_columns, any_order=free)
-            yield _then(own, joined, "conditions and join", max_columns, any_order=free)
+            yield _then(own, joined, "conditions and join", max_columns)
         for ranged in demand.ranges[:1]:
             yield _then((*joined, *own), (ranged,), "join and range", max_columns)
 

@@ -12,12 +12,14 @@ class Wish:
     """Keys and included columns, and what for in a few words.
 
     any_order: all keys are searched by equality and nothing else is wanted, so that their order does not matter.
+    in_order: rows are wanted in the order of the last keys, which no other key may come before.
     """
 
     keys: tuple[IndexKey, ...]
     reason: str
     include: tuple[str, ...] = ()
     any_order: bool = False
+    in_order: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

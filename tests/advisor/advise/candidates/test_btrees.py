@@ -94,7 +94,78 @@ def test_equality_stands_before_the_range_and_the_most_telling_first() -> None:
 def test_what_is_looked_for_as_null_counts_by_how_many_rows_have_none() -> None:
     stats = {**_ORDERS["stats"], "created_at": {"n_distinct": -0.02, "nulls": 0.98}}
     found = _of("SELECT note FROM orders WHERE created_at IS NULL AND region = $1", orders={"stats": stats})
+    # What is NULL in nearly all rows finds nothing.
+    assert _all(found) == [(("region",), ())]
+    stats["created_at"] = {"n_distinct": -0.3, "nulls": 0.7}
+    found = _of("SELECT note FROM orders WHERE created_at IS NULL AND region = $1", orders={"stats": stats})
     assert _all(found)[0] == (("region", "created_at"), ())
+
+
+def _with_nulls(nulls: float) -> dict[str, Any]:
+    return {"stats": {**_ORDERS["stats"], "total": {"n_distinct": -0.5, "nulls": nulls}}}
+
+
+@pytest.mark.parametrize("nulls", [0.94, 0.05])
+def test_no_column_that_is_null_stands_before_an_order(nulls: float) -> None:
+    latest = "SELECT note FROM orders WHERE customer_id = $1 AND total IS NULL ORDER BY created_at DESC LIMIT 20"
+    assert _all(_of(latest, orders=_with_nulls(nulls)))[0] == (("customer_id", "created_at"), ())
+    found = _of(
+        latest,
+        "SELECT note FROM orders WHERE customer_id = $1 AND total IS NULL AND (created_at, id) < ($2, $3) "
+        "ORDER BY created_at DESC, id DESC LIMIT 50",
+        "SELECT customer_id, count(*) FROM orders WHERE total IS NULL AND customer_id = ANY ($1) GROUP BY customer_id",
+        "SELECT max(created_at) FROM orders WHERE region = $1 AND total IS NULL",
+        orders=_with_nulls(nulls),
+    )
+    shown = _all(found)
+    assert {(("customer_id", "created_at", "id"), ()), (("region", "created_at"), ())} <= set(shown)
+    in_order = {"order with LIMIT", "order with LIMIT, conditions in the index", "grouping", "least or greatest value"}
+    for each in found.candidates:
+        columns = each.definition.key_columns if each.reasons & in_order else ()
+        after = columns[columns.index("total") :] if "total" in columns else ()
+        assert not {"created_at", "customer_id"} & set(after), columns
+    # Where it leaves rows out it is searched by, and checked behind the order.
+    assert ((("customer_id", "created_at", "total"), ()) in shown) is (nulls < 0.5)
+    assert ((("customer_id", "total"), ()) in shown) is (nulls < 0.5)
+
+
+def test_nothing_is_merged_in_between_an_order_and_what_it_stands_behind() -> None:
+    found = _of(
+        "SELECT note FROM orders WHERE customer_id = $1 AND region = $2",
+        "SELECT note FROM orders WHERE customer_id = $1 ORDER BY created_at LIMIT 20",
+    )
+    assert _one(found, "customer_id", "created_at", "region").query_ids == {"0", "1"}
+    assert (("customer_id", "region", "created_at"), ()) not in _all(found)
+
+
+def test_rows_that_are_compared_are_compared_by_all_their_columns() -> None:
+    row = "SELECT note FROM orders WHERE region = $1 AND (created_at, customer_id) > ($2, $3)"
+    by_hand = "SELECT note FROM orders WHERE region = $1 AND created_at >= $2 AND (created_at > $2 OR customer_id > $3)"
+    for text in (row, by_hand):
+        found = _of(text)
+        assert _one(found, "region", "created_at", "customer_id").reasons == {"comparison of rows"}
+        assert (("customer_id",), ()) not in _all(found)
+    # Columns in an OR that is no comparison of rows are arms as ever.
+    either = _of("SELECT note FROM orders WHERE region >= $1 AND (customer_id < $2 OR created_at = $3)")
+    assert (("customer_id",), ()) in _all(either)
+
+
+def test_what_is_joined_is_no_condition_on_the_other_side() -> None:
+    tags = {
+        "rows": 300_000,
+        "columns": ["task_id bigint not null", "tag_id int not null"],
+        "stats": {"task_id": {"n_distinct": -0.7}, "tag_id": {"n_distinct": 300}},
+        "indexes": {"tags_pkey": "unique primary btree (task_id, tag_id)"},
+        "constraints": {"tags_pkey": "primary key (task_id, tag_id)"},
+    }
+    joined = "SELECT o.note FROM orders o JOIN tags g ON g.task_id = o.id WHERE g.tag_id = $1 AND o.customer_id = $2"
+    found = _of(joined, tables={"public.tags": tags})
+    assert not _one(found, "tag_id", "task_id").any_order
+    assert ("task_id", "tag_id") not in [columns for columns, _ in _all(found, "tags")]
+    # With both known the key finds the row.
+    found = _of("SELECT tag_id FROM tags WHERE tag_id = $1 AND task_id = $2", tables={"public.tags": tags})
+    assert not _all(found, "tags")
+    assert {each.served_by for each in found.left} == {"public.tags_pkey"}
 
 
 def test_no_more_columns_than_allowed_and_none_behind_one_that_finds_few_rows() -> None:

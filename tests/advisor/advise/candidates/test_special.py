@@ -83,6 +83,28 @@ SERVED: tuple[tuple[str, tuple[str, ...], str], ...] = (
         (),
         "(seen) WHERE (deleted_at IS NULL)",
     ),
+    # However few rows it leaves out, as a key it would end the order.
+    (
+        "SELECT * FROM people WHERE tenant = $1 AND parent IS NULL ORDER BY seen DESC LIMIT 20",
+        ("3",),
+        "(tenant, seen) WHERE (parent IS NULL)",
+    ),
+    (
+        "SELECT * FROM people WHERE tenant = $1 AND parent IS NULL AND (seen, id) < ($2, $3) "
+        "ORDER BY seen DESC, id DESC LIMIT 50",
+        ("3", "2024-02-01", "77"),
+        "(tenant, seen, id) WHERE (parent IS NULL)",
+    ),
+    (
+        "SELECT * FROM people WHERE status IN ('done', 'open') ORDER BY made LIMIT 50",
+        (),
+        "(made) WHERE (status = ANY ('{done,open}'::text[]))",
+    ),
+    (
+        "SELECT * FROM people WHERE data ->> $1 = $2 ORDER BY made DESC LIMIT 20",
+        ("kind", "k7"),
+        "((data ->> 'kind'::text), made DESC)",
+    ),
     # Patterns.
     ("SELECT * FROM people WHERE email LIKE 'User55%'", (), "(email text_pattern_ops)"),
     ("SELECT * FROM people WHERE email LIKE $1 AND tenant = $2", ("User55%", "3"), "(tenant, email text_pattern_ops)"),
