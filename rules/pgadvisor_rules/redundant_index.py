@@ -72,13 +72,21 @@ def check(facts: Facts, options: RedundantIndexOptions) -> Iterator[Finding | Ga
 
 
 def _stand_in(facts: Facts, narrow: Index, standing: Standing[Index], redundant: Collection[int]) -> Index | None:
-    """The smallest of the covering indexes that no other makes redundant in turn."""
+    """The smallest of the covering indexes that no other makes redundant in turn; one that is used before all others.
+
+    One without a scan may go for that.
+    """
     staying = (
         index
         for index in stand_ins(standing, narrow)
         if index.oid not in redundant or held_by(facts, index) is not None
     )
-    return min(staying, key=lambda index: (facts.size_bytes(index.oid) or 0, index.oid), default=None)
+
+    def rank(index: Index) -> tuple[bool, int, int]:
+        idle = scans(facts, index) == 0 and held_by(facts, index) is None
+        return (idle, facts.size_bytes(index.oid) or 0, index.oid)
+
+    return min(staying, key=rank, default=None)
 
 
 def _finding(facts: Facts, table: Relation, narrow: Index, wide: Index, options: RedundantIndexOptions) -> Finding:

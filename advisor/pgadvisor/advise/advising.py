@@ -37,7 +37,7 @@ def advice_on(
     """
     if planners is None:
         return no_planner()
-    wishes = wishes_of(findings, facts)
+    wishes = wishes_of(findings)
     try:
         with planners(_asked_about(facts, wishes, config), progress) as planner:
             return advise_indexes(

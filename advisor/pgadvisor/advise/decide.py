@@ -11,6 +11,7 @@ from typing import TypeVar
 from pgadvisor.advise.drops import decide_drops
 from pgadvisor.advise.keys import KeyedFinding
 from pgadvisor.advise.verdicts import Verdicts
+from pgadvisor.advise.wishes import goes_alone
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.standing import Standing
 from pgadvisor.model.index_advice import AdvisedIndex, IndexDecisions
@@ -46,9 +47,14 @@ def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ..
     drops = {d.proposal: d for d in decisions if isinstance(d.proposal, DropIndex)}
     keys = [d.proposal for d in decisions if isinstance(d.proposal, AddPrimaryKey)]
     coming = [d.proposal.definition for d in decisions if d.advised is not None and isinstance(d.proposal, CreateIndex)]
-    rejected = decide_drops(tuple(drops), keys, facts, coming)
+    # What is refused already stands in nobody's way.
+    open_ones = tuple(drop for drop, decision in drops.items() if decision.reason is None)
+    rejected, instead = decide_drops(open_ones, keys, facts, coming, _unused(findings))
     for drop, reason in rejected.items():
-        drops[drop].reason = drops[drop].reason or reason
+        drops[drop].reason = reason
+    for drop, made in instead.items():
+        drops[drop].proposal = made
+    drops = {d.proposal: d for d in decisions if isinstance(d.proposal, DropIndex)}
     for drop, decision in drops.items():
         if verdicts is not None and decision.reason is None and verdicts.unproved(drop):
             decision.reason = _UNPROVED
@@ -60,6 +66,12 @@ def decide(findings: Sequence[KeyedFinding], facts: Facts) -> tuple[Decision, ..
     for decision in decisions:
         decision.findings.sort(key=lambda finding: rank[finding.key])
     return tuple(sorted(decisions, key=lambda d: (rank[d.findings[0].key], d.reason is not None)))
+
+
+def _unused(findings: Sequence[KeyedFinding]) -> set[tuple[str, str]]:
+    """Indexes that some finding would have go with nothing in their place."""
+    proposals = (each for finding in findings for each in finding.finding.proposals)
+    return {(each.schema, each.name) for each in proposals if isinstance(each, DropIndex) and goes_alone(each)}
 
 
 def _as_advised(

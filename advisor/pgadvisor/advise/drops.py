@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from pgadvisor.advise.remaining import Named, Remaining, with_parents
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.standing import Standing
 from pgadvisor.model.catalog import Constraint, ConstraintKind, Index, IndexDefinition
 from pgadvisor.model.proposals import AddPrimaryKey, DropIndex
+
+NO_STAND_IN = "{}, which could do its work, goes itself."
+LAST_FOR_KEY = "With the others it would leave the foreign key {} without an index."
+
+
+def becoming_keys(drops: Iterable[DropIndex], keys: Iterable[AddPrimaryKey]) -> dict[DropIndex, str]:
+    """The drops of what is to become a primary key, with that as the reason against them."""
+    becoming = {(key.schema, key.using_index) for key in keys}
+    return {drop: "It is to become the primary key." for drop in drops if (drop.schema, drop.name) in becoming}
 
 
 def decide_drops(
@@ -16,33 +26,33 @@ def decide_drops(
     keys: Iterable[AddPrimaryKey],
     facts: Facts,
     coming: Iterable[IndexDefinition] = (),
-) -> dict[DropIndex, str]:
-    """The drops not to be made, with reasons, given in rank order; coming are indexes that are built before.
+    unused: Collection[Named] = (),
+) -> tuple[dict[DropIndex, str], dict[DropIndex, DropIndex]]:
+    """The drops not to be made, with reasons, given in rank order, and those that are made for another reason.
 
-    Each may be right alone and wrong with another: an index stays that stands in for a dropped one (unless it has a
-    stand-in itself), that is to become a primary key, or that is the last to serve a foreign key.
+    Each may be right alone and wrong with another. What goes with nothing in its place goes first, as nothing uses it:
+    what it was to stand in for has another stand-in then, or stays, unless it is among the unused itself. An index also
+    stays that is to become a primary key, or that is the last to serve a foreign key; coming are indexes that are built
+    before.
     """
-    rejected: dict[DropIndex, str] = {}
-    becoming = {(key.schema, key.using_index) for key in keys}
-    served = _stand_ins(drops, facts)
+    rejected = becoming_keys(drops, keys)
+    instead: dict[DropIndex, DropIndex] = {}
+    gone = {(drop.schema, drop.name) for drop in drops if drop.because_of is None and drop not in rejected}
+    remaining = Remaining(facts)
     for drop in drops:
-        if (drop.schema, drop.name) in becoming:
-            rejected[drop] = "It is to become the primary key."
-        elif drop.because_of is None and (other := served.get(f"{drop.schema}.{drop.name}")):
-            rejected[drop] = f"It stands in for {other}, which is to be dropped; look again when that is done."
-    _keep_served(drops, rejected, facts, coming)
-    return rejected
-
-
-def _stand_ins(drops: Sequence[DropIndex], facts: Facts) -> dict[str, str]:
-    """What each index stands in for; an index of a partition goes with the parent's, so that one stands in as well."""
-    by_name = {f"{index.schema}.{index.name}": index for index in facts.indexes.values()}
-    served = {}
-    for drop in drops:
-        if drop.because_of is not None and drop.because_of in by_name:
-            for index in _with_parents(by_name[drop.because_of], facts):
-                served[f"{index.schema}.{index.name}"] = f"{drop.schema}.{drop.name}"
-    return served
+        if drop.because_of is None or drop in rejected:
+            continue
+        name = (drop.schema, drop.name)
+        made = remaining.as_is(drop, gone, unused=name in unused)
+        if made is None:
+            rejected[drop] = NO_STAND_IN.format(drop.because_of)
+        elif made != drop:
+            instead[drop] = made
+    _keep_served([instead.get(drop, drop) for drop in drops], rejected, facts, coming)
+    for drop, made in instead.items():
+        if made in rejected:
+            rejected[drop] = rejected.pop(made)
+    return rejected, instead
 
 
 def _keep_served(
@@ -74,7 +84,7 @@ def _keep_served(
             continue
         # One with a stand-in goes before one without: what stands in for it serves the key too.
         last = max(lost, key=lambda drop: (drop.because_of is None, rank[drop]))
-        rejected[last] = f"With the others it would leave the foreign key {key.name} without an index."
+        rejected[last] = LAST_FOR_KEY.format(key.name)
         del going[last.schema, last.name]
 
 
@@ -82,7 +92,7 @@ def _lost(servers: Iterable[Index], going: Mapping[tuple[str, str], DropIndex], 
     """The drops that the servers of a foreign key go by; none where one stays, or where there is none."""
     lost = []
     for index in servers:
-        gone = [going[name] for each in _with_parents(index, facts) if (name := (each.schema, each.name)) in going]
+        gone = [going[name] for each in with_parents(index, facts) if (name := (each.schema, each.name)) in going]
         if not gone:
             return []
         lost += gone
@@ -94,13 +104,3 @@ def _foreign_keys(facts: Facts) -> Iterator[Constraint]:
     for constraint in facts.constraints.values():
         if constraint.kind is ConstraintKind.FOREIGN_KEY:
             yield constraint
-
-
-def _with_parents(index: Index, facts: Facts) -> Iterator[Index]:
-    """An index and those it is a part of, up to the topmost."""
-    while True:
-        yield index
-        parent = facts.indexes.get(index.parent_oid or 0)
-        if parent is None:
-            return
-        index = parent

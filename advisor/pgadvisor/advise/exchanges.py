@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, isfinite
+from math import inf
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from pgadvisor.advise.drops import LAST_FOR_KEY, NO_STAND_IN
+from pgadvisor.advise.losses import Loss, Losses
+from pgadvisor.advise.remaining import Remaining
 from pgadvisor.advise.selection.readers import Readers
 from pgadvisor.advise.selection.search import Chosen
 from pgadvisor.advise.wishes import Going
+from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
 from pgadvisor.model.proposals import DropIndex
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from pgadvisor.facts import Facts
 
 
-_LEAST_COST = 0.01
 _NO_ROOM = "What is to take its place is beyond the budget, or beyond the number of new indexes."
 _TO_STAY = "Existing indexes are to stay: --no-drops, or drop = false in [indexes]."
 _RESTS = "The planner estimates the statement {} by what ANALYZE gathers on its expressions, or uses it."
@@ -31,18 +36,20 @@ _RESTS = "The planner estimates the statement {} by what ANALYZE gathers on its 
 # time of all statements: the wider one has more pages.
 _BEARABLE = 1.5
 _BEARABLE_SHARE = 0.001
-# The server's own default.
-_RANDOM_PAGE_COST = 4.0
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """An index that goes, and the new one that takes its place, if any. price is what going gives back."""
+    """An index that goes, and the new one that takes its place, if any. price is what going gives back.
+
+    for_known_values: a plan for unknown values would cost more without it, which the server would not keep.
+    """
 
     drop: DropIndex
     price: IndexPrice
     findings: tuple[str, ...] = ()
     created: Chosen | None = None
+    for_known_values: bool = False
 
 
 @dataclass
@@ -50,7 +57,7 @@ class Exchanges:
     """What goes, under which configuration in the end, and what was to go and stays.
 
     untried are qualified names of those that the planner cannot leave out. for_known_values are query ids of statements
-    that were held against a partial index that takes another one's place by their known values alone.
+    that were held against what goes by their known values alone, as where a partial index takes another one's place.
     """
 
     configuration: Configuration
@@ -70,6 +77,9 @@ def exchanges(
 ) -> Exchanges:
     """What the search drops, and what rules would drop, one after the other under all that is decided before.
 
+    What nothing uses goes first, the largest of it before all, and then what others stand in for: so that of a wide
+    index that nothing uses and a narrow one that it covers the wide one goes, and the narrow one is looked at anew.
+
     Of each, every statement is held against the least that it costs as it is, with all that is created, and with the
     index, for all values that are known: so that what many drops cost a statement does not add up.
     """
@@ -80,7 +90,7 @@ def exchanges(
         asked = wanted.pop((index.schema, index.name), None)
         chosen = Going(_drop_of(index, selection, facts), ()) if asked is None else replace(asked, create=None)
         check.attempt(chosen, found)
-    for each in wanted.values():
+    for each in sorted(wanted.values(), key=lambda each: _unused_first(each, facts)):
         if options.drop:
             check.attempt(each, found)
         else:
@@ -105,16 +115,27 @@ class _Check:
         # Those that others stand for are in the time of these already.
         folded = {query_id for load in evaluator.loads for query_id in load.stands_for}
         self._whole_ms = sum(load.total_ms for load in evaluator.every if load.query_id not in folded)
-        self._page_cost = _page_cost(facts)
+        self._losses = Losses(facts, options.max_regression)
+        self._remaining = Remaining(facts)
 
     def attempt(self, going: Going, found: Exchanges) -> None:
         """Makes an exchange under those made before, or says why not."""
-        drop, before, planner = going.drop, found.configuration, self._evaluator.planner
+        before, planner = found.configuration, self._evaluator.planner
+        gone = {(each.schema, each.name) for each in before.drop}
+        drop = self._as_it_stands(going, gone, before.create)
+        if drop is None:
+            found.left += _stays(going, NO_STAND_IN.format(going.drop.because_of), self._facts)
+            return
+        going = replace(going, drop=drop)
         name = IndexName(schema=drop.schema, name=drop.name)
         new = () if going.create is None else (going.create.definition,)
         after = Configuration(
             create=(*before.create, *(each for each in new if each not in before.create)), drop=(*before.drop, name)
         )
+        key = self._remaining.foreign_key_without(drop, gone, after.create)
+        if key is not None:
+            found.left += _stays(going, LAST_FOR_KEY.format(key), self._facts)
+            return
         # Of what is in the configuration already it was asked before.
         if planner.unable(Configuration(create=new, drop=(name,))):
             # Nobody can say: it stands as the rule has it.
@@ -132,7 +153,7 @@ class _Check:
             return
         slower, for_known_values = self._slowest(going, now, touched)
         if slower is not None:
-            found.left += _stays(going, f"Without it {_costs_more(*slower)}.", self._facts)
+            found.left += _stays(going, self._losses.told(slower, drop), self._facts)
             return
         created = None
         if going.create is not None:
@@ -143,7 +164,24 @@ class _Check:
             self._now[at] = cost
         found.configuration = after
         found.for_known_values |= for_known_values
-        found.made.append(Exchange(drop, _given_back(drop, self._facts, self._prices), going.findings, created))
+        found.made.append(
+            Exchange(
+                drop,
+                _given_back(drop, self._facts, self._prices),
+                going.findings,
+                created,
+                going.create is None and bool(for_known_values),
+            )
+        )
+
+    def _as_it_stands(
+        self, going: Going, gone: Collection[tuple[str, str]], created: Sequence[IndexDefinition]
+    ) -> DropIndex | None:
+        """A drop by what stands in for it after others are gone; None where nothing does, and it is not unused."""
+        drop = self._remaining.as_is(going.drop, gone, unused=going.unused)
+        if drop is None and any(covers(each, going.drop.definition) for each in created):
+            return msgspec.structs.replace(going.drop, because_of=None, replaced=True)
+        return drop
 
     def _guessed(
         self, drop: DropIndex, after: Configuration, now: Sequence[LoadCost], touched: Sequence[int]
@@ -169,60 +207,43 @@ class _Check:
         enough = most is None or sum(inf if size is None else size for size in created.values()) <= most
         return enough and len(created) <= self._options.max_indexes
 
-    def _slowest(
-        self, going: Going, now: Sequence[LoadCost], touched: Sequence[int]
-    ) -> tuple[tuple[LoadCost, float] | None, set[str]]:
+    def _slowest(self, going: Going, now: Sequence[LoadCost], touched: Sequence[int]) -> tuple[Loss | None, set[str]]:
         """The statement that gets worse by most times, with these, for whichever values; None where none gets worse.
 
-        now are costs of those that are touched, by their places; what becomes of the others is as it was.
+        now are costs of those that are touched, by their places; what becomes of the others is as it was. Losses for
+        values of real calls come before those for others, and these before those of plans for unknown values.
 
-        Beside it the query ids of those that would get worse for unknown values, which were left out.
-
-        One page more that is read, or less, is what two indexes of different sizes always differ by. A partial index is
-        for known values: no plan for unknown ones can use it, which is said of it, so that these are left out where
-        values are known.
+        Beside it the query ids of those that would get worse for unknown values, which were left out: a partial index
+        is for known values, which is said of it, and an index that nothing uses goes where the server would not keep
+        such a plan (Losses.kept).
         """
         partial = going.create is not None and going.create.definition.predicate is not None
         # Where another index does the same work, only slower, a loss counts that can be felt.
         felt_ms, bearable = (_BEARABLE_SHARE * self._whole_ms, _BEARABLE) if going.drop.because_of else (0.0, 0.0)
-        slower: tuple[LoadCost, float] | None = None
+        slower: Loss | None = None
         for_known_values = set()
         for at, cost in zip(touched, now, strict=True):
             was, first = self._now[at], self._least[at]
-            for question, after, before, least in zip(cost.load.questions, cost.costs, was.costs, first, strict=True):
-                times = self._times(after, before, least)
-                if times < inf and partial and question.values is None and len(cost.costs) > 1:
+            for number, (after, before, least) in enumerate(zip(cost.costs, was.costs, first, strict=True)):
+                times = self._losses.times(after, before, least)
+                unknown = cost.load.questions[number].values is None and len(cost.costs) > 1
+                if times < inf and unknown and partial:
                     if after > before:
                         for_known_values.add(cost.load.query_id)
                     continue
                 much = times > 1 + self._options.max_regression
-                if much and (times > bearable or cost.load.total_ms * (times - 1) >= felt_ms):
-                    slower = (cost, times) if slower is None or times > slower[1] else slower
+                if not much or (times <= bearable and cost.load.total_ms * (times - 1) < felt_ms):
+                    continue
+                if unknown and going.unused and not self._losses.kept(cost, number):
+                    for_known_values.add(cost.load.query_id)
+                    continue
+                loss = Loss(cost, number, times)
+                slower = loss if slower is None or loss.rank > slower.rank else slower
         return slower, for_known_values
-
-    def _times(self, after: float, before: float, least: float) -> float:
-        """How many times as much as the least that was had some values cost; 1 where a drop is not to blame."""
-        if not isfinite(after):
-            # Also where it was not known before: what no plan is known of may be any loss.
-            return inf
-        least = min(before, least)
-        return 1.0 if after <= before or after - least <= self._page_cost else after / max(least, _LEAST_COST)
 
 
 def _expressions(definition: IndexDefinition) -> set[str]:
     return {key.expression for key in definition.keys if key.expression is not None}
-
-
-def _page_cost(facts: Facts) -> float:
-    """What the planner takes a page to cost that is read out of order."""
-    known = (each.value for each in facts.server.settings if each.name == "random_page_cost")
-    return float(next(known, _RANDOM_PAGE_COST))
-
-
-def _costs_more(cost: LoadCost, times: float) -> str:
-    if times == inf:
-        return f"no plan of the statement {cost.load.query_id} is known"
-    return f"the statement {cost.load.query_id} would cost {times:.3g} times as much"
 
 
 def _stays(going: Going, sentence: str, facts: Facts, why: WhyNot = WhyNot.STILL_NEEDED) -> Iterator[LeftIndex]:
@@ -263,6 +284,16 @@ def _drop_of(index: Index, selection: Selection, facts: Facts) -> DropIndex:
         partitioned=table is not None and table.kind.value == "partitioned",
         replaced=new,
     )
+
+
+def _unused_first(going: Going, facts: Facts) -> tuple[bool, int, int, str, str]:
+    """What nothing uses, by size and then by width; the others stay in the rank order of their findings."""
+    if not going.unused or going.create is not None:
+        return (True, 0, 0, "", "")
+    drop, index = going.drop, facts.index_named(going.drop.schema, going.drop.name)
+    size = 0 if index is None else facts.size_bytes(index.oid) or 0
+    width = len(drop.definition.keys) + len(drop.definition.include)
+    return (False, -size, -width, drop.schema, drop.name)
 
 
 def _given_back(drop: DropIndex, facts: Facts, prices: Prices) -> IndexPrice:

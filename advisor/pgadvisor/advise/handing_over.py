@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pgadvisor.facts import Facts
 
 
+# Of an index that goes: a plan for unknown values would cost more without it.
+FOR_KNOWN_VALUES = "for known values"
+
+
 @dataclass(frozen=True)
 class NewIndex:
     """An index that is to be created, under its name; replaced are those that go because of it."""
@@ -81,6 +85,7 @@ class OldIndex:
             together=together,
             effects=effects,
             findings=tuple(sorted(self.exchange.findings)),
+            reasons=(FOR_KNOWN_VALUES,) if self.exchange.for_known_values else (),
         )
 
 

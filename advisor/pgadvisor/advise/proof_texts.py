@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pgadvisor.advise.decide import Decision
+from pgadvisor.advise.handing_over import FOR_KNOWN_VALUES
 from pgadvisor.indexes.identity import masked_definition
 from pgadvisor.model.base import Confidence
 from pgadvisor.model.effects import Effect
@@ -122,6 +123,11 @@ def _does_without(advised: AdvisedIndex, drop: DropIndex, facts: Facts, advice: 
         text = "has plans without it that cost no statement seen any more, of which none is known to read its table."
     else:
         text = "has plans without it that cost no statement seen any more."
+    if FOR_KNOWN_VALUES in advised.reasons:
+        text = (
+            f"{text} A plan for unknown values would cost more, and more than those for the values of calls that are "
+            "known, so that the server does not keep it unless plan_cache_mode is force_generic_plan."
+        )
     if unplanned:
         more = len(unplanned) - _NAMED
         named = ", ".join(unplanned[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

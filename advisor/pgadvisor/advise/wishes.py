@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.advise.drops import decide_drops
+from pgadvisor.advise.drops import becoming_keys
 from pgadvisor.advise.keys import KeyedFinding
-from pgadvisor.facts import Facts
 from pgadvisor.model.findings import Finding, SubjectKind
 from pgadvisor.model.proposals import AddPrimaryKey, CreateIndex, DropIndex
 
 
 @dataclass(frozen=True)
 class Going:
-    """An index that may go, by the findings with these keys; create is what is to take its place, if anything new."""
+    """An index that may go, by the findings with these keys; create is what is to take its place, if anything new.
+
+    unused: one of them would have it go with nothing in its place.
+    """
 
     drop: DropIndex
     findings: tuple[str, ...]
     create: Candidate | None = None
+    unused: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,11 @@ class Wishes:
     going: tuple[Going, ...] = field(default=())
 
 
-def wishes_of(findings: Sequence[KeyedFinding], facts: Facts) -> Wishes:
+def wishes_of(findings: Sequence[KeyedFinding]) -> Wishes:
     """The proposals of findings; what one of them builds in exchange for what it drops is looked at together.
 
-    Drops that cannot be made together with others are left out: advise/decide.py says so of them.
+    What is to become a primary key is left out: advise/decide.py says so of it. Which of the others can be made
+    together is seen one after the other (advise/exchanges.py).
     """
     candidates: list[Candidate] = []
     going: dict[tuple[str, str], Going] = {}
@@ -48,13 +52,21 @@ def wishes_of(findings: Sequence[KeyedFinding], facts: Facts) -> Wishes:
         for drop in drops:
             taking_over = _taking_over(drop, created) if drop.replaced else None
             known = going.get((drop.schema, drop.name))
+            unused = goes_alone(drop)
             if known is None:
-                going[drop.schema, drop.name] = Going(drop, (keyed.key,), taking_over)
+                going[drop.schema, drop.name] = Going(drop, (keyed.key,), taking_over, unused)
             else:
                 kept = known.drop if known.drop.because_of or drop.replaced else drop
-                going[drop.schema, drop.name] = Going(kept, (*known.findings, keyed.key), known.create)
-    rejected = decide_drops([each.drop for each in going.values()], keys, facts)
+                going[drop.schema, drop.name] = Going(
+                    kept, (*known.findings, keyed.key), known.create, known.unused or unused
+                )
+    rejected = becoming_keys([each.drop for each in going.values()], keys)
     return Wishes(tuple(candidates), tuple(each for each in going.values() if each.drop not in rejected))
+
+
+def goes_alone(drop: DropIndex) -> bool:
+    """Whether an index is to go with nothing in its place."""
+    return drop.because_of is None and not drop.replaced and not drop.invalid
 
 
 def candidate_of(keyed: KeyedFinding, proposal: CreateIndex) -> Candidate:

@@ -91,10 +91,39 @@ def test_one_drop_for_two_reasons_keeps_the_one_that_names_a_stand_in() -> None:
     assert len(decision.findings) == 2
 
 
-def test_a_stand_in_is_not_dropped_for_want_of_use() -> None:
+def test_of_a_pair_the_one_that_nothing_uses_goes_and_the_other_is_looked_at_anew() -> None:
     redundant, unused = drop("t_a", "a", because_of="public.t_a_b"), drop("t_a_b", "a", "b")
-    decisions = decided(shop(t_a="btree (a)", t_a_b="btree (a, b)"), (unused,), (redundant,))
-    assert kept(decisions) == [redundant]
+    pair = {"t_a": "btree (a)", "t_a_b": "btree (a, b)"}
+    for proposals in ((unused,), (redundant,)), ((redundant,), (unused,)):
+        decisions = decided(shop(**pair), *proposals)
+        assert kept(decisions) == [unused]
+        assert {each.reason for each in decisions} == {None, "public.t_a_b, which could do its work, goes itself."}
+    # It goes as well where another stands in for it, or nothing uses it either.
+    decisions = decided(shop(**pair, t_a_c="btree (a, c)"), (unused,), (redundant,))
+    assert kept(decisions) == [unused, drop("t_a", "a", because_of="public.t_a_c")]
+    decisions = decided(shop(**pair), (unused,), (redundant,), (drop("t_a", "a"),))
+    assert kept(decisions) == [unused, drop("t_a", "a")]
+    # What goes does not stand in for it.
+    others = ((unused,), (drop("t_a_c", "a", "c"),), (redundant,))
+    assert kept(decided(shop(**pair, t_a_c="btree (a, c)"), *others)) == [unused, drop("t_a_c", "a", "c")]
+
+
+def test_of_a_pair_that_serves_a_foreign_key_the_one_that_nothing_uses_goes() -> None:
+    tables = {
+        "public.p": {"columns": ["id bigint not null"], "constraints": {"p_pkey": "primary key (id)"}},
+        "public.t": {
+            "columns": ["a bigint", "b bigint"],
+            "indexes": {"t_a": "btree (a)", "t_a_b": "btree (a, b)"},
+            "constraints": {"t_p": "foreign key (a) references public.p (id)"},
+        },
+    }
+    redundant, unused = drop("t_a", "a", because_of="public.t_a_b"), drop("t_a_b", "a", "b")
+    assert kept(decided(facts({"tables": tables}), (redundant,), (unused,))) == [unused]
+    both = decided(facts({"tables": tables}), (unused,), (redundant,), (drop("t_a", "a"),))
+    assert kept(both) == [unused]
+    assert [each.reason for each in both][1:] == [
+        "With the others it would leave the foreign key t_p without an index."
+    ]
 
 
 def test_a_chain_of_redundant_indexes_goes_as_a_whole() -> None:
@@ -131,7 +160,7 @@ def test_two_unused_indexes_that_serve_one_foreign_key_do_not_both_go() -> None:
     assert "t_p" in str(decisions[1].reason)
 
 
-def test_the_index_of_a_partition_stands_in_by_its_parent() -> None:
+def test_the_index_of_a_partition_goes_with_its_parent_and_stands_in_no_more() -> None:
     tables = {
         "public.m": {
             "columns": ["a bigint", "b bigint"],
@@ -145,8 +174,8 @@ def test_the_index_of_a_partition_stands_in_by_its_parent() -> None:
         },
     }
     redundant = drop("m1_a", "a", because_of="public.m1_a_b")
-    decisions = decided(facts({"tables": tables}), (drop("m_a_b", "a", "b"),), (redundant,))
-    assert kept(decisions) == [redundant]
+    unused = drop("m_a_b", "a", "b")
+    assert kept(decided(facts({"tables": tables}), (unused,), (redundant,))) == [unused]
 
 
 def test_an_index_of_expressions_goes_only_where_a_planner_was_asked() -> None:

@@ -316,7 +316,7 @@ def test_wishes_are_what_findings_propose_and_exchanges_stay_together() -> None:
     new, old = create("public.t", "btree (state) where (c IS NULL)"), drop("t_state", "btree (state)", replaced=True)
     spare, invalid = drop("t_b", "btree (b)"), msgspec.structs.replace(drop("t_c", "btree (c)"), invalid=True)
     findings = [key, finding(1, new, old), finding(2, spare), finding(3, spare), finding(4, invalid)]
-    wishes = wishes_of(keyed([Outcome(rule="r", findings=tuple(findings))]), facts(SHOP))
+    wishes = wishes_of(keyed([Outcome(rule="r", findings=tuple(findings))]))
     (candidate,) = wishes.candidates
     assert (*candidate.foreign_keys, *candidate.findings, candidate.any_order) == ("t_fk", "r:0", True)
     exchange, going = wishes.going

@@ -22,9 +22,11 @@ from pgadvisor.advise.selection.search import Chosen, Selection
 from pgadvisor.advise.verdicts import Verdicts
 from pgadvisor.advise.wishes import Going
 from pgadvisor.config import IndexesConfig
+from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Effect
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot, WorkloadEffect
 from pgadvisor.model.proposals import DropIndex
+from pgadvisor.model.server import SettingOverride
 from support.fake_planner import FakePlanner
 from support.snapshots import facts
 from support.worlds import AS_IS, MB, Plans, World, index_on
@@ -176,6 +178,130 @@ def test_a_statement_of_which_no_plan_is_known_keeps_an_index() -> None:
     found = made(shop, going, selection, Evaluator(cast("FakePlanner", planner), shop.loads(), 100, shop.facts))
     assert gone(found) == []
     assert found.left[0].sentence == "Without it no plan of the statement q is known."
+
+
+def test_what_nothing_uses_goes_first_the_largest_before_all() -> None:
+    # Either serves the statement: the narrow one, or the wide one, which nothing was seen to use.
+    statements: Mapping[str, Plans] = {"q": {"": 500.0, "a": 5.0, "a,b": 6.0}}
+    existing = {"t_a": "a", "t_a_b": "a,b", "t_z": "z"}
+    shop = world(statements, existing)
+    narrow, wide = drop(shop, "t_a", because_of="public.t_a_b"), drop(shop, "t_a_b")
+    for unused in (False, True):
+        going = [Going(narrow, ("r:0",), unused=unused), Going(wide, ("r:1",), unused=True)]
+        for ordered in permutations([*going, Going(drop(shop, "t_z"), ("r:2",), unused=True)]):
+            found = made(shop, ordered, options=IndexesConfig(max_regression=0.3))
+            assert set(gone(found)) == {"t_a_b", "t_z"}
+            (stays,) = found.left
+            assert (stays.name, stays.why, stays.findings) == ("public.t_a", WhyNot.STILL_NEEDED, ("r:0",))
+            assert stays.sentence == (
+                "Without it the statement q would cost 100 times as much."
+                if unused
+                else "public.t_a_b, which could do its work, goes itself."
+            )
+    # Where the wide one has to stay the narrow one may go.
+    shop = world({"q": {"": 500.0, "a": 5.0, "a,b": 5.0}, "r": {"": 900.0, "a,b": 3.0}}, existing)
+    found = made(shop, [Going(narrow, ("r:0",)), Going(wide, ("r:1",), unused=True)])
+    assert gone(found) == ["t_a"]
+    assert [each.name for each in found.left] == ["public.t_a_b"]
+    # Of two that nothing uses and of which one will do the larger goes.
+    for larger in ("t_a", "t_a_b"):
+        table = {
+            "columns": ["a int", "b int"],
+            "rows": 1e6,
+            "indexes": {"t_a": "btree (a)", "t_a_b": "btree (a, b)"},
+            "index_bytes": {"t_a": 20 * MB, "t_a_b": 20 * MB} | {larger: 30 * MB},
+        }
+        plans = {"q": {"": 500.0, "a": 5.0, "a,b": 5.0}}
+        shop = World(plans, existing={"t_a": "a", "t_a_b": "a,b"}, facts=facts({"tables": {"public.t": table}}))
+        both = [Going(drop(shop, name), (), unused=True) for name in ("t_a", "t_a_b")]
+        assert gone(made(shop, both)) == [larger]
+
+
+def test_a_drop_for_which_another_stands_in_after_all_says_which() -> None:
+    shop = world({"q": {"": 500.0, "a": 5.0, "a,c": 5.0}}, {"t_a": "a", "t_a_b": "a,b", "t_a_c": "a,c"})
+    narrow = drop(shop, "t_a", because_of="public.t_a_b")
+    found = made(shop, [Going(narrow, ()), Going(drop(shop, "t_a_b"), (), unused=True)])
+    assert gone(found) == ["t_a_b", "t_a"]
+    assert found.made[1].drop == drop(shop, "t_a", because_of="public.t_a_c")
+
+
+def test_the_last_index_that_serves_a_foreign_key_stays() -> None:
+    tables = {
+        "public.p": {"columns": ["id int not null"], "constraints": {"p_pkey": "primary key (id)"}},
+        "public.t": {
+            "columns": ["a int", "b int"],
+            "rows": 1e6,
+            "indexes": {"t_a": "btree (a)", "t_a_b": "btree (a, b)"},
+            "constraints": {"t_p": "foreign key (a) references public.p (id)"},
+        },
+    }
+    shop = World({"q": {"": 5.0}}, existing={"t_a": "a", "t_a_b": "a,b"}, facts=facts({"tables": tables}))
+    going = [Going(drop(shop, name), (), unused=True) for name in ("t_a", "t_a_b")]
+    found = made(shop, going)
+    assert gone(found) == ["t_a_b"]
+    (stays,) = found.left
+    assert stays.sentence == "With the others it would leave the foreign key t_p without an index."
+    assert gone(made(shop, going, Selection(create=[new("a")]))) == ["t_a_b", "t_a"]
+
+
+def real(shop: World, number: int) -> Evaluator:
+    """Of the values that are known so many are of real calls, which alone count."""
+    loads = []
+    for load in shop.loads():
+        unknown, *known = load.questions
+        weights = (*([1 / number] * number), *([0.0] * (len(load.questions) - number)))
+        loads.append(replace(load, questions=(*known[:number], unknown, *known[number:]), weights=weights))
+    return Evaluator(shop.planner(), loads, 10_000, shop.facts)
+
+
+def test_what_only_a_plan_for_unknown_values_loses_is_told_as_that() -> None:
+    unknown: Plans = {"": 8000.0, "a": 300.0}
+    served: Plans = {"": 9000.0, "p": 0.6, "a": 0.7}
+    shop = world({"q": unknown}, {"t_a": "a", "t_p": "p"}, values={"q": [served, served]})
+    text = "Without it only a plan of the statement q for unknown values would cost 26.7 times as much, which the "
+    text += "server keeps only while it costs less than those for values do"
+    used, unused = Going(drop(shop, "t_a"), ()), Going(drop(shop, "t_a"), (), unused=True)
+    (stays,) = made(shop, [unused]).left
+    assert stays.sentence == f"{text}: values of real calls, which are not known, would tell."
+    # By values of real calls the server would not keep it; an index that was used stays all the same.
+    (stays,) = made(shop, [used], evaluator=real(shop, 2)).left
+    assert stays.sentence == f"{text}."
+    found = made(shop, [unused], evaluator=real(shop, 2))
+    assert (gone(found), found.for_known_values, found.made[0].for_known_values) == (["t_a"], {"q"}, True)
+    # It would, where those for values cost more, or where it is told to.
+    cheaper = world({"q": {"": 80.0, "a": 3.0}}, {"t_a": "a", "t_p": "p"}, values={"q": [{"": 90.0}, {"": 90.0}]})
+    (stays,) = made(cheaper, [unused], evaluator=real(cheaper, 2)).left
+    assert "only a plan of the statement q for unknown values" in stays.sentence
+    assert shop.facts is not None
+    server = msgspec.structs.replace(
+        shop.facts.server,
+        overrides=(SettingOverride(database=None, role="r", name="plan_cache_mode", value="force_generic_plan"),),
+    )
+    shop.facts = Facts(msgspec.structs.replace(shop.facts.snapshot, server=server), shop.facts.shapes)
+    (stays,) = made(shop, [unused], evaluator=real(shop, 2)).left
+    assert stays.sentence.endswith("times as much, and plan_cache_mode makes such plans.")
+
+
+def test_what_is_lost_for_assumed_values_alone_is_told_as_that() -> None:
+    lost: Plans = {"": 9000.0, "a": 9.0}
+    shop = world({"q": {"": 50.0}}, {"t_a": "a"}, values={"q": [{"": 5.0}, lost]})
+    going = [Going(drop(shop, "t_a"), (), unused=True)]
+    start = "Without it the statement q would cost 1e+03 times as much"
+    assert [each.sentence for each in made(shop, going).left] == [f"{start} for values that are assumed."]
+    found = made(shop, going, evaluator=real(shop, 1))
+    assert [each.sentence for each in found.left] == [f"{start} for values that no known call had."]
+    assert [each.sentence for each in made(shop, going, evaluator=real(shop, 2)).left] == [f"{start}."]
+
+
+def test_what_an_estimate_alone_speaks_for_is_said_to_be_redundant() -> None:
+    shop = world({"q": {"": 900.0, "a": 9.0, "a,b": 90.0}}, {"t_a": "a", "t_a_b": "a,b"})
+    (stays,) = made(shop, [Going(drop(shop, "t_a", because_of="public.t_a_b"), ())]).left
+    assert stays.why is WhyNot.STILL_NEEDED
+    assert stays.sentence == (
+        "By its keys it is redundant beside public.t_a_b, and only the planner's estimate speaks for it: without it "
+        "the statement q would cost 10 times as much. It takes rows to stand less in the order of an index that has "
+        "more than one key, by a quarter. A trial on a copy would tell."
+    )
 
 
 def test_time_of_folded_statements_counts_once_where_a_loss_is_to_be_borne() -> None:
