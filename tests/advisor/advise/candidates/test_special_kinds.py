@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from pgadvisor.advise.candidates.block_ranges import block_ranges
+from pgadvisor.advise.candidates.columns import key
 from pgadvisor.advise.candidates.hashed import hashed
 from pgadvisor.advise.candidates.partial import partial
 from pgadvisor.advise.candidates.patterns import patterns
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 from support.people import spelt
-from support.searched import searched, shown
+from support.searched import TABLE, searched, shown
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,62 @@ def test_an_expression_made_of_a_guess_is_none() -> None:
     _, found = searched("((t.name || $1) = $2)", values="((t.name || 'guess'::text) = 'x'::text)")
     assert found.unknown == ("(name || $1)",)
     assert not [search for search in found.searches if search.subject.expression]
+
+
+@pytest.mark.parametrize(
+    ("asked", "called", "expected"),
+    [
+        ("{open,late}", True, ["(made) WHERE (status = ANY ('{open,late}'::text[]))"]),
+        # Which values are looked up together is not guessed.
+        ("{open,late}", False, []),
+        ("{open,open}", True, []),
+        ("{open,gone}", True, []),
+        ("{open,done}", True, []),
+    ],
+)
+def test_rows_of_several_values_are_those_that_calls_look_up_together(
+    asked: str, called: bool, expected: list[str]
+) -> None:
+    stats = {"n_distinct": 4, "values": ["done", "new", "open", "late"], "frequencies": [0.9, 0.04, 0.03, 0.02]}
+    known, found = searched(
+        "(t.status = ANY ($1))",
+        values=f"(t.status = ANY ('{asked}'::text[]))",
+        called=called,
+        table={"stats": {**TABLE["stats"], "status": stats}},
+        text="SELECT * FROM t WHERE status = ANY ($1) ORDER BY made LIMIT 50",
+        sort="t.made",
+    )
+    assert shown(partial(found, (), known)) == expected
+
+
+@pytest.mark.parametrize(("nulls", "is_made"), [(0.94, True), (0.999, False), (0.1, True)])
+def test_what_gives_an_order_is_made_partial_by_what_is_null_first_with_all_its_keys(
+    nulls: float, is_made: bool
+) -> None:
+    known, found = searched(
+        "((t.token = $1) AND (t.off IS NULL))",
+        table={"stats": {**TABLE["stats"], "off": {"nulls": nulls}}},
+        text="SELECT * FROM t WHERE token = $1 AND off IS NULL ORDER BY made DESC, id DESC LIMIT 20",
+        sort="t.made DESC",
+    )
+    thought_of = [
+        found.candidate(found.definition([key(name) for name in names]), "test")
+        for names in (
+            ("made", "id"),
+            ("token", "status", "made", "id"),
+            ("token", "made", "id"),
+            ("token", "off", "made", "id"),
+            ("name", "token", "off", "status", "id"),
+        )
+    ]
+    made = shown(partial(found, thought_of, known))
+    assert made[:1] == (["(token, made, id) WHERE (off IS NULL)"] if is_made else [])
+    assert ("(made, id) WHERE (off IS NULL)" in made) is False
+    # Who wants all rows sorts them.
+    known, unlimited = searched(
+        "((t.token = $1) AND (t.off IS NULL))",
+        text="SELECT * FROM t WHERE token = $1 AND off IS NULL ORDER BY made",
+        table={"stats": {**TABLE["stats"], "off": {"nulls": 0.94}}},
+        sort="t.made",
+    )
+    assert shown(partial(unlimited, thought_of, known)) == []
