@@ -115,7 +115,7 @@ class _Check:
         # Those that others stand for are in the time of these already.
         folded = {query_id for load in evaluator.loads for query_id in load.stands_for}
         self._whole_ms = sum(load.total_ms for load in evaluator.every if load.query_id not in folded)
-        self._losses = Losses(facts, options.max_regression)
+        self._losses = Losses(facts)
         self._remaining = Remaining(facts)
 
     def attempt(self, going: Going, found: Exchanges) -> None:
@@ -237,7 +237,7 @@ class _Check:
                 if unknown and going.unused and not self._losses.kept(cost, number):
                     for_known_values.add(cost.load.query_id)
                     continue
-                loss = Loss(cost, number, times)
+                loss = self._losses.of(cost, number, times)
                 slower = loss if slower is None or loss.rank > slower.rank else slower
         return slower, for_known_values
 

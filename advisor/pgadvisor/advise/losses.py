@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.indexes.algebra import covers
 
 if TYPE_CHECKING:
@@ -29,22 +30,15 @@ _PLANNING_OPERATORS = 1000
 
 @dataclass(frozen=True)
 class Loss:
-    """A statement that costs so many times as much, for its question with this number."""
+    """A statement that costs so many times as much, for some values of it.
 
-    cost: LoadCost
-    number: int
+    real: real calls had them, or it is planned without any. unknown: it is planned for none, where some are known.
+    """
+
+    query_id: str
     times: float
-
-    @property
-    def real(self) -> bool:
-        """Whether real calls had the values, or it is planned without any."""
-        load = self.cost.load
-        return len(load.questions) == 1 or (calls_known(self.cost) and load.weights[self.number] > 0)
-
-    @property
-    def unknown(self) -> bool:
-        """Whether it is planned for unknown values, where there are others."""
-        return len(self.cost.load.questions) > 1 and self.cost.load.questions[self.number].values is None
+    real: bool
+    unknown: bool
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
@@ -52,16 +46,13 @@ class Loss:
         return (self.real, not self.unknown, self.times)
 
 
-def calls_known(cost: LoadCost) -> bool:
-    """Whether values of real calls are known, which alone count then (Load.weights)."""
-    return any(not weight for weight in cost.load.weights)
-
-
 class Losses:
-    """Weighs and tells what statements of a database lose; most is what is allowed, as a share of the cost."""
+    """Weighs and tells what statements of a database lose."""
 
-    def __init__(self, facts: Facts, most: float) -> None:
-        self._facts, self._most = facts, most
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._value_sets = ValueSets(facts, show_values=False)
+        self._real: dict[str, frozenset[tuple[str | None, ...] | None]] = {}
         settings = {each.name: each.value for each in facts.server.settings}
         self._page_cost = float(settings.get("random_page_cost") or _RANDOM_PAGE_COST)
         self._operator_cost = float(settings.get("cpu_operator_cost") or _CPU_OPERATOR_COST)
@@ -79,18 +70,34 @@ class Losses:
         least = min(before, least)
         return 1.0 if after <= before or after - least <= self._page_cost else after / max(least, _LEAST_COST)
 
+    def of(self, cost: LoadCost, number: int, times: float) -> Loss:
+        """The loss of a statement, for its question with this number."""
+        questions = cost.load.questions
+        values = questions[number].values
+        only = len(questions) == 1
+        real = values in self._of_calls(cost.load.query_id) or (only and values is None)
+        return Loss(cost.load.query_id, times, real, unknown=values is None and not only)
+
+    def _of_calls(self, query_id: str) -> frozenset[tuple[str | None, ...] | None]:
+        """Values of a statement that real calls had."""
+        if query_id not in self._real:
+            self._real[query_id] = frozenset(each.values for each in self._value_sets.of(query_id) if each.real)
+        return self._real[query_id]
+
     def kept(self, cost: LoadCost, number: int) -> bool:
         """Whether the server may run the plan for unknown values: it does not where those of real calls cost less."""
         load = cost.load
-        if self._generic or not calls_known(cost) or not isfinite(cost.costs[number]):
+        calls = self._of_calls(load.query_id)
+        real = [each for question, each in zip(load.questions, cost.costs, strict=True) if question.values in calls]
+        if self._generic or not real or not isfinite(cost.costs[number]):
             return True
         relations = 1 if load.shape is None else max(len(load.shape.relations), 1)
         planning = _PLANNING_OPERATORS * self._operator_cost * (relations + 1)
-        return cost.costs[number] < cost.mean + planning
+        return cost.costs[number] < sum(real) / len(real) + planning
 
     def told(self, loss: Loss, drop: DropIndex) -> str:
         """Why an index stays, in one or two sentences."""
-        query_id = loss.cost.load.query_id
+        query_id, calls = loss.query_id, self._of_calls(loss.query_id)
         if loss.times == inf:
             return f"Without it no plan of the statement {query_id} is known."
         if loss.unknown:
@@ -101,11 +108,10 @@ class Losses:
             if self._generic:
                 return f"{text}, and plan_cache_mode makes such plans."
             kept = "which the server keeps only while it costs less than those for values do"
-            known = calls_known(loss.cost)
-            return f"{text}, {kept}{'' if known else ': values of real calls, which are not known, would tell'}."
+            return f"{text}, {kept}{'' if calls else ': values of real calls, which are not known, would tell'}."
         text = f"the statement {query_id} would cost {loss.times:.3g} times as much"
         if not loss.real:
-            named = "for values that no known call had" if calls_known(loss.cost) else "for values that are assumed"
+            named = "for values that no known call had" if calls else "for values that are assumed"
             text = f"{text} {named}"
         wide = self._stand_in(drop)
         if wide is None:

@@ -27,6 +27,7 @@ from pgadvisor.model.effects import Effect
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot, WorkloadEffect
 from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.server import SettingOverride
+from pgadvisor.model.statements import ParameterSample
 from support.fake_planner import FakePlanner
 from support.snapshots import facts
 from support.worlds import AS_IS, MB, Plans, World, index_on
@@ -244,14 +245,14 @@ def test_the_last_index_that_serves_a_foreign_key_stays() -> None:
     assert gone(made(shop, going, Selection(create=[new("a")]))) == ["t_a_b", "t_a"]
 
 
-def real(shop: World, number: int) -> Evaluator:
-    """Of the values that are known so many are of real calls, which alone count."""
-    loads = []
-    for load in shop.loads():
-        unknown, *known = load.questions
-        weights = (*([1 / number] * number), *([0.0] * (len(load.questions) - number)))
-        loads.append(replace(load, questions=(*known[:number], unknown, *known[number:]), weights=weights))
-    return Evaluator(shop.planner(), loads, 10_000, shop.facts)
+def with_calls(shop: World, number: int) -> World:
+    """Of the values that are known so many are of real calls."""
+    assert shop.facts is not None
+    snapshot = shop.facts.snapshot
+    assert snapshot.statements is not None
+    calls = tuple(ParameterSample(query_id="q", values=(str(each),), source="log") for each in range(number))
+    statements = msgspec.structs.replace(snapshot.statements, samples=calls)
+    return replace(shop, facts=Facts(msgspec.structs.replace(snapshot, statements=statements), shop.facts.shapes))
 
 
 def test_what_only_a_plan_for_unknown_values_loses_is_told_as_that() -> None:
@@ -264,13 +265,13 @@ def test_what_only_a_plan_for_unknown_values_loses_is_told_as_that() -> None:
     (stays,) = made(shop, [unused]).left
     assert stays.sentence == f"{text}: values of real calls, which are not known, would tell."
     # By values of real calls the server would not keep it; an index that was used stays all the same.
-    (stays,) = made(shop, [used], evaluator=real(shop, 2)).left
+    (stays,) = made(with_calls(shop, 2), [used]).left
     assert stays.sentence == f"{text}."
-    found = made(shop, [unused], evaluator=real(shop, 2))
+    found = made(with_calls(shop, 2), [unused])
     assert (gone(found), found.for_known_values, found.made[0].for_known_values) == (["t_a"], {"q"}, True)
     # It would, where those for values cost more, or where it is told to.
     cheaper = world({"q": {"": 80.0, "a": 3.0}}, {"t_a": "a", "t_p": "p"}, values={"q": [{"": 90.0}, {"": 90.0}]})
-    (stays,) = made(cheaper, [unused], evaluator=real(cheaper, 2)).left
+    (stays,) = made(with_calls(cheaper, 2), [unused]).left
     assert "only a plan of the statement q for unknown values" in stays.sentence
     assert shop.facts is not None
     server = msgspec.structs.replace(
@@ -278,7 +279,7 @@ def test_what_only_a_plan_for_unknown_values_loses_is_told_as_that() -> None:
         overrides=(SettingOverride(database=None, role="r", name="plan_cache_mode", value="force_generic_plan"),),
     )
     shop.facts = Facts(msgspec.structs.replace(shop.facts.snapshot, server=server), shop.facts.shapes)
-    (stays,) = made(shop, [unused], evaluator=real(shop, 2)).left
+    (stays,) = made(with_calls(shop, 2), [unused]).left
     assert stays.sentence.endswith("times as much, and plan_cache_mode makes such plans.")
 
 
@@ -288,9 +289,9 @@ def test_what_is_lost_for_assumed_values_alone_is_told_as_that() -> None:
     going = [Going(drop(shop, "t_a"), (), unused=True)]
     start = "Without it the statement q would cost 1e+03 times as much"
     assert [each.sentence for each in made(shop, going).left] == [f"{start} for values that are assumed."]
-    found = made(shop, going, evaluator=real(shop, 1))
+    found = made(with_calls(shop, 1), going)
     assert [each.sentence for each in found.left] == [f"{start} for values that no known call had."]
-    assert [each.sentence for each in made(shop, going, evaluator=real(shop, 2)).left] == [f"{start}."]
+    assert [each.sentence for each in made(with_calls(shop, 2), going).left] == [f"{start}."]
 
 
 def test_what_an_estimate_alone_speaks_for_is_said_to_be_redundant() -> None:
