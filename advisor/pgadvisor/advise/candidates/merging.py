@@ -99,7 +99,6 @@ class TableWishes:
             return
         entry = self._entry(keys, include, max(one.place, other.place) + 1)
         entry.any_order = False
-        entry.in_order = one.in_order or other.in_order
         entry.query_ids |= one.query_ids | other.query_ids
         # Statements of both count twice, which does no harm: it is a rank.
         entry.weight = one.weight + other.weight
