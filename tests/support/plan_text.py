@@ -60,8 +60,11 @@ def explain(tree: str) -> dict[str, Any]:
         while stack and stack[-1][0] >= indent:
             stack.pop()
         if stack:
-            stack[-1][1].setdefault("Plans", []).append(node)
-            node.setdefault("Parent Relationship", "Outer" if len(stack[-1][1]["Plans"]) == 1 else "Inner")
+            siblings = stack[-1][1].setdefault("Plans", [])
+            # An InitPlan stands before what rows come from.
+            outer = not any(each["Parent Relationship"] == "Outer" for each in siblings)
+            node.setdefault("Parent Relationship", "Outer" if outer else "Inner")
+            siblings.append(node)
         elif root is None:
             root = node
         else:

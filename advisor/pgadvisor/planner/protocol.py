@@ -55,12 +55,14 @@ class Answer:
 class Use:
     """What a plan costs, and what it reads: indexes that the configuration adds, and names of all that are in it.
 
-    A plan does not hang on an index that it does not use, but for the statistics of an index's expressions.
+    A plan does not hang on an index that it does not use, but for the statistics of an index's expressions. caution is
+    what it may cost more where the planner hopes for too much (planner/caution.py).
     """
 
     cost: float
     created: frozenset[IndexDefinition]
     names: frozenset[str]
+    caution: float = 0.0
 
 
 class Planner(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import Configuration
+from pgadvisor.planner.caution import Caution
 from pgadvisor.planner.protocol import Answer, Asked, Planner, Question, Use
 
 if TYPE_CHECKING:
@@ -36,22 +37,23 @@ def uses_by_plans(planner: Planner, asked: Sequence[Asked], facts: Facts) -> tup
     A name that is nobody's (a partition's part of an index) may be that of any index of the configuration. Raises
     PlannerError where the planner is gone.
     """
+    caution = Caution(facts)
     return tuple(
         use
         for configuration, questions in by_configuration(asked)
-        for use in _uses_under(planner, questions, configuration, facts)
+        for use in _uses_under(planner, questions, configuration, facts, caution)
     )
 
 
 def _uses_under(
-    planner: Planner, questions: Sequence[Question], configuration: Configuration, facts: Facts
+    planner: Planner, questions: Sequence[Question], configuration: Configuration, facts: Facts, caution: Caution
 ) -> Iterator[Use | None]:
     answers = [planner.plan(question, configuration) for question in questions]
     named: dict[str, set[IndexDefinition]] = {}
     for name, definition in zip(planner.names(configuration.create), configuration.create, strict=True):
         named.setdefault(name, set()).add(definition)
     existing = {index.name for index in facts.indexes.values()} if configuration.create else frozenset[str]()
-    return (_use(answer, named, existing, configuration) for answer in answers)
+    return (_use(answer, named, existing, configuration, caution) for answer in answers)
 
 
 def _use(
@@ -59,6 +61,7 @@ def _use(
     named: Mapping[str, Collection[IndexDefinition]],
     existing: Collection[str],
     configuration: Configuration,
+    caution: Caution,
 ) -> Use | None:
     if answer.plan is None or answer.cost is None:
         return None
@@ -66,4 +69,4 @@ def _use(
     created = {definition for name in names for definition in named.get(name, ())}
     if configuration.create and any(name not in named and name not in existing for name in names):
         created.update(configuration.create)
-    return Use(answer.cost, frozenset(created), names)
+    return Use(answer.cost, frozenset(created), names, caution.of(answer.plan["Plan"], named))

@@ -55,7 +55,7 @@ class LoadCost:
 
 
 class Evaluator:
-    """Costs of loads under configurations.
+    """Costs of loads under configurations, with caution those beyond what the planner hopes for (planner/caution.py).
 
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
     id. base are their costs as it is, with the time that plans explain; unexplained_ms is the rest of what was
@@ -75,9 +75,13 @@ class Evaluator:
         facts: Facts | None = None,
         most_seconds: float | None = None,
         most_loads: int | None = None,
+        *,
+        cautious: bool = False,
     ) -> None:
         self.planner = planner if isinstance(planner, Counted) else Counted(planner, most_explains)
         self.facts = facts
+        counting = (pair for load in loads for pair in zip(load.questions, load.weights, strict=True))
+        self._cautious_of = {_key(question) for question, weight in counting if cautious and weight}
         self.refused: dict[str, str] = {}
         self.unanswered = 0
         self.unexplained_ms = 0.0
@@ -319,7 +323,7 @@ class Evaluator:
             if use is None:
                 refused.append((question, there))
             else:
-                self.known(question).learn(there, use.cost, self._used(use))
+                self.known(question).learn(there, use.cost, self._used(use), self._caution(question, use))
         if refused:
             self._not_answered(refused)
 
@@ -335,6 +339,14 @@ class Evaluator:
             known = self.known(question)
             known.learn(there, INFINITY, 0)
             self.unanswered |= there & known.relevant & ~self._standing
+
+    def _caution(self, question: Question, use: Use) -> float:
+        """What a plan may take more than its cost, beyond what that as it is may: this is in the time measured.
+
+        Values that count for nothing beside those of real calls say what the planner would do, and that is enough.
+        """
+        key = _key(question)
+        return max(use.caution - self._uses_as_is[key].caution, 0.0) if key in self._cautious_of else 0.0
 
     def _used(self, use: Use) -> int:
         bits = 0

@@ -20,7 +20,8 @@ class KnownPlans:
 
     relevant are the indexes that can bear on it. telling are those of them that bear on it even where they are not
     used, by the statistics of their expressions: nothing follows from one configuration for another that differs there.
-    plans are (cost, indexes used, telling ones that are there), the cheapest first.
+    plans are (cost, indexes used, telling ones that are there, what it is counted as), the cheapest first: the planner
+    takes the cheapest, whatever that then may take more (planner/caution.py).
     """
 
     __slots__ = ("_asked", "_at_most", "_followed", "plans", "relevant", "telling")
@@ -28,43 +29,47 @@ class KnownPlans:
     def __init__(self, relevant: int, telling: int) -> None:
         self.relevant = relevant
         self.telling = telling & relevant
-        self.plans: list[tuple[float, int, int]] = []
-        self._asked: dict[int, tuple[float, int]] = {}
+        self.plans: list[tuple[float, int, int, float]] = []
+        self._asked: dict[int, tuple[float, int, float]] = {}
         self._followed: dict[int, float] = {}
         self._at_most: dict[int, float] = {}
 
-    def learn(self, there: int, cost: float, used: int) -> None:
-        """The planner's answer under a configuration; a cost of infinity for one that it refuses."""
+    def learn(self, there: int, cost: float, used: int, caution: float = 0.0) -> None:
+        """The planner's answer under a configuration; a cost of infinity for one that it refuses.
+
+        caution is what it may take more, in the unit of costs.
+        """
         # What is used is relevant, whatever was thought of it.
         if used & ~self.relevant:
             self.relevant |= used
             self._followed.clear()
-        self._asked[there] = (cost, used)
-        self._followed[there & self.relevant] = cost
+        counted = cost + caution
+        self._asked[there] = (cost, used, counted)
+        self._followed[there & self.relevant] = counted
         self._at_most.clear()
         if cost < INFINITY:
-            plan = (cost, used, there & self.telling)
+            plan = (cost, used, there & self.telling, counted)
             if plan not in self.plans:
                 insort(self.plans, plan)
 
     def exactly(self, there: int) -> float | None:
-        """The cost under a configuration as far as it is certain; None where the planner must be asked."""
+        """What it counts under a configuration as far as it is certain; None where the planner must be asked."""
         there &= self.relevant
         known = self._followed.get(there)
         if known is not None:
             return known
         relevant, telling = self.relevant, self.telling
-        for asked, (cost, used) in self._asked.items():
+        for asked, (cost, used, counted) in self._asked.items():
             more = asked & relevant
             if more == there or (
                 more & there == there and not used & ~there and not (more ^ there) & telling and cost < INFINITY
             ):
-                self._followed[there] = cost
-                return cost
+                self._followed[there] = counted
+                return counted
         return None
 
     def at_most(self, there: int) -> float:
-        """What it costs at most: the cheapest plan that can be had; infinity where none is known.
+        """What it counts by the cheapest plan that is known and can be had; infinity where none is known.
 
         Where expressions would have other statistics than under all that was asked, it is what such a plan cost there.
         """
@@ -81,7 +86,7 @@ class KnownPlans:
         return max(
             (
                 cost
-                for asked, (cost, _) in self._asked.items()
+                for asked, (cost, _, _) in self._asked.items()
                 if asked & there == there and not (asked & relevant ^ there) & telling and cost < INFINITY
             ),
             default=0.0,
@@ -99,13 +104,13 @@ class KnownPlans:
             return certain
         telling = there & self.telling
         guess = INFINITY
-        for cost, used, told in self.plans:
+        for _, used, told, counted in self.plans:
             if used & ~there:
                 continue
             if told == telling:
-                return cost
+                return counted
             # Under other statistics the cost is a guess, better than none as long as it is asked for in the end.
-            guess = min(guess, cost)
+            guess = min(guess, counted)
         return guess
 
 

@@ -70,7 +70,7 @@ def _next(trial: Trial, known: KnownPlans, whole: int) -> Iterator[int]:
 def _with_little(trial: Trial, question: Question, known: KnownPlans, whole: int) -> Iterator[_Asked]:
     """Each index alone that any plan uses, and everything without each that the best plan uses."""
     used = 0
-    for _, bits, _ in known.plans:
+    for _, bits, _, _ in known.plans:
         used |= trial.added(bits)
     for bit in bits_of(used):
         yield question, trial.as_is | bit

@@ -79,7 +79,7 @@ class Trial:
             load.values.clear()
             for known in load.known:
                 load.relevant |= known.relevant
-                for _, used, _ in known.plans:
+                for _, used, _, _ in known.plans:
                     bits |= used
                     if used & added:
                         self.sets.add(used & added)

@@ -27,7 +27,7 @@ from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.configure import Configurations
 from pgadvisor.planner.twin.database import PLANNER
 from pgadvisor.planner.twin.deadline import deadline
-from pgadvisor.planner.twin.documents import index_names, total_cost
+from pgadvisor.planner.twin.documents import total_cost
 from pgadvisor.planner.twin.schema.extensions import missing_extensions
 from pgadvisor.planner.twin.schema.roles import role_of_twin
 from pgadvisor.planner.twin.settings import Assumed, Environment, refused_setting, set_local
@@ -120,18 +120,14 @@ class Asker:
 
         Raises PlannerError where the twin is gone.
         """
-        (documents,) = self._documents([(questions, configuration, created)])
+        (documents,) = self.documents([(questions, configuration, created)])
         return tuple(map(total_cost, documents))
 
-    def uses(self, groups: Sequence[Group]) -> tuple[tuple[tuple[float, frozenset[str]] | None, ...], ...]:
-        """Of each group total costs of its statements with the names of the indexes in their plans, as costs.
+    def documents(self, groups: Sequence[Group]) -> Iterator[list[bytes]]:
+        """Of each group EXPLAIN's JSON of its statements; empty where one is refused.
 
         Raises PlannerError where the twin is gone.
         """
-        return tuple(tuple(map(_use, documents)) for documents in self._documents(groups))
-
-    def _documents(self, groups: Sequence[Group]) -> Iterator[list[bytes]]:
-        """Of each group EXPLAIN's JSON of its statements; empty where one is refused. Raises PlannerError."""
         with self._deadline() as begin_anew:
             for questions, configuration, created in groups:
                 asking = Asking(self, configuration, created)
@@ -330,8 +326,3 @@ class Asker:
         connection.autocommit = True
         self._readable.clear()
         return connection, shortfalls
-
-
-def _use(document: bytes) -> tuple[float, frozenset[str]] | None:
-    cost = total_cost(document)
-    return None if cost is None else (cost, index_names(document))

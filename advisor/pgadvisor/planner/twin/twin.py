@@ -13,10 +13,12 @@ from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer, LocalServerError
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, PlannerKind, Shortfall
+from pgadvisor.planner.caution import Caution
 from pgadvisor.planner.protocol import Answer, Asked, PlannerError, Question, Use
 from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
+from pgadvisor.planner.twin.documents import index_names, risky_plan, total_cost
 from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
 from pgadvisor.planner.twin.schema.extensions import touching
 from pgadvisor.planner.twin.schema.not_held import note_not_held
@@ -50,6 +52,7 @@ class Twin:
         self._candidates: Candidates | None = None
         self._asker: Asker | None = None
         self._session = dict(session or {})
+        self._caution = Caution(facts)
         progress("Starting the twin")
         self._server: LocalServer = start_server(facts, server)
         try:
@@ -140,10 +143,10 @@ class Twin:
             for (configuration, questions), (refusal, oids) in zip(groups, created, strict=True)
             if not refusal
         ]
-        answers = iter(self._opened.uses(able))
+        documents = self._opened.documents(able)
         found: list[Use | None] = []
         for (configuration, questions), (refusal, _) in zip(groups, created, strict=True):
-            found += (None,) * len(questions) if refusal else self._of_plans(next(answers), configuration)
+            found += (None,) * len(questions) if refusal else self._of_plans(next(documents), configuration)
         return tuple(found)
 
     def close(self) -> None:
@@ -161,21 +164,22 @@ class Twin:
             raise PlannerError("The twin is closed.")
         return self._asker
 
-    def _of_plans(
-        self, answers: Iterable[tuple[float, frozenset[str]] | None], configuration: Configuration
-    ) -> Iterator[Use | None]:
-        """What plans cost, with the indexes of a configuration that are the ones of their names."""
+    def _of_plans(self, documents: Iterable[bytes], configuration: Configuration) -> Iterator[Use | None]:
+        """What plans cost and use, by EXPLAIN's JSON, with the indexes of a configuration that are of their names."""
         named: dict[str, list[IndexDefinition]] = {}
         known = self._made(configuration.create) if configuration.create else {}
         for definition in configuration.create:
             for name in known[definition].part_names:
                 named.setdefault(name, []).append(definition)
-        for answer in answers:
-            if answer is None:
+        for document in documents:
+            cost = total_cost(document)
+            if cost is None:
                 yield None
             else:
-                cost, names = answer
-                yield Use(cost, frozenset(each for name in names for each in named.get(name, ())), names)
+                names = index_names(document)
+                created = frozenset(each for name in names for each in named.get(name, ()))
+                plan = risky_plan(document)
+                yield Use(cost, created, names, 0.0 if plan is None else self._caution.of(plan, named))
 
     def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
         """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""

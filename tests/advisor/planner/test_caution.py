@@ -1,0 +1,162 @@
+"""What a plan may take beyond its cost: rows fetched from all over a table, and LIMIT that is not reached soon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from pgadvisor.model.catalog import IndexDefinition, IndexKey
+from pgadvisor.planner.caution import Caution
+from pgadvisor.planner.twin.documents import risky_plan
+from support.plan_text import explain
+from support.snapshots import facts
+
+LINES = "public.lines"
+
+
+def on(*columns: str) -> IndexDefinition:
+    return IndexDefinition(schema="public", table="lines", keys=tuple(IndexKey(column=each) for each in columns))
+
+
+NEW = {"new": [on("supplier")], "wide": [on("supplier", "part")], "ordered": [on("id")]}
+
+
+def more(tree: str, rows: float = 6_000_000, created: Mapping[str, list[IndexDefinition]] = NEW) -> float:
+    seen = facts(
+        {
+            "tables": {
+                LINES: {
+                    "columns": ["id int", "supplier int", "part int"],
+                    "rows": rows,
+                    "stats": {
+                        "id": {"n_distinct": -1, "correlation": 1.0},
+                        "supplier": {"n_distinct": 10_000, "correlation": 0.0},
+                        "part": {"n_distinct": 200_000, "correlation": 0.5},
+                    },
+                    "indexes": {"old": "btree (part)"},
+                }
+            }
+        }
+    )
+    return Caution(seen).of(explain(tree)["Plan"], created)
+
+
+def looped(scan: str, loops: int = 1000) -> str:
+    return f"""
+        Nested Loop cost=20000 rows=10
+          Seq Scan on public.suppliers cost=10 rows={loops}
+          {scan}"""
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        # 600 rows from all over, at 0.5 each, of which the planner counts 20 of all.
+        (looped("Index Scan using new on public.lines cost=20 rows=600"), 1000 * (300 - 20)),
+        # Those that a filter keeps back are read too: 6,000,000 rows of 10,000 suppliers.
+        (
+            looped("Index Scan using new on public.lines cost=20 rows=5 filter: (id > 7) ; index cond: (supplier = s)"),
+            1000 * (300 - 20),
+        ),
+        # Of both keys there are 0.003 rows, so that what passes is what is read.
+        (
+            looped(
+                "Index Scan using wide on public.lines cost=20 rows=100 filter: (id > 7) ; "
+                "index cond: ((supplier = s) AND (part = p))"
+            ),
+            1000 * (50 - 20),
+        ),
+        # A quarter stands in order by a correlation of a half.
+        (looped("Index Scan using old on public.lines cost=20 rows=600"), 1000 * (0.75 * 300 - 20)),
+        (looped("Index Scan using ordered on public.lines cost=20 rows=600"), 0),
+        (looped("Index Only Scan using new on public.lines cost=20 rows=600"), 0),
+        (looped("Index Scan using new on public.lines cost=700 rows=600"), 0),
+        (looped("Index Scan using nobodys on public.lines cost=20 rows=600"), 0),
+        (looped("Memoize cost=1 rows=600\n            Index Scan using new on public.lines cost=20 rows=600"), 0),
+        # In loops of loops.
+        (
+            """
+            Nested Loop cost=1 rows=1
+              Seq Scan on public.a cost=1 rows=10
+              Nested Loop cost=1 rows=1
+                Seq Scan on public.b cost=1 rows=10
+                Index Scan using new on public.lines cost=20 rows=600""",
+            100 * 280,
+        ),
+    ],
+)
+def test_rows_from_all_over_a_large_table_cost_more_than_rows_in_order(tree: str, expected: float) -> None:
+    assert more(tree) == pytest.approx(expected)
+    # In a small table they are all at hand.
+    assert more(tree, rows=10_000) == 0
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        # 20 of 10,000 rows for 100 of 50,000: ten times as many may have to be read.
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
+            900,
+        ),
+        # No more than all of it.
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Index Only Scan using ordered on public.lines startup=0 cost=150 rows=30 filter: (a = 1)""",
+            50,
+        ),
+        # What is planned first is not what rows come from.
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              [InitPlan 1] Seq Scan on public.b startup=0 cost=1 rows=1
+              Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
+            900,
+        ),
+        # A join filters too, and what passes rows on is looked through.
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              LockRows startup=0 cost=50000 rows=10000
+                Nested Loop startup=0 cost=50000 rows=10000 join filter: (a = b)
+                  Index Scan using ordered on public.lines startup=0 cost=40000 rows=10000
+                  Seq Scan on public.b startup=0 cost=1 rows=1""",
+            900,
+        ),
+        # Without a filter it comes as hoped, a sort has read all already, and a table has no order.
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000""",
+            0,
+        ),
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Sort startup=0 cost=50000 rows=10000
+                Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
+            0,
+        ),
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Seq Scan on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
+            0,
+        ),
+    ],
+)
+def test_a_limit_over_rows_in_order_may_not_be_reached_as_soon_as_hoped(tree: str, expected: float) -> None:
+    assert more(tree) == pytest.approx(expected)
+
+
+def test_a_plan_is_decoded_where_there_is_something_to_look_at() -> None:
+    scan = b'[{"Plan": {"Node Type": "Index Scan", "Index Name": "new"}}]'
+    assert risky_plan(scan) == {"Node Type": "Index Scan", "Index Name": "new"}
+    assert risky_plan(b'[{"Plan": {"Node Type": "Seq Scan"}}]') is None
+    assert risky_plan(scan[:-1]) is None
+    deep = b'[{"Plan": {"Node Type": "Limit", "Plans": [' + b'{"Plans": [' * 100_000
+    assert risky_plan(deep) is None
