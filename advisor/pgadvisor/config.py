@@ -147,15 +147,16 @@ class GateConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which indexes are advised, within which limits.
 
-    planner says what they are worth; twin_server is where the programs of a twin are: a path, auto or docker. name is
-    what indexes are called, with {table} and {columns} in it, of which {schema} may be one. goal: what is made less,
-    the time measured or the planner's costs. max_bytes and max_indexes bound the new ones, each of max_columns keys at
-    most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index is to save this share of the
-    whole workload. No statement may cost more by more than the share max_regression. drop: existing indexes may go.
-    max_explains bounds the questions to the planner, also where that is the audited server by its HypoPG, whose time
-    collect.max_server_time_s bounds; max_seconds the search by the clock, so that the same input need not give the same
-    answer: None, the default, does not. Of more than max_statements those alike are searched for as one, and the
-    cheapest are left out.
+    planner says what they are worth; twin_server is where the programs of a twin are: a path, auto or docker. name
+    is what indexes are called, with {table} and {columns} in it, of which {schema} may be one. goal: what is made
+    less, the time measured or the planner's costs. max_bytes and max_indexes bound the new ones, each of
+    max_columns keys at most. Tables of fewer than min_rows get none but for a foreign key. min_gain: an index is to
+    save this share of the whole workload, and min_gain_s_per_day of its time where that is the goal. No statement
+    may cost more by more than the share max_regression. drop: existing indexes may go. max_explains bounds the
+    questions to the planner, also where that is the audited server by its HypoPG, whose time
+    collect.max_server_time_s bounds; max_seconds the search by the clock, so that the same input need not give the
+    same answer: None, the default, does not. Of more than max_statements those alike are searched for as one, and
+    the cheapest are left out.
     """
 
     planner: AdvicePlanner = AdvicePlanner.TWIN
@@ -167,6 +168,7 @@ class IndexesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_columns: Count = 4
     min_rows: Count = 10_000
     min_gain: Amount = 0.005
+    min_gain_s_per_day: Amount = 1.0
     max_regression: Amount = 0.1
     drop: bool = True
     max_explains: Count = 20_000

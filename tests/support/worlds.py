@@ -28,9 +28,13 @@ Plans = Mapping[str, float]
 
 
 def index_on(columns: str, table: str = "t") -> IndexDefinition:
-    """An index on columns with commas between."""
+    """An index on columns with commas between, and in brackets what it includes: "a,b(c)"."""
+    keys, _, included = columns.removesuffix(")").partition("(")
     return IndexDefinition(
-        schema="public", table=table, keys=tuple(IndexKey(column=column) for column in columns.split(","))
+        schema="public",
+        table=table,
+        keys=tuple(IndexKey(column=column) for column in keys.split(",")),
+        include=tuple(included.split(",")) if included else (),
     )
 
 
@@ -131,7 +135,9 @@ class World:
 
 
 def columns_of(definition: IndexDefinition) -> str:
-    return ",".join(key.column or "" for key in definition.keys)
+    """Its keys with commas between, and in brackets what it includes."""
+    included = f"({','.join(definition.include)})" if definition.include else ""
+    return ",".join(key.column or "" for key in definition.keys) + included
 
 
 def chosen(selection: Selection) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.selection.least import least_gain
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.reasons import Chosen, described, passed_on
 from pgadvisor.advise.whatif_judging import LEAST_COST
@@ -89,7 +90,7 @@ class _Weighing:
         self._evaluator = evaluator
         self._options = options
         self._objective = Objective(evaluator.base, options.goal)
-        self._least = options.min_gain * self._objective.whole
+        self._least = least_gain(self._objective, options, evaluator.facts)
 
     def amount(self, create: Sequence[Chosen]) -> float:
         """What the workload takes with a set and what writing it does, and for each index what it is to save at least.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from pgadvisor.advise.proof import remaining
+from pgadvisor.advise.selection.least import least_gain, least_time, short_of
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.reasons import described
 from pgadvisor.indexes.algebra import covers
@@ -29,6 +30,8 @@ _PLAUSIBLE = 4
 _CLEAR = 0.5
 # What is sure bounds from below what is gained, and is but a guess of how much: so much of it is nothing to choose by.
 _MUCH = 0.5
+# Of a workload of which little is left no less than this is taken to be.
+_LEAST_REST = 0.1
 
 
 def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesConfig) -> None:
@@ -39,16 +42,18 @@ def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesC
     that the best of them stands. An existing index that it alone stood in for stays then.
     """
     objective = Objective(evaluator.base, options.goal)
-    least = options.min_gain * objective.whole
+    least = least_gain(objective, options, evaluator.facts)
     popped: list[IndexDefinition] = []
     while selection.create:
         whole = evaluator.costs(selection.configuration)
+        sure_least = _of_the_rest(least, objective, evaluator, whole, options)
         weak: list[_Weak] = []
         for number, chosen in enumerate(selection.create):
             without = evaluator.costs(_without(selection, chosen))
             writes = objective.of_writes(chosen.price.write_ms)
-            worth = _trusted(objective, options.goal, evaluator.base, without, whole) - writes
-            if worth <= least:
+            sure, plausible = _gained(objective, options.goal, evaluator.base, without, whole)
+            worth = max(sure, plausible / _PLAUSIBLE) - writes
+            if worth <= least and sure - writes <= sure_least:
                 # What others take to be written is the same for all of them but for its own.
                 trusted = _trusted(objective, options.goal, evaluator.base, evaluator.base, without) + writes
                 amount = sum(_counts(objective, *each) for each in zip(evaluator.base, without, strict=True)) - writes
@@ -59,7 +64,7 @@ def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesC
         still = _without(selection, selection.create[first.number]).drop
         gone = selection.create.pop(first.number)
         popped.append(gone.candidate.definition)
-        selection.left.insert(0, _left(gone, first.worth, objective, options))
+        selection.left.insert(0, _left(gone, first.worth, objective, short_of(objective, options, evaluator.facts)))
         selection.drop = [each for each in selection.drop if _name(each) in still]
     _unsay(selection, popped)
 
@@ -94,9 +99,29 @@ def _trusted(
     objective: Objective, goal: Goal, base: Sequence[LoadCost], before: Sequence[LoadCost], after: Sequence[LoadCost]
 ) -> float:
     """What all statements gain from one configuration to another: for sure, or a part of what is plausible."""
+    sure, plausible = _gained(objective, goal, base, before, after)
+    return max(sure, plausible / _PLAUSIBLE)
+
+
+def _gained(
+    objective: Objective, goal: Goal, base: Sequence[LoadCost], before: Sequence[LoadCost], after: Sequence[LoadCost]
+) -> tuple[float, float]:
+    """What all statements gain from one configuration to another for sure, and what is plausible."""
     gains = [_gains(objective, goal, *each) for each in zip(base, before, after, strict=True)]
     sure, plausible = (sum(each) for each in zip(*gains, strict=True))
-    return float(max(sure, plausible / _PLAUSIBLE))
+    return float(sure), float(plausible)
+
+
+def _of_the_rest(
+    least: float, objective: Objective, evaluator: Evaluator, whole: Sequence[LoadCost], options: IndexesConfig
+) -> float:
+    """What an index is to gain for sure, by what the workload takes once all are there.
+
+    One that makes most of the time go does not hide what others make of what is left.
+    """
+    rest = sum(_counts(objective, *each) for each in zip(evaluator.base, whole, strict=True))
+    of_rest = options.min_gain * max(rest, _LEAST_REST * objective.whole)
+    return min(least, max(of_rest, least_time(options, evaluator.facts)))
 
 
 def _unsay(selection: Selection, popped: Sequence[IndexDefinition]) -> None:
@@ -142,13 +167,13 @@ def _name(index: Index) -> IndexName:
     return IndexName(schema=index.schema, name=index.name)
 
 
-def _left(chosen: Chosen, worth: float, objective: Objective, options: IndexesConfig) -> LeftIndex:
+def _left(chosen: Chosen, worth: float, objective: Objective, option: str) -> LeftIndex:
     candidate = chosen.candidate
     gain_ms = objective.in_ms(worth) + (chosen.price.write_ms or 0.0)
     return LeftIndex(
         definition=candidate.definition,
         why=WhyNot.NO_GAIN,
-        sentence=f"Beside what is advised it is not sure to save {options.min_gain:.2%} of the workload.",
+        sentence=f"Beside what is advised it is not sure to save what an index is to save ({option}).",
         size_bytes=chosen.price.size_bytes,
         gain_ms=max(gain_ms, 0.0),
         write_ms=chosen.price.write_ms,

@@ -45,7 +45,8 @@ def world(plans: Mapping[str, Plans], texts: Mapping[str, str], **given: Any) ->
         "rows": 1e6,
     }
     statements = [{"id": each, "text": texts[each], "total_ms": 1000.0} for each in plans]
-    return World(plans, CANDIDATES, facts=facts({"tables": {"public.t": table}, "statements": statements}), **given)
+    known = facts({"tables": {"public.t": table}, "statements": statements, "statements_days": 0.1})
+    return World(plans, CANDIDATES, facts=known, **given)
 
 
 def advised(shop: World, options: IndexesConfig | None = None) -> tuple[list[str], tuple[LeftIndex, ...]]:

@@ -33,7 +33,8 @@ def exchanged(
     of_c: Sequence[str] = ("q",),
     cut_short: str = "",
 ) -> Selection:
-    known = facts({"tables": {"public.t": {"columns": ["a int", "b int", "c int"], "rows": 1e6}}})
+    table = {"columns": ["a int", "b int", "c int"], "rows": 1e6}
+    known = facts({"tables": {"public.t": table}, "statements_days": 0.1})
     shop = World(statements, CANDIDATES, megabytes={"c": 3.0}, facts=known, values=values or {})
     price = IndexPrice(size_bytes=MB, write_ms=0.0)
     planner = cast("Any", shop.planner())

@@ -32,6 +32,9 @@ from support.fake_planner import FakePlanner
 from support.snapshots import facts
 from support.worlds import AS_IS, MB, Plans, World, index_on
 
+# Days in which statements were counted that take milliseconds in all.
+A_MOMENT = 0.001
+
 
 def world(
     statements: Mapping[str, Plans], existing: Mapping[str, str], candidates: Sequence[str] = (), **given: Any
@@ -42,7 +45,7 @@ def world(
         "rows": 1e6,
         "indexes": {name: f"btree ({index})" for name, index in existing.items()},
     }
-    known = facts({"tables": {"public.t": table}})
+    known = facts({"tables": {"public.t": table}, "statements_days": A_MOMENT})
     return World(statements, candidates, existing=existing, facts=known, **given)
 
 
@@ -402,7 +405,8 @@ def test_all_statements_that_gain_are_in_its_effects() -> None:
         {"id": str(number), "text": f"select {number} from public.t where a = 1", "total_ms": 1000.0}
         for number in range(60)
     ]
-    known = facts({"tables": {"public.t": {"columns": ["a int"], "rows": 1e6}}, "statements": statements})
+    table = {"columns": ["a int"], "rows": 1e6}
+    known = facts({"tables": {"public.t": table}, "statements": statements, "statements_days": A_MOMENT})
     plans = {str(number): {"": 1000.0, "a": 10.0} for number in range(60)}
     shop = World(plans, ["a"], facts=known)
     (created,) = advise_indexes(known, shop.planner(), IndexesConfig()).created
@@ -411,7 +415,8 @@ def test_all_statements_that_gain_are_in_its_effects() -> None:
 
 def test_an_index_that_nobody_would_tell_of_is_not_chosen() -> None:
     statements = [{"id": "q", "text": "select b from public.t where a = 1", "total_ms": 1000.0}]
-    known = facts({"tables": {"public.t": {"columns": ["a int", "b int"], "rows": 1e6}}, "statements": statements})
+    table = {"columns": ["a int", "b int"], "rows": 1e6}
+    known = facts({"tables": {"public.t": table}, "statements": statements, "statements_days": A_MOMENT})
     shop = World({"q": {"": 1000.0, "a": 10.0}}, ["a"], facts=known)
     found = [
         advise_indexes(known, shop.planner(), IndexesConfig(), wished, only_wished=only).created

@@ -54,7 +54,7 @@ def test_every_option_of_the_advice_reaches_the_configuration() -> None:
     ).indexes
     default = Config().indexes
     same = {name for name in given.__struct_fields__ if getattr(given, name) == getattr(default, name)}
-    assert same <= {"min_gain", "name", "max_statements"}
+    assert same <= {"min_gain", "min_gain_s_per_day", "name", "max_statements"}
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,12 @@ class Chosen:
 
 
 def reasons_for(
-    trial: Trial, chosen: Mapping[int, Chosen], there: int, least: float, *, examined: bool
+    trial: Trial, chosen: Mapping[int, Chosen], there: int, least: float, option: str, *, examined: bool
 ) -> list[LeftIndex]:
     """Candidates that are not in a set, those first that would gain most by themselves.
 
-    examined: all were asked about; else those that no known plan uses may be of use.
+    least is what each is to gain, as an option of that name has it. examined: all were asked about; else those that no
+    known plan uses may be of use.
     """
     as_is, values = trial.values(trial.as_is), trial.values(there)
     found: list[tuple[float, int, LeftIndex]] = []
@@ -38,7 +39,7 @@ def reasons_for(
             continue
         alone = -trial.change(as_is, trial.as_is, trial.as_is | bit)
         beside = -trial.change(values, there, there | bit)
-        why = _Why(trial, chosen, there, least, bit, alone, beside, examined=examined)
+        why = _Why(trial, chosen, there, least, option, bit, alone, beside, examined=examined)
         found.append((-why.alone_before_writes, bit, why.told(each)))
     return [left for _, _, left in sorted(found, key=lambda entry: entry[:2])]
 
@@ -51,6 +52,7 @@ class _Why:
     chosen: Mapping[int, Chosen]
     there: int
     least: float
+    option: str
     bit: int
     alone: float
     beside: float
@@ -97,7 +99,7 @@ class _Why:
         if better is not None:
             name = described(better)
             yield WhyNot.BETTER_ONE, _beside(name), name
-        yield WhyNot.NO_GAIN, "It would gain less than an index is to gain (indexes.min_gain).", ""
+        yield WhyNot.NO_GAIN, f"It would gain less than an index is to gain ({self.option}).", ""
 
     def _over_budget(self) -> str:
         limits = self.trial.limits

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator
 from pgadvisor.advise.selection.known_plans import bits_of
+from pgadvisor.advise.selection.least import least_gain, short_of
 from pgadvisor.advise.selection.moves import LEAST_BYTES, grow, improve, most_gaining, shrink
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.prices import Prices
@@ -90,7 +91,7 @@ def select(
     selection.drop = [search.existing[bit] for bit in bits_of(trial.as_is & ~there)]
     selection.left = [
         *search.impossible,
-        *reasons_for(trial, search.chosen, there, search.least, examined=search.everything_was_asked),
+        *reasons_for(trial, search.chosen, there, search.least, search.option, examined=search.everything_was_asked),
     ]
     return selection
 
@@ -119,7 +120,8 @@ class _Search:
             for candidate, size in zip(able, sizes, strict=True)
         }
         objective = Objective(evaluator.base, options.goal)
-        self.least = options.min_gain * objective.whole
+        self.least = least_gain(objective, options, evaluator.facts)
+        self.option = short_of(objective, options, evaluator.facts)
         items = [
             Item(bit, each.price.size_bytes, objective.of_writes(each.price.write_ms))
             for bit, each in self.chosen.items()

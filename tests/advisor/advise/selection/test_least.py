@@ -1,0 +1,69 @@
+"""What an index is to save at least: of the workload, of what the others leave of it, and in a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.advise.paying import keep_what_pays
+from pgadvisor.advise.selection.search import Chosen, Selection
+from pgadvisor.config import IndexesConfig
+from pgadvisor.model.index_advice import Goal, IndexPrice
+from support.snapshots import facts
+from support.worlds import MB, Plans, World, chosen, index_on
+
+TABLE = {"columns": ["a int", "b int"], "rows": 1e6}
+# What is sure to be saved of a second is nine tenths of it.
+PLANS: Mapping[str, Plans] = {"q": {"": 1000.0, "a": 10.0}}
+
+
+def shop(days: float | str) -> World:
+    statements = [{"id": "q", "text": "select b from public.t where a = 1", "total_ms": 1000.0}]
+    known = facts({"tables": {"public.t": TABLE}, "statements": statements, "statements_days": days})
+    return World(PLANS, ["a"], facts=known)
+
+
+@pytest.mark.parametrize(
+    ("days", "options", "created"),
+    [
+        # A thirtieth of a second a day, and nearly one.
+        (30.0, {}, 0),
+        (0.95, {}, 0),
+        (0.8, {}, 1),
+        (30.0, {"min_gain_s_per_day": 0.02}, 1),
+        (30.0, {"min_gain_s_per_day": 0}, 1),
+        # Costs are no time; and nobody knows in how many days.
+        (30.0, {"goal": Goal.COST}, 1),
+        ("unknown", {}, 1),
+    ],
+)
+def test_a_share_of_next_to_nothing_is_nothing(days: float | str, options: dict[str, Any], created: int) -> None:
+    world = shop(days)
+    assert world.facts is not None
+    found = advise_indexes(world.facts, world.planner(), IndexesConfig(**options))
+    assert len(found.created) == created
+    if not created:
+        (left,) = [each for each in found.left if each.definition == index_on("a")]
+        assert left.sentence == "It would gain less than an index is to gain (indexes.min_gain_s_per_day)."
+
+
+def test_what_falls_short_of_its_share_is_told_so() -> None:
+    plans = {**PLANS, "r": {"": 1e6}}
+    found = World(plans, ["a"], facts=shop(0.1).facts).select(goal=Goal.TIME)
+    (left,) = found.left
+    assert left.sentence == "It would gain less than an index is to gain (indexes.min_gain)."
+
+
+@pytest.mark.parametrize(("takes", "days", "kept"), [(400.0, 0.01, "ab"), (40.0, 0.01, "a"), (400.0, 0.6, "a")])
+def test_beside_others_an_index_is_to_save_a_share_of_what_they_leave(takes: float, days: float, kept: str) -> None:
+    # The first saves nearly all of 100 seconds, of which half a second were too much for the other to save.
+    plans: Mapping[str, Plans] = {"q": {"": 100_000.0, "a": 1.0}, "r": {"": takes, "b": takes / 100}}
+    known = facts({"tables": {"public.t": TABLE}, "statements_days": days})
+    price = IndexPrice(size_bytes=MB, write_ms=0.0)
+    selection = Selection(create=[Chosen(Candidate(definition=index_on(each)), price) for each in "ab"])
+    keep_what_pays(selection, World(plans, ["a", "b"], facts=known).evaluator(), IndexesConfig())
+    assert chosen(selection) == list(kept)

@@ -1,0 +1,78 @@
+"""Which values a statement's calls had, by the rows that it returned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pgadvisor.advise.selection.likely_values import with_likely_values
+from pgadvisor.advise.selection.loads import Load, loads_of
+from pgadvisor.facts import Facts
+from support.fake_planner import FakePlanner
+from support.snapshots import facts
+
+SEARCH = "select id from t where state = $1"
+# Rows that the planner expects for each value, and for unknown ones.
+ROWS = {None: 500_000, "done": 999_000, "late": 2400, "open": 600}
+
+
+def known(text: str = SEARCH, rows: int = 60_300, calls: int = 100, plans: Any = None) -> Facts:
+    values = [{"tree": "Seq Scan on t cost=9", "parameters": [value]} for value in ROWS if value]
+    statement = {"id": "q", "text": text, "calls": calls, "rows": rows, "total_ms": 1e5, "plans": plans or values}
+    return facts(
+        {
+            "tables": {"public.t": {"columns": ["id int", "state text"], "rows": 1e6}},
+            "statements": [statement, {"id": "r", "text": "select id from t", "total_ms": 1e5}],
+        }
+    )
+
+
+def weights(given: Facts, load: Load | None = None) -> dict[str | None, float]:
+    planner = FakePlanner(
+        lambda question, _: f"Seq Scan on t rows={ROWS[question.values[0] if question.values else None]}"
+    )
+    loads = [each if load is None or each.query_id != "q" else load for each in loads_of(given)]
+    (found,) = (each for each in with_likely_values(given, loads, planner) if each.query_id == "q")
+    return {
+        question.values[0] if question.values else None: round(weight, 2)
+        for question, weight in zip(found.questions, found.weights, strict=True)
+    }
+
+
+def test_values_that_return_far_more_than_was_returned_were_not_called() -> None:
+    # 603 rows a call: all may be open, a quarter may be late, and one in a thousand done.
+    assert weights(known()) == {None: 0.0, "done": 0.0, "late": 0.2, "open": 0.8}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # No values explain so few rows, or so many.
+        known(rows=1000),
+        known(rows=10**9),
+        # All values may have been called.
+        known(rows=99_900_000),
+        # What was written is not what is returned.
+        known(text="delete from t where state = $1"),
+        known(calls=0),
+    ],
+)
+def test_without_a_word_of_what_was_called_all_values_count(given: Facts) -> None:
+    assert weights(given) == dict.fromkeys(ROWS, 0.25)
+
+
+def test_calls_that_were_seen_count_as_they_are() -> None:
+    given = known()
+    (load,) = (each for each in loads_of(given) if each.query_id == "q")
+    seen = replace(load, weights=(0.0, 1.0, 0.0, 0.0))
+    assert sorted(weights(given, seen).values()) == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_what_takes_next_to_nothing_is_not_asked_about() -> None:
+    given = known()
+    loads = [replace(each, total_ms=1.0 if each.query_id == "q" else 1e5) for each in loads_of(given)]
+    planner = FakePlanner(lambda *_: "Seq Scan on t rows=600")
+    assert with_likely_values(given, loads, planner)
+    assert {question.query_id for question, _ in planner.asked} <= {"r"}
