@@ -18,9 +18,11 @@ from pgadvisor.advise.paying import keep_what_pays
 from pgadvisor.advise.proof import Proof
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
+from pgadvisor.advise.selection.likely_values import with_likely_values
 from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import Selection, select
+from pgadvisor.advise.slimming import slim
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
 from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice, IndexDecisions
@@ -120,14 +122,16 @@ def _chosen(
     only_wished: bool,
 ) -> tuple[Evaluator, Generated, Selection]:
     """The workload as it weighs, the candidates for it, and the best set of them that pays."""
-    loads = with_foreign_key_checks(facts, loads_of(facts), planner)
     progress("Asking for plans as it is")
+    likely = with_likely_values(facts, loads_of(facts), planner)
+    loads = with_foreign_key_checks(facts, likely, planner)
     evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds, options.max_statements)
     generated = generate(facts, evaluator.loads, wished, options, planner)
     if only_wished:
         generated = replace(generated, candidates=tuple(each for each in generated.candidates if each.findings))
     selection = select(evaluator, generated.candidates, prices, options, progress)
     one_for_several(selection, generated.candidates, evaluator, prices, options)
+    slim(selection, generated.candidates, evaluator, prices, options)
     keep_what_pays(selection, evaluator, options)
     equality_first(selection, generated.candidates, evaluator, prices, options)
     return evaluator, generated, selection
