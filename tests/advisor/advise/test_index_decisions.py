@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from pgadvisor.advise.decide import Decision, decide
+from pgadvisor.advise.handing_over import FOR_KNOWN_VALUES
 from pgadvisor.advise.keys import keyed
 from pgadvisor.advise.lowering import lowered
 from pgadvisor.advise.recommend import action_plan, recommend, reject
@@ -172,15 +173,23 @@ def test_a_drop_says_what_it_is_proved_on_and_what_it_rests_on() -> None:
     none = decisions().advice.workload
     some = msgspec.structs.replace(none, lose=2)
 
-    def told_of(shop: dict[str, Any], planned: int, *refused: str, alone: WorkloadEffect = none) -> Recommendation:
+    def told_of(
+        shop: dict[str, Any], planned: int, *refused: str, alone: WorkloadEffect = none, reasons: tuple[str, ...] = ()
+    ) -> Recommendation:
         dropped = AdvisedIndex(
-            proposal=going, name="t_b", price=IndexPrice(), alone=alone, together=none, findings=("r:0",)
+            proposal=going,
+            name="t_b",
+            price=IndexPrice(),
+            alone=alone,
+            together=none,
+            findings=("r:0",),
+            reasons=reasons,
         )
         created = on_t("btree (b, a)", name="idx_t_b_a", findings=["r:0"])
         advice = decisions([created], (), [dropped])
         compression = msgspec.structs.replace(advice.advice.compression, statements=planned)
-        reasons = (Reason(reason="It has no rights.", statements=len(refused), query_ids=refused),)
-        given = msgspec.structs.replace(advice.advice, compression=compression, not_planned=reasons if refused else ())
+        rights = (Reason(reason="It has no rights.", statements=len(refused), query_ids=refused),)
+        given = msgspec.structs.replace(advice.advice, compression=compression, not_planned=rights if refused else ())
         known = facts(shop).with_advice(msgspec.structs.replace(advice, advice=given))
         found = Outcome(rule="r", findings=(finding(0, going),))
         made = recommend(decide(keyed([found]), known), known, show_values=True)
@@ -190,6 +199,8 @@ def test_a_drop_says_what_it_is_proved_on_and_what_it_rests_on() -> None:
     assert "no statement: none was seen that can be planned." in told_of(reading, 0, *"123456").proof
     assert "it could not plan 1, 2, 3 and 2 more. Others" in told_of(reading, 1, *"12345").proof
     assert "none is known to read its table" in told_of(SHOP, 2).proof
+    known_values = told_of(reading, 6, reasons=(FOR_KNOWN_VALUES,)).proof
+    assert "any more. A plan for unknown values would cost more, and more than those for the values of" in known_values
     assert not any("Build" in each for each in told_of(reading, 6).caveats)
     assert (
         "Build idx_t_b_a first: as the only change this would make 2 statements cost more, beside all that is advised "
