@@ -25,7 +25,7 @@ from pgadvisor.advise.selection.search import Selection, select
 from pgadvisor.advise.slimming import slim
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
-from pgadvisor.model.index_advice import AdvisedIndex, IndexAdvice, IndexDecisions
+from pgadvisor.model.index_advice import AdvisedIndex, Goal, IndexAdvice, IndexDecisions
 from pgadvisor.planner.counted import Counted
 from pgadvisor.planner.protocol import Planner
 from pgadvisor.progress import Progress, silent
@@ -125,7 +125,16 @@ def _chosen(
     progress("Asking for plans as it is")
     likely = with_likely_values(facts, loads_of(facts), planner)
     loads = with_foreign_key_checks(facts, likely, planner)
-    evaluator = Evaluator(planner, loads, options.max_explains, facts, options.max_seconds, options.max_statements)
+    evaluator = Evaluator(
+        planner,
+        loads,
+        options.max_explains,
+        facts,
+        options.max_seconds,
+        options.max_statements,
+        # That is for time: costs are the planner's own.
+        cautious=options.goal is Goal.TIME,
+    )
     generated = generate(facts, evaluator.loads, wished, options, planner)
     if only_wished:
         generated = replace(generated, candidates=tuple(each for each in generated.candidates if each.findings))
