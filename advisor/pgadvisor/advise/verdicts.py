@@ -68,6 +68,10 @@ class Verdicts:
         known = self.advised(drop) is not None or name in self._stays or name in self._untried
         return not known and not drop.invalid
 
+    def goes(self, name: str) -> bool:
+        """Whether an index is advised to go, by its qualified name."""
+        return any(f"{schema}.{index}" == name for schema, index in self._dropped)
+
     def refuted(self, proposal: Proposal, finding: Finding) -> str:
         """The planner's reason against what a finding proposes, as a sentence; "" where there is none."""
         found = self.left(proposal, [finding])

@@ -208,6 +208,33 @@ def test_a_drop_says_what_it_is_proved_on_and_what_it_rests_on() -> None:
     ) in told_of(reading, 6, alone=some).caveats
 
 
+@pytest.mark.parametrize(
+    ("now", "replaced", "told_then"),
+    [
+        ("public.t_wide", False, ""),
+        (None, False, " But public.t_wide goes itself, and nothing uses this one either."),
+        ("public.t_c", False, " But public.t_wide goes itself: public.t_c can do it as well."),
+        (None, True, " But public.t_wide goes itself: a new index can do it as well."),
+    ],
+)
+def test_a_drop_says_what_does_its_work_when_what_was_to_do_it_goes(
+    now: str | None, replaced: bool, told_then: str
+) -> None:
+    effect = decisions().advice.workload
+    wide, narrow = drop("t_wide", "btree (b, a)"), drop("t_b", "btree (b)")
+    taken = msgspec.structs.replace(narrow, because_of=now, replaced=replaced)
+    dropped = [
+        AdvisedIndex(proposal=each, name=each.name, price=IndexPrice(), alone=effect, together=effect, findings=(key,))
+        for each, key in ((wide, "r:0"), (taken, "r:1"))
+    ]
+    asked = msgspec.structs.replace(narrow, because_of="public.t_wide")
+    found = [finding(0, wide), finding(1, asked)]
+    _, (one, other), decided = judged(found, decisions([], (), dropped))
+    assert one.sentence == found[0].sentence
+    assert other.sentence == f"{found[1].sentence}{told_then}"
+    assert [each.reason for each in decided if each.proposal == wide] == [None]
+
+
 def test_a_drop_that_the_planner_was_not_asked_about_stays_unless_it_cannot_say() -> None:
     going = drop("t_b", "btree (b)")
     unasked, untried = decisions(), msgspec.structs.replace(decisions(), untried=("public.t_b",))
