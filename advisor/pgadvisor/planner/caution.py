@@ -113,8 +113,8 @@ def _below(node: _Node, loops: float) -> Iterator[tuple[_Node, float]]:
     for child in node.get("Plans", ()):
         if child.get("Parent Relationship") == "Inner" and node["Node Type"] == "Nested Loop" and outer is not None:
             yield child, loops * max(outer["Plan Rows"], 1.0)
-        elif node["Node Type"] == "Limit" and child is outer:
-            yield child, loops * _part(node, child)
+        elif node["Node Type"] == "Limit" and outer is not None and child is outer:
+            yield outer, loops * _part(node, outer)
         else:
             yield child, loops
 
