@@ -180,7 +180,7 @@ def test_drops_stand_without_the_indexes_that_a_rule_failed_to_tell_of() -> None
         "indexes": {"t_c": "btree (c)"},
         "index_bytes": {"t_c": 20_000_000},
     }
-    text = {"id": "7", "text": "select * from t where a = $1", "calls": 100, "total_ms": 50_000}
+    text = {"id": "7", "text": "select * from t where a = $1", "calls": 100, "total_ms": 500_000}
     made = snapshot({"tables": {"public.t": table}, "statements": [text]})
 
     def crashing(facts: Facts, _options: Any) -> Iterator[Any]:
