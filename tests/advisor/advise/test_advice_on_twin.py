@@ -34,7 +34,8 @@ EXTENDED = {
     "sorted": (
         f"(customer) WHERE {GONE} AND kind > 1",
         f"SELECT id, made FROM sorted WHERE customer = $1 AND {GONE} AND kind > 1 ORDER BY made LIMIT 5",
-        """(customer, made) INCLUDE (id) WHERE (("sta""te" <> 'it''s AND "kind"'::text) AND (kind > 1))""",
+        # Five rows are read at most: to find their id in the index saves next to nothing.
+        """(customer, made) WHERE (("sta""te" <> 'it''s AND "kind"'::text) AND (kind > 1))""",
     ),
     "live": (
         "(customer) WHERE deleted IS NULL",

@@ -80,6 +80,7 @@ def test_all_that_a_planner_is_asked_counts_to_the_bound_whoever_asks() -> None:
                 },
             },
             "statements": [{"id": "q", "text": "select b from public.t where a = 1", "total_ms": 1000.0}],
+            "statements_days": 0.1,
         }
     )
     check = "foreign key public.u.u_fk"
