@@ -29,6 +29,7 @@ from pgadvisor.workload.fingerprint import fingerprint
 from pgadvisor.workload.folding import entries_of
 from pgadvisor.workload.lexer import Kind, first_keyword, lex
 from pgadvisor.workload.normalise import normalised
+from pgadvisor.workload.numbered_values import values_by_number
 from pgadvisor.workload.secrets import without_secrets
 from pgadvisor.workload.sources.source import SourceStatement, SourceWorkload
 from pgadvisor.workload.telling_texts import names_secrets
@@ -239,14 +240,14 @@ class _Merging:
         text = entry.text.text
         if text is None or names_secrets(text) or len(statement.text) > MAX_SAMPLE_CHARS:
             return
-        wanted = _parameters(text)
         where = "log" if source.kind is SourceKind.LOG else "file"
-        calls = [(call.values, call.duration_ms) for call in statement.calls_seen]
-        own = normalised(statement.text)
-        if own.values:
-            calls.append((own.values, None))
-        for values, duration_ms in calls:
-            if wanted and len(values) == wanted:
+        calls = [(call.values, call.duration_ms) for call in statement.calls_seen] or [((), None)]
+        for bound, duration_ms in calls:
+            values = values_by_number(text, statement.text, bound)
+            if values is None:
+                # Ours are written otherwise than the call where they say date '2020-01-01' by a cast.
+                values = bound or normalised(statement.text).values
+            if values and len(values) == _parameters(text):
                 entry.samples.append(
                     ParameterSample(query_id=entry.query_id, values=values, source=where, duration_ms=duration_ms)
                 )
