@@ -52,6 +52,7 @@ def test_values_that_return_far_more_than_was_returned_were_not_called() -> None
         # No values explain so few rows, or so many.
         known(rows=1000),
         known(rows=10**9),
+        known(rows=6_000_000),
         # All values may have been called.
         known(rows=99_900_000),
         # What was written is not what is returned.
