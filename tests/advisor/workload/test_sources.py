@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pgadvisor.model.statements import SourceKind
@@ -112,6 +112,8 @@ selekt;"""
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 400))
+# The end of the rows is cut from the end of its line.
+@example(381)
 def test_rows_of_copy_end_where_they_do_however_the_stream_is_cut(size: int) -> None:
     text = "copy t from stdin;\n" + "x\\\\.y\n" * 60 + "\\.\nselect 2;"
     assert split(text, size) == ["copy t from stdin", "select 2"]

@@ -169,7 +169,7 @@ class Splitter:
             return self._command(final=final)
         if state == "copy":
             found = _COPY_END.search(self._buffer, self._at)
-            if found is None:
+            if found is None or not (final or found[0].endswith("\n")):
                 # The last line may not be all there yet; how a line begins decides.
                 begun = max(self._buffer.rfind("\n") + 1, self._start)
                 self._at = self._start = begun if size - begun <= MAX_STATEMENT_CHARS else size
