@@ -155,24 +155,20 @@ class _Check:
         if slower is not None:
             found.left += _stays(going, self._losses.told(slower, drop), self._facts)
             return
-        created = None
-        if going.create is not None:
-            definition = going.create.definition
-            created = Chosen(going.create, self._prices.of(definition, sizes[definition]))
         self._created |= sizes
         for at, cost in zip(touched, now, strict=True):
             self._now[at] = cost
         found.configuration = after
         found.for_known_values |= for_known_values
-        found.made.append(
-            Exchange(
-                drop,
-                _given_back(drop, self._facts, self._prices),
-                going.findings,
-                created,
-                going.create is None and bool(for_known_values),
-            )
-        )
+        found.made.append(self._made(going, sizes, for_known_values=bool(for_known_values)))
+
+    def _made(self, going: Going, sizes: Mapping[IndexDefinition, int | None], *, for_known_values: bool) -> Exchange:
+        given_back = _given_back(going.drop, self._facts, self._prices)
+        if going.create is None:
+            return Exchange(going.drop, given_back, going.findings, None, for_known_values)
+        definition = going.create.definition
+        created = Chosen(going.create, self._prices.of(definition, sizes[definition]))
+        return Exchange(going.drop, given_back, going.findings, created)
 
     def _as_it_stands(
         self, going: Going, gone: Collection[tuple[str, str]], created: Sequence[IndexDefinition]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.answering import answered
@@ -25,7 +25,7 @@ from pgadvisor.advise.selection.search import Selection, select
 from pgadvisor.advise.slimming import slim
 from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
-from pgadvisor.model.index_advice import AdvisedIndex, Goal, IndexAdvice, IndexDecisions
+from pgadvisor.model.index_advice import AdvisedIndex, Goal, IndexAdvice, IndexDecisions, LeftIndex
 from pgadvisor.planner.counted import Counted
 from pgadvisor.planner.protocol import Planner
 from pgadvisor.progress import Progress, silent
@@ -59,15 +59,13 @@ def advise_indexes(
     """
     prices = Prices(facts)
     counted = Counted(planner, options.max_explains)
-    evaluator, generated, selection = _chosen(
-        facts, counted, prices, options, wished, progress, only_wished=only_wished
-    )
+    choice = _chosen(facts, counted, prices, options, wished, progress, only_wished=only_wished)
     progress("Looking at what may go")
-    exchanged = exchanges(facts, evaluator, selection, going, prices, options)
-    handed = handed_over(facts, selection, exchanged, options)
+    exchanged = exchanges(facts, choice.evaluator, choice.selection, going, prices, options)
+    handed = handed_over(facts, choice.selection, exchanged, options)
     proof = Proof(
         facts,
-        evaluator,
+        choice.evaluator,
         exchanged.configuration,
         handed.names,
         show_values=show_values,
@@ -77,37 +75,61 @@ def advise_indexes(
     for number, each in enumerate(handed.created):
         progress("Proving what is advised", number, len(handed.created))
         proved.append(each.proved(proof))
-    refused = selection.left if show_values else without_server_words(selection.left)
-    created, others = answered(proved, wished, (*exchanged.left, *refused, *generated.left))
+    refused = choice.selection.left if show_values else without_server_words(choice.selection.left)
+    created, others = answered(proved, wished, (*exchanged.left, *refused, *choice.generated.left))
     if not show_values:
         others = without_values(others, [each.proposal.definition for each in created])
-    left = sorted(others, key=lambda each: not each.findings)
+    left = tuple(sorted(others, key=lambda each: not each.findings))
     dropped = tuple(each.proved(proof) for each in handed.dropped)
     return IndexDecisions(
         created=created,
         dropped=dropped,
-        left=tuple(left),
+        left=left,
         untried=tuple(exchanged.untried),
-        advice=IndexAdvice(
-            planner=planner.identity,
-            goal=options.goal,
-            budget_bytes=options.max_bytes,
-            created=len(created),
-            dropped=len(dropped),
-            left=tuple(left[:MAX_LEFT]),
-            left_out=max(len(left) - MAX_LEFT, 0),
-            workload=proof.workload(),
-            unexplained_ms=evaluator.unexplained_ms,
-            effects=proof.effects(),
-            size_bytes=_size(created) - _size(dropped),
-            write_ms=_writes(created, dropped),
-            candidates=len(generated.candidates),
-            explains=counted.explains,
-            cut_short=selection.cut_short,
-            compression=evaluator.compression,
-            not_planned=_reasons(evaluator.refused),
-            shortcomings=proof.shortcomings.told([each.marks for index in created for each in index.effects]),
-        ),
+        # All has been asked by now, which it counts.
+        advice=_advice(options, choice, proof, created, dropped, left, counted.explains),
+    )
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The workload as it weighs, the candidates for it, and the best set of them that pays."""
+
+    evaluator: Evaluator
+    generated: Generated
+    selection: Selection
+
+
+def _advice(
+    options: IndexesConfig,
+    choice: _Choice,
+    proof: Proof,
+    created: Sequence[AdvisedIndex],
+    dropped: Sequence[AdvisedIndex],
+    left: Sequence[LeftIndex],
+    explains: int,
+) -> IndexAdvice:
+    """What is told of all of it together."""
+    evaluator = choice.evaluator
+    return IndexAdvice(
+        planner=evaluator.planner.identity,
+        goal=options.goal,
+        budget_bytes=options.max_bytes,
+        created=len(created),
+        dropped=len(dropped),
+        left=tuple(left[:MAX_LEFT]),
+        left_out=max(len(left) - MAX_LEFT, 0),
+        workload=proof.workload(),
+        unexplained_ms=evaluator.unexplained_ms,
+        effects=proof.effects(),
+        size_bytes=_size(created) - _size(dropped),
+        write_ms=_writes(created, dropped),
+        candidates=len(choice.generated.candidates),
+        explains=explains,
+        cut_short=choice.selection.cut_short,
+        compression=evaluator.compression,
+        not_planned=_reasons(evaluator.refused),
+        shortcomings=proof.shortcomings.told([each.marks for index in created for each in index.effects]),
     )
 
 
@@ -120,8 +142,7 @@ def _chosen(
     progress: Progress,
     *,
     only_wished: bool,
-) -> tuple[Evaluator, Generated, Selection]:
-    """The workload as it weighs, the candidates for it, and the best set of them that pays."""
+) -> _Choice:
     progress("Asking for plans as it is")
     likely = with_likely_values(facts, loads_of(facts), planner)
     loads = with_foreign_key_checks(facts, likely, planner)
@@ -143,7 +164,7 @@ def _chosen(
     slim(selection, generated.candidates, evaluator, prices, options)
     keep_what_pays(selection, evaluator, options)
     equality_first(selection, generated.candidates, evaluator, prices, options)
-    return evaluator, generated, selection
+    return _Choice(evaluator, generated, selection)
 
 
 def _size(indexes: Sequence[AdvisedIndex]) -> int:

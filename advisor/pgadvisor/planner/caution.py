@@ -28,7 +28,6 @@ _UNEVEN = 10
 _ORDERED = frozenset({"Index Scan", "Index Only Scan"})
 # What passes rows on as they come.
 _STREAMING = frozenset({"Append", "LockRows", "Merge Append", "Nested Loop", "Result", "Subquery Scan"})
-_FILTERS = ("Filter", "Join Filter")
 
 _Node = Mapping[str, Any]
 
@@ -132,9 +131,19 @@ def _beyond_hope(limit: _Node) -> float:
     while node is not None and node["Node Type"] not in _ORDERED:
         if node["Node Type"] not in _STREAMING:
             return 0.0
-        filters = filters or any(name in each for each in (node, *node.get("Plans", ())) for name in _FILTERS)
-        node = _outer(node)
-    if child is None or node is None or not (filters or any(name in node for name in _FILTERS)):
+        outer = _outer(node)
+        filters = filters or _filters(node) or (outer is not None and _joins_fewer(node, outer))
+        node = outer
+    if child is None or node is None or not (filters or _filters(node)):
         return 0.0
     hoped = limit["Total Cost"] - child["Startup Cost"]
     return float(max(min((_UNEVEN - 1) * hoped, child["Total Cost"] - limit["Total Cost"]), 0.0))
+
+
+def _filters(node: _Node) -> bool:
+    return "Filter" in node or "Join Filter" in node
+
+
+def _joins_fewer(node: _Node, outer: _Node) -> bool:
+    """Whether a join lets not all rows pass, wherever it is said what it joins by."""
+    return bool(node["Node Type"] == "Nested Loop" and node["Plan Rows"] < outer["Plan Rows"])

@@ -127,6 +127,23 @@ def test_rows_from_all_over_a_large_table_cost_more_than_rows_in_order(tree: str
                   Seq Scan on public.b startup=0 cost=1 rows=1""",
             900,
         ),
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Nested Loop startup=0 cost=50000 rows=5000
+                Index Scan using ordered on public.lines startup=0 cost=40000 rows=10000
+                Index Scan using old on public.lines startup=0 cost=1 rows=1 index cond: ((a = b) AND (c = 1))""",
+            900,
+        ),
+        # One that joins to each row at least one is none.
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Nested Loop startup=0 cost=50000 rows=10000
+                Index Scan using ordered on public.lines startup=0 cost=40000 rows=10000
+                Seq Scan on public.b startup=0 cost=1 rows=1 filter: (c = 1)""",
+            0,
+        ),
         # Without a filter it comes as hoped, a sort has read all already, and a table has no order.
         (
             """
