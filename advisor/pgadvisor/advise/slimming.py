@@ -202,10 +202,15 @@ class _Weighing:
         now, without = self._costs(chosen, chosen), self._costs(chosen, None)
         gained = sum(self._counts(*each) for each in zip(self._evaluator.base, without, now, strict=True))
         able: list[tuple[Chosen, float]] = []
+        everyone = range(len(now))
+        using = [at for at in everyone if now[at].costs != without[at].costs]
+        bearable = min(self._left, _SHARE * gained)
         for form in forms:
-            lost = self._lost(chosen, form, now, without)
-            if lost < min(self._left, _SHARE * gained):
-                able.append((form, lost))
+            # Most forms lose too much with those that the wide one is for: the others need not be asked about.
+            if self._lost(chosen, form, now, without, using) < bearable:
+                lost = self._lost(chosen, form, now, without, everyone)
+                if lost < bearable:
+                    able.append((form, lost))
         if not able:
             return None
         smallest = min(form.price.size_bytes or 0 for form, _ in able)
@@ -214,12 +219,20 @@ class _Weighing:
         self._left -= max(lost, 0.0)
         return form
 
-    def _lost(self, chosen: Chosen, form: Chosen, now: Sequence[LoadCost], without: Sequence[LoadCost]) -> float:
-        """What the workload loses by a form; infinity where a statement would cost more than it may for some values."""
+    def _lost(
+        self,
+        chosen: Chosen,
+        form: Chosen,
+        now: Sequence[LoadCost],
+        without: Sequence[LoadCost],
+        places: Sequence[int],
+    ) -> float:
+        """What statements lose by a form; infinity where one would cost more than it may for some values."""
         writes = [self._objective.of_writes(each.price.write_ms) for each in (chosen, form)]
         lost = writes[1] - writes[0]
-        then, steady = self._costs(chosen, form), _is_steady(chosen, form, self._evaluator.facts)
-        for base, was, becomes, none in zip(self._evaluator.base, now, then, without, strict=True):
+        steady = _is_steady(chosen, form, self._evaluator.facts)
+        for at, becomes in zip(places, self._costs(chosen, form, places), strict=True):
+            base, was, none = self._evaluator.base[at], now[at], without[at]
             if was.costs == becomes.costs:
                 continue
             if not self._bearable(base, was, becomes, none):
@@ -248,10 +261,15 @@ class _Weighing:
         counted = (dearer.load.calls, dearer.load.total_ms, base.mean)
         return self._objective.of_load(*counted, dearer.mean) - self._objective.of_load(*counted, cheaper.mean)
 
-    def _costs(self, chosen: Chosen, instead: Chosen | None) -> tuple[LoadCost, ...]:
+    def _costs(
+        self, chosen: Chosen, instead: Chosen | None, places: Sequence[int] | None = None
+    ) -> tuple[LoadCost, ...]:
+        """Costs with another index in the place of one, or none, of all statements or those at some places."""
+        some = None if places is None else [self._evaluator.loads[at] for at in places]
         create = [instead if each is chosen else each for each in self._selection.create]
         definitions = tuple(each.candidate.definition for each in create if each is not None)
-        return self._evaluator.costs(Configuration(create=definitions, drop=self._selection.configuration.drop))
+        drop = self._selection.configuration.drop
+        return self._evaluator.costs(Configuration(create=definitions, drop=drop), some)
 
 
 def _is_steady(chosen: Chosen, form: Chosen, facts: Facts | None) -> bool:
