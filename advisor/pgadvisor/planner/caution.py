@@ -10,10 +10,11 @@ ordered scan, so that LIMIT ends it early: where they stand together, at its end
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.catalog import IndexDefinition, Relation
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -26,8 +27,13 @@ _LEAST_PAGES = 4_096
 # So many times as many rows as the planner hopes for may have to be read before LIMIT is reached.
 _UNEVEN = 10
 _ORDERED = frozenset({"Index Scan", "Index Only Scan"})
-# What passes rows on as they come.
-_STREAMING = frozenset({"Append", "LockRows", "Merge Append", "Nested Loop", "Result", "Subquery Scan"})
+# What passes rows on as they come, in their order.
+_STREAMING = frozenset(
+    {
+        *("Append", "Gather", "Gather Merge", "Group", "Incremental Sort", "LockRows", "Merge Append", "Nested Loop"),
+        *("ProjectSet", "Result", "Subquery Scan", "Unique", "WindowAgg"),
+    }
+)
 
 _Node = Mapping[str, Any]
 
@@ -38,6 +44,7 @@ class Caution:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._scattered: dict[IndexDefinition, float] = {}
+        self._row_counts: dict[tuple[str, str], dict[str, float]] = {}
         self._existing: dict[str, list[IndexDefinition]] = defaultdict(list)
         for index in facts.indexes.values():
             self._existing[index.name].append(index.definition)
@@ -45,40 +52,54 @@ class Caution:
         self._fetch_cost = _FETCH_ROWS * float(settings.get("cpu_tuple_cost") or _CPU_TUPLE_COST)
 
     def of(self, plan: _Node, created: Mapping[str, Collection[IndexDefinition]]) -> float:
-        """What a plan's top node and those below may take more, in the unit of costs; created are indexes by name."""
+        """What a plan's top node and those below may take more, in the unit of costs; created are indexes by name.
+
+        What a node does not tell counts as nothing.
+        """
         more = 0.0
-        stack = [(plan, 1.0)]
+        # With each node how often it is run, and the share of a run that a LIMIT above it leaves.
+        stack = [(plan, 1.0, 1.0)]
         while stack:
-            node, loops = stack.pop()
-            kind = node["Node Type"]
+            node, loops, share = stack.pop()
+            kind = node.get("Node Type")
             if kind == "Index Scan":
-                more += loops * max(self._fetches(node, created) * self._fetch_cost - node["Total Cost"], 0.0)
+                fetched = self._fetches(node, created) * self._fetch_cost - _number(node, "Total Cost")
+                more += loops * share * max(fetched, 0.0)
             elif kind == "Limit":
-                more += loops * _beyond_hope(node)
+                more += loops * share * _beyond_hope(node)
             # How often a row is found in it again, the plan does not say.
             if kind != "Memoize":
-                stack += _below(node, loops)
-        return more
+                stack += _below(node, loops, share)
+        return more if isfinite(more) else 0.0
 
     def _fetches(self, node: _Node, created: Mapping[str, Collection[IndexDefinition]]) -> float:
         """Rows of a table that an index scan reads out of order each time that it is run."""
-        definitions = created.get(node["Index Name"]) or self._existing.get(node["Index Name"]) or ()
+        name = str(node.get("Index Name"))
+        definitions = created.get(name) or self._existing.get(name) or ()
         return min((self._scatter(each) * self._rows(node, each) for each in definitions), default=0.0)
 
     def _rows(self, node: _Node, definition: IndexDefinition) -> float:
         """Rows that are read; a plan tells those alone that its filter lets pass."""
-        passed = float(node["Plan Rows"])
+        passed = _number(node, "Plan Rows")
         table = self._facts.relation_named(definition.schema, definition.table)
-        rows = None if table is None else self._facts.row_count(table.oid)
-        if table is None or not rows or "Filter" not in node:
+        if table is None or "Filter" not in node:
             return passed
+        rows = self._row_count(table, str(node.get("Relation Name")))
         values = 1.0
-        for key in definition.keys[: node.get("Index Cond", "").count(" = ")]:
+        for key in definition.keys[: str(node.get("Index Cond")).count(" = ")]:
             statistics = None if key.column is None else self._facts.statistics(table.oid, key.column)
             if statistics is None or not statistics.n_distinct:
                 return passed
             values *= statistics.n_distinct if statistics.n_distinct > 0 else -statistics.n_distinct * rows
         return max(passed, rows / values) if 1.0 < values < rows else passed
+
+    def _row_count(self, table: Relation, name: str) -> float:
+        """Rows of the table, or of the partition of it, that a node reads."""
+        key = (table.schema, table.name)
+        if key not in self._row_counts:
+            parts = (*self._facts.leaves(table.oid), table)
+            self._row_counts[key] = {each.name: self._facts.row_count(each.oid) or 0.0 for each in parts}
+        return self._row_counts[key].get(name, 0.0)
 
     def _scatter(self, definition: IndexDefinition) -> float:
         """The share of an index's rows that stand elsewhere in the table than the row before."""
@@ -100,50 +121,70 @@ class Caution:
         return 1 - min(statistics.correlation**2, 1.0)
 
 
+def _number(node: _Node, name: str) -> float:
+    value = node.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 def _outer(node: _Node) -> _Node | None:
     """The node below one that it takes rows from first."""
-    children: Iterable[_Node] = node.get("Plans", ())
-    return next((each for each in children if each.get("Parent Relationship") in ("Outer", "Member", "Subquery")), None)
+    return next((each for each in node.get("Plans", ()) if each.get("Parent Relationship") == "Outer"), None)
 
 
-def _below(node: _Node, loops: float) -> Iterator[tuple[_Node, float]]:
-    """The nodes below one, with how often each is run."""
+def _below(node: _Node, loops: float, share: float) -> Iterator[tuple[_Node, float, float]]:
+    """The nodes below one, with how often each is run, and the share of a run."""
     outer = _outer(node)
+    kind = node.get("Node Type")
     for child in node.get("Plans", ()):
-        if child.get("Parent Relationship") == "Inner" and node["Node Type"] == "Nested Loop" and outer is not None:
-            yield child, loops * max(outer["Plan Rows"], 1.0)
-        elif node["Node Type"] == "Limit" and outer is not None and child is outer:
-            yield outer, loops * _part(node, outer)
-        else:
-            yield child, loops
+        # It has to be done before the first row comes.
+        ahead = _number(child, "Total Cost") <= _number(node, "Startup Cost")
+        part = 1.0 if ahead else share
+        match child.get("Parent Relationship"):
+            case "Inner" if kind == "Nested Loop" and outer is not None:
+                yield child, loops * max(_number(outer, "Plan Rows"), 1.0), share
+            case "Outer" if kind == "Limit":
+                yield child, loops, part * _part(node, child)
+            case "InitPlan":
+                yield child, loops, 1.0
+            case "SubPlan" if not ahead:
+                yield child, loops * max(_number(node, "Plan Rows"), 1.0), part
+            case _:
+                yield child, loops, part
 
 
 def _part(limit: _Node, child: _Node) -> float:
     """The share of what is below a LIMIT that the planner expects to be run."""
-    whole = child["Total Cost"] - child["Startup Cost"]
-    return min(max((limit["Total Cost"] - child["Startup Cost"]) / whole, 0.0), 1.0) if whole > 0 else 1.0
+    startup = _number(child, "Startup Cost")
+    whole = _number(child, "Total Cost") - startup
+    return min(max((_number(limit, "Total Cost") - startup) / whole, 0.0), 1.0) if whole > 0 else 1.0
 
 
 def _beyond_hope(limit: _Node) -> float:
     """What an ordered scan below a LIMIT may take more than the planner hopes; 0 where it filters nothing."""
-    child = node = _outer(limit)
-    filters = False
-    while node is not None and node["Node Type"] not in _ORDERED:
-        if node["Node Type"] not in _STREAMING:
-            return 0.0
-        outer = _outer(node)
-        filters = filters or _filters(node) or (outer is not None and _joins_fewer(node, outer))
-        node = outer
-    if child is None or node is None or not (filters or _filters(node)):
+    child = _outer(limit)
+    if child is None or not _hopes(child):
         return 0.0
-    hoped = limit["Total Cost"] - child["Startup Cost"]
-    return float(max(min((_UNEVEN - 1) * hoped, child["Total Cost"] - limit["Total Cost"]), 0.0))
+    whole, limited = _number(child, "Total Cost"), _number(limit, "Total Cost")
+    return max(min((_UNEVEN - 1) * (limited - _number(child, "Startup Cost")), whole - limited), 0.0)
 
 
-def _filters(node: _Node) -> bool:
-    return "Filter" in node or "Join Filter" in node
+def _hopes(child: _Node) -> bool:
+    """Whether rows come in order from an index, and not all of them pass."""
+    stack = [(child, False)]
+    while stack:
+        node, filters = stack.pop()
+        kind = node.get("Node Type")
+        filters = filters or "Filter" in node or "Join Filter" in node
+        if kind in _ORDERED and filters:
+            return True
+        outer = _outer(node)
+        if kind in ("Append", "Merge Append"):
+            stack += [(each, filters) for each in node.get("Plans", ())]
+        elif outer is not None and (kind in _STREAMING or node.get("Strategy") == "Sorted"):
+            stack.append((outer, filters or _joins_fewer(node, outer)))
+    return False
 
 
 def _joins_fewer(node: _Node, outer: _Node) -> bool:
     """Whether a join lets not all rows pass, wherever it is said what it joins by."""
-    return bool(node["Node Type"] == "Nested Loop" and node["Plan Rows"] < outer["Plan Rows"])
+    return node.get("Node Type") == "Nested Loop" and _number(node, "Plan Rows") < _number(outer, "Plan Rows")

@@ -74,6 +74,37 @@ def looped(scan: str, loops: int = 1000) -> str:
         (looped("Index Scan using new on public.lines cost=700 rows=600"), 0),
         (looped("Index Scan using nobodys on public.lines cost=20 rows=600"), 0),
         (looped("Memoize cost=1 rows=600\n            Index Scan using new on public.lines cost=20 rows=600"), 0),
+        # For each row of a statement that has it as a part, unless that is done before the first of them.
+        (
+            """
+            Seq Scan on public.a startup=0 cost=1 rows=10
+              [SubPlan 1] Index Scan using new on public.lines cost=20 rows=600""",
+            10 * 280,
+        ),
+        (
+            """
+            Seq Scan on public.a startup=20 cost=1 rows=10
+              [SubPlan 1] Index Scan using new on public.lines cost=20 rows=600""",
+            280,
+        ),
+        # Below LIMIT as far as it is run: a hundredth, or all of it where it is sorted first.
+        (
+            """
+            Limit startup=0 cost=100 rows=1
+              Nested Loop startup=0 cost=10000 rows=1000
+                Seq Scan on public.a startup=0 cost=1 rows=1000
+                Index Scan using new on public.lines startup=0 cost=20 rows=600""",
+            10 * 280,
+        ),
+        (
+            """
+            Limit startup=10000 cost=10001 rows=1
+              Sort startup=10000 cost=10100 rows=1000
+                Nested Loop startup=0 cost=10000 rows=1000
+                  Seq Scan on public.a startup=0 cost=1 rows=1000
+                  Index Scan using new on public.lines startup=0 cost=20 rows=600""",
+            1000 * 280,
+        ),
         # In loops of loops.
         (
             """
@@ -115,6 +146,22 @@ def test_rows_from_all_over_a_large_table_cost_more_than_rows_in_order(tree: str
             Limit startup=0 cost=100 rows=20
               [InitPlan 1] Seq Scan on public.b startup=0 cost=1 rows=1
               Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
+            900,
+        ),
+        # Rows of equal keys are sorted as they come, and one of several parts in order is enough.
+        (
+            """
+            Limit startup=1 cost=101 rows=20
+              Incremental Sort startup=1 cost=50000 rows=10000
+                Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
+            900,
+        ),
+        (
+            """
+            Limit startup=0 cost=100 rows=20
+              Merge Append startup=0 cost=50000 rows=10000
+                Seq Scan on public.b startup=0 cost=1 rows=1
+                Index Scan using ordered on public.lines startup=0 cost=50000 rows=10000 filter: (a = 1)""",
             900,
         ),
         # A join filters too, and what passes rows on is looked through.
@@ -168,6 +215,30 @@ def test_rows_from_all_over_a_large_table_cost_more_than_rows_in_order(tree: str
 )
 def test_a_limit_over_rows_in_order_may_not_be_reached_as_soon_as_hoped(tree: str, expected: float) -> None:
     assert more(tree) == pytest.approx(expected)
+
+
+def test_of_a_partition_its_own_rows_count() -> None:
+    columns = {"columns": ["id int", "customer int"], "stats": {"customer": {"n_distinct": 100, "correlation": 0.0}}}
+    tables: dict[str, dict[str, object]] = {"public.log": {**columns, "partition_by": "range (id)"}}
+    for number, rows in enumerate((4_000_000, 1_000)):
+        tables[f"public.log_{number}"] = {**columns, "rows": rows, "partition_of": "public.log"}
+    created = {"part": [IndexDefinition(schema="public", table="log", keys=(IndexKey(column="customer"),))]}
+    tree = "Index Scan using part on public.log_{} cost=0 rows=1 filter: (a = 1) ; index cond: (customer = 1)"
+    weighed = Caution(facts({"tables": tables}))
+    assert [weighed.of(explain(tree.format(number))["Plan"], created) for number in (0, 1)] == [20_000, 5]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {},
+        {"Node Type": "Limit"},
+        {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Filter": "x", "Parent Relationship": "Outer"}]},
+        {"Node Type": "Index Scan", "Index Name": "new", "Plan Rows": float("inf"), "Total Cost": "much"},
+    ],
+)
+def test_what_a_plan_does_not_tell_counts_as_nothing(plan: Mapping[str, object]) -> None:
+    assert Caution(facts({})).of(plan, NEW) == 0
 
 
 def test_a_plan_is_decoded_where_there_is_something_to_look_at() -> None:
