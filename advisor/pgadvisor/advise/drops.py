@@ -31,22 +31,27 @@ def decide_drops(
     """The drops not to be made, with reasons, given in rank order, and those that are made for another reason.
 
     Each may be right alone and wrong with another. What goes with nothing in its place goes first, as nothing uses it:
-    what it was to stand in for has another stand-in then, or stays, unless it is among the unused itself. An index also
-    stays that is to become a primary key, or that is the last to serve a foreign key; coming are indexes that are built
-    before.
+    what it was to stand in for has another stand-in then, or stays, unless it is among the unused itself. Then the
+    others go one after the other, each beside one that stays. An index also stays that is to become a primary key, or
+    that is the last to serve a foreign key; coming are indexes that are built before.
     """
     rejected = becoming_keys(drops, keys)
     instead: dict[DropIndex, DropIndex] = {}
     gone = {(drop.schema, drop.name) for drop in drops if drop.because_of is None and drop not in rejected}
     remaining = Remaining(facts)
-    for drop in drops:
-        if drop.because_of is None or drop in rejected:
+    beside = [drop for drop in drops if drop.because_of is not None and drop not in rejected]
+    # The second time what stood in for one may have gone after it: it is told by what stands in for both.
+    for drop in (*beside, *beside):
+        if drop in rejected:
             continue
         name = (drop.schema, drop.name)
-        made = remaining.as_is(drop, gone, unused=name in unused)
+        made = remaining.as_is(instead.pop(drop, drop), gone, unused=name in unused)
         if made is None:
             rejected[drop] = NO_STAND_IN.format(drop.because_of)
-        elif made != drop:
+            gone.discard(name)
+            continue
+        gone.add(name)
+        if made != drop:
             instead[drop] = made
     _keep_served([instead.get(drop, drop) for drop in drops], rejected, facts, coming)
     for drop, made in instead.items():

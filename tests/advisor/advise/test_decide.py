@@ -128,8 +128,26 @@ def test_of_a_pair_that_serves_a_foreign_key_the_one_that_nothing_uses_goes() ->
 
 def test_a_chain_of_redundant_indexes_goes_as_a_whole() -> None:
     first, second = drop("x", "a", because_of="public.y"), drop("y", "a", "b", because_of="public.z")
-    decisions = decided(shop(x="btree (a)", y="btree (a, b)", z="btree (a, b, c)"), (first,), (second,))
-    assert kept(decisions) == [first, second]
+    told = drop("x", "a", because_of="public.z")
+    for proposals in ((first,), (second,)), ((second,), (first,)):
+        decisions = decided(shop(x="btree (a)", y="btree (a, b)", z="btree (a, b, c)"), *proposals)
+        # What stays stands in for both.
+        assert {each.name: each for each in kept(decisions) if isinstance(each, DropIndex)} == {"x": told, "y": second}
+
+
+def test_of_copies_that_stand_in_for_each_other_one_stays() -> None:
+    indexes = {"w": "btree (a, b)", "n1": "btree (a)", "n2": "btree (a)"}
+    unused, first = drop("w", "a", "b"), drop("n1", "a", because_of="public.w")
+    second = drop("n2", "a", because_of="public.n1")
+    for others in ((first,), (second,)), ((second,), (first,)):
+        names = [
+            each.name for each in kept(decided(shop(**indexes), (unused,), *others)) if isinstance(each, DropIndex)
+        ]
+        assert len(names) == 2
+        assert "w" in names
+    del indexes["w"]
+    back = drop("n1", "a", because_of="public.n2")
+    assert kept(decided(shop(**indexes), (back,), (second,))) == [back]
 
 
 def test_what_is_rebuilt_is_not_built_a_second_time() -> None:
