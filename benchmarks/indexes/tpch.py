@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--all", action="store_true", help="all 22 queries")
     parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS_MB, help="in MB at scale 1")
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--runs", type=int, default=RUNS, help="0: what advice takes and costs, and no times")
     parser.add_argument("--postgres-mcp", type=Path, help="a Python that has postgres-mcp")
     parser.add_argument("--no-peers", action="store_true")
     arguments = parser.parse_args()
@@ -206,7 +206,7 @@ def measured(
     build(connection, sets)
     bare, again = Set("none", ()), Set("none, again", ())
     everyone = (bare, *sets, again)
-    timed_ones = [each for each in everyone if each.timed]
+    timed_ones = [each for each in everyone if each.timed and runs]
     seconds: dict[str, dict[str, list[float]]] = {each.name: {name: [] for name in queries} for each in timed_ones}
     costs = {}
     for each in everyone:
@@ -229,7 +229,7 @@ def measured(
             "commands": list(each.commands),
             "cost_by_query": costs[each.name],
         }
-        if each.timed:
+        if each in timed_ones:
             results[each.name] |= {
                 "real_time": sum(best[each.name].values()) / sum(best[bare.name].values()),
                 "slower": [name for name in queries if best[each.name][name] > SLOWER * best[bare.name][name]],

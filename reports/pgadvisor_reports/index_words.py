@@ -325,11 +325,18 @@ def _rated(amount: float | None, scale: Scale) -> str | None:
 def statement_line(effect: StatementEffect, scale: Scale) -> str:
     """Cost and time of a statement before and after."""
     before, after = formatting.cost(effect.cost_before).text, formatting.cost(effect.cost_after).text
-    said = f"cost {before} → {after}, {factor(effect.cost_before, effect.cost_after)}"
+    said = f"cost {before} → {after}{with_caution(effect)}, {factor(effect.cost_before, effect.cost_after)}"
     if not effect.total_ms or effect.estimated is None:
         return said
     time, then = scale.duration(effect.total_ms), scaled(effect.estimated, scale.bare)
     return f"{said}; {time} → {then}"
+
+
+def with_caution(effect: StatementEffect) -> str:
+    """That a cost is more than EXPLAIN says; "" where it is not by more than a hundredth."""
+    if effect.caution <= 0.01 * effect.cost_after:
+        return ""
+    return f" ({formatting.cost(effect.cost_after - effect.caution).text} by EXPLAIN)"
 
 
 def reason(item: Reason) -> str:

@@ -191,7 +191,9 @@ def _for_known_values(cost: LoadCost) -> LoadCost:
         questions=tuple(load.questions[at] for at in kept),
         weights=tuple(load.weights[at] / whole for at in kept),
     )
-    return LoadCost(known, tuple(cost.costs[at] for at in kept))
+    return LoadCost(
+        known, tuple(cost.costs[at] for at in kept), tuple(cost.cautions[at] for at in kept if cost.cautions)
+    )
 
 
 def remaining(was: LoadCost, now: LoadCost, total_ms: float) -> TimeRange | None:
@@ -232,6 +234,7 @@ def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect
         cost_before=before,
         cost_after=after,
         worst=max(each.ratio or 1.0 for each in pairs),
+        caution=sum(more * weight for more, weight in zip(now.cautions, now.load.weights, strict=False)),
         estimated=remaining(was, now, total_ms),
     )
 

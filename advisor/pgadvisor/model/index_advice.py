@@ -62,6 +62,7 @@ class IndexPrice(Model, frozen=True, kw_only=True):
 class StatementEffect(Model, frozen=True, kw_only=True):
     """What becomes of one statement; costs are the planner's, over the values that are known by their weight.
 
+    caution is what cost_after has beyond the planner's own, where that hopes for too much (planner/caution.py).
     worst is the greatest ratio of cost after to cost before of any values. plans are of the most changed.
     """
 
@@ -73,6 +74,7 @@ class StatementEffect(Model, frozen=True, kw_only=True):
     cost_before: float
     cost_after: float
     worst: float
+    caution: float = 0.0
     estimated: TimeRange | None = None
     marks: tuple[int, ...] = ()
     plans: PlanPair | None = None

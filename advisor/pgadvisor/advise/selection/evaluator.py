@@ -6,12 +6,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pgadvisor.advise.selection.compression import compress
 from pgadvisor.advise.selection.explained_time import explained_ms
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans, bits_of
-from pgadvisor.advise.selection.loads import Load
+from pgadvisor.advise.selection.loads import Load, LoadCost
 from pgadvisor.advise.selection.relevance import Relevance
 from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.facts import Facts
@@ -20,6 +20,8 @@ from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.planner.cached import Families
 from pgadvisor.planner.counted import Counted
 from pgadvisor.planner.protocol import Planner, Question, Use
+
+__all__ = ["EndOfSearchError", "Evaluator", "LoadCost"]
 
 # Of the EXPLAINs allowed a part is kept for the proof of what was found.
 _FOR_SEARCH = 0.75
@@ -39,19 +41,6 @@ _AT_ONCE = 256
 _Asked = tuple[Question, int]
 # What tells a question from another; shapes take long to hash.
 _Key = tuple[str, str, tuple[str | None, ...] | None]
-
-
-@dataclass(frozen=True)
-class LoadCost:
-    """Costs of a load's questions under one configuration, in their order."""
-
-    load: Load
-    costs: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The cost of one call, its values by their weight; infinity where one that counts cannot be planned."""
-        return sum(cost * weight for cost, weight in zip(self.costs, self.load.weights, strict=True) if weight)
 
 
 class Evaluator:
@@ -230,9 +219,12 @@ class Evaluator:
         ]
         with suppress(EndOfSearchError):
             self._ask(missing[: max(self._most_explains - self.explains, 0)])
-        return tuple(
-            LoadCost(load, tuple(self.known(question).at_most(there) for question in load.questions)) for load in some
-        )
+        return tuple(self._cost(load, there) for load in some)
+
+    def _cost(self, load: Load, there: int) -> LoadCost:
+        known = [self.known(question) for question in load.questions]
+        cautions = tuple(each.caution(there) for each in known) if self._cautious_of else ()
+        return LoadCost(load, tuple(each.at_most(there) for each in known), cautions)
 
     def slows(self, before: Configuration, after: Configuration, more_than: float) -> str:
         """A statement of all that can be planned that would cost more by more than this share; "" where there is none.

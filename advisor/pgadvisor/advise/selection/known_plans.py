@@ -79,6 +79,13 @@ class KnownPlans:
             known = self._at_most[there] = self._most(there)
         return known
 
+    def caution(self, there: int) -> float:
+        """What of that the planner does not cost it."""
+        there &= self.relevant
+        telling = there & self.telling
+        fitting = (counted - cost for cost, used, told, counted in self.plans if not used & ~there and told == telling)
+        return next(fitting, 0.0)
+
     def at_least(self, there: int) -> float:
         """What it costs at least: as much as under any configuration that has more."""
         there &= self.relevant

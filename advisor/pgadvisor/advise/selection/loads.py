@@ -35,6 +35,23 @@ class Load:
     foreign_key: str = ""
 
 
+@dataclass(frozen=True)
+class LoadCost:
+    """Costs of a load's questions under one configuration, in their order.
+
+    cautions are what of them the planner does not count (planner/caution.py), () for nothing.
+    """
+
+    load: Load
+    costs: tuple[float, ...]
+    cautions: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """The cost of one call, its values by their weight; infinity where one that counts cannot be planned."""
+        return sum(cost * weight for cost, weight in zip(self.costs, self.load.weights, strict=True) if weight)
+
+
 def loads_of(facts: Facts) -> tuple[Load, ...]:
     """All statements that may have a plan, the costliest first."""
     known = facts.snapshot.statements

@@ -144,8 +144,11 @@ class _Search:
             self._settle()
         except EndOfSearchError:
             self.trial.refresh()
-            # What is known bounds the costs from above, so that it is no worse than it seems.
-            self.best = min(self.best, self._found(), key=self.trial.value)
+            found = self._found()
+            # What may still be asked is kept for what was found: with caution it may be worse than by what is known.
+            self._evaluator.costs(self._evaluator.configuration(found))
+            self.trial.refresh()
+            self.best = min(self.best, found, key=self.trial.value)
             raise
 
     def _settle(self) -> None:

@@ -51,7 +51,8 @@ class _Weighed:
 class Trial:
     """Values of sets of indexes, as sets of bits.
 
-    They are upper bounds, exact where the planner was asked: plans that it was not asked for may be better.
+    They are exact where the planner was asked. Elsewhere plans that it was not asked for may be better; with caution
+    (planner/caution.py) also worse, where it takes them since it hopes for too much.
     """
 
     def __init__(self, evaluator: Evaluator, objective: Objective, items: Iterable[Item], limits: Limits) -> None:
