@@ -92,10 +92,14 @@ def main() -> None:
         if arguments.all or number not in LEFT_OUT
     }
     SETTINGS_OF_SERVERS.update(PRELOADED)
-    with running(15) as server, psycopg.connect(made(server, arguments.scale), autocommit=True) as connection:
+    # A plan that is kept would not be made again where an index comes or goes by its mark alone.
+    with (
+        running(15) as server,
+        psycopg.connect(made(server, arguments.scale), autocommit=True, prepare_threshold=None) as connection,
+    ):
         for text in queries.values():
             timed(connection, text)
-        before = {name: timed(connection, text) for name, text in queries.items()}
+        before = {name: timed(connection, text)[0] for name, text in queries.items()}
         facts = facts_of(server.dsn("tpch"), queries, before)
         sets = [advised(facts, budget * arguments.scale, goal) for goal in Goal for budget in arguments.budgets]
         if not arguments.no_peers:
@@ -207,7 +211,10 @@ def measured(
     bare, again = Set("none", ()), Set("none, again", ())
     everyone = (bare, *sets, again)
     timed_ones = [each for each in everyone if each.timed and runs]
-    seconds: dict[str, dict[str, list[float]]] = {each.name: {name: [] for name in queries} for each in timed_ones}
+    # Of each run how long it took, and how long of that the server's process ran.
+    seconds: dict[str, dict[str, list[tuple[float, float]]]] = {
+        each.name: {name: [] for name in queries} for each in timed_ones
+    }
     costs = {}
     for each in everyone:
         show(connection, each, sets)
@@ -217,9 +224,13 @@ def measured(
             show(connection, each, sets)
             for name, text in queries.items():
                 seconds[each.name][name].append(timed(connection, text))
-    best = {
-        each: {name: statistics.median(taken) for name, taken in by_query.items()} for each, by_query in seconds.items()
-    }
+    medians = [
+        {
+            each: {name: statistics.median(run[which] for run in taken) for name, taken in by_query.items()}
+            for each, by_query in seconds.items()
+        }
+        for which in (0, 1)
+    ]
     results: dict[str, Any] = {}
     for each in everyone:
         results[each.name] = {
@@ -230,12 +241,19 @@ def measured(
             "cost_by_query": costs[each.name],
         }
         if each in timed_ones:
+            taken, processor = ({of: times[of] for of in (each.name, bare.name)} for times in medians)
             results[each.name] |= {
-                "real_time": sum(best[each.name].values()) / sum(best[bare.name].values()),
-                "slower": [name for name in queries if best[each.name][name] > SLOWER * best[bare.name][name]],
+                "real_time": sum(taken[each.name].values()) / sum(taken[bare.name].values()),
+                "processor_time": sum(processor[each.name].values()) / sum(processor[bare.name].values()),
+                "slower": [
+                    name for name in queries if processor[each.name][name] > SLOWER * processor[bare.name][name]
+                ],
                 "seconds_by_query": seconds[each.name],
             }
-        shown = {name: results[each.name].get(name) for name in ("real_mb", "real_cost", "real_time", "slower")}
+        shown = {
+            name: results[each.name].get(name)
+            for name in ("real_mb", "real_cost", "real_time", "processor_time", "slower")
+        }
         print(each.name, json.dumps(shown), flush=True)
     return results
 
@@ -280,11 +298,16 @@ def scalar(connection: psycopg.Connection, command: str) -> Any:  # noqa: ANN401
     return row[0]
 
 
-def timed(connection: psycopg.Connection, text: str) -> float:
-    """Seconds of one run, all rows fetched."""
-    begun = time.monotonic()
+def timed(connection: psycopg.Connection, text: str) -> tuple[float, float]:
+    """Seconds of one run, all rows fetched, and of the server's process in it: others that run do not add to these."""
+    begun, ran = time.monotonic(), processor_seconds(connection)
     connection.execute(text.encode()).fetchall()
-    return time.monotonic() - begun
+    return time.monotonic() - begun, processor_seconds(connection) - ran
+
+
+def processor_seconds(connection: psycopg.Connection) -> float:
+    """Seconds that the process of a connection has run (https://docs.kernel.org/scheduler/sched-stats.html)."""
+    return int(Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 if __name__ == "__main__":
