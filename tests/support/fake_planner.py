@@ -59,7 +59,8 @@ class FakePlanner:
             answer = self.plan(question, configuration)
             names = frozenset(() if answer.plan is None else names_in(answer.plan["Plan"]))
             created = frozenset(named[name] for name in names if name in named)
-            found.append(None if answer.cost is None else Use(answer.cost, created, names))
+            rows = 1.0 if answer.plan is None else float(answer.plan["Plan"].get("Plan Rows", 1))
+            found.append(None if answer.cost is None else Use(answer.cost, created, names, rows=rows))
         return tuple(found)
 
     def close(self) -> None:

@@ -56,13 +56,14 @@ class Use:
     """What a plan costs, and what it reads: indexes that the configuration adds, and names of all that are in it.
 
     A plan does not hang on an index that it does not use, but for the statistics of an index's expressions. caution is
-    what it may cost more where the planner hopes for too much (planner/caution.py).
+    what it may cost more where the planner hopes for too much (planner/caution.py). rows are those that it expects.
     """
 
     cost: float
     created: frozenset[IndexDefinition]
     names: frozenset[str]
     caution: float = 0.0
+    rows: float = 1.0
 
 
 class Planner(Protocol):

@@ -69,4 +69,5 @@ def _use(
     created = {definition for name in names for definition in named.get(name, ())}
     if configuration.create and any(name not in named and name not in existing for name in names):
         created.update(configuration.create)
-    return Use(answer.cost, frozenset(created), names, caution.of(answer.plan["Plan"], named))
+    rows = float(answer.plan["Plan"].get("Plan Rows", 1.0))
+    return Use(answer.cost, frozenset(created), names, caution.of(answer.plan["Plan"], named), rows)

@@ -11,6 +11,7 @@ import msgspec
 
 # What a string of the statement's cannot look like: quotes in it are escaped. The first is the top node's.
 _TOTAL_COST = re.compile(rb'"Total Cost": ([0-9.eE+-]+|Infinity|NaN)')
+_ROWS = re.compile(rb'"Plan Rows": ([0-9]+)')
 # What planner/caution.py has to look at: nothing else is worth the decoding.
 _RISKY = re.compile(rb'"Node Type": "(?:Index Scan|Limit)"')
 _INDEX_NAME = re.compile(rb'"Index Name": ("(?:[^"\\]|\\.)*")')
@@ -20,6 +21,12 @@ def total_cost(document: bytes) -> float | None:
     """The cost of the whole plan; None where the document is of none."""
     match = _TOTAL_COST.search(document)
     return float(match[1]) if match else None
+
+
+def expected_rows(document: bytes) -> float:
+    """The rows that the planner expects of the whole plan, at least one."""
+    match = _ROWS.search(document)
+    return max(float(match[1]), 1.0) if match else 1.0
 
 
 def index_names(document: bytes) -> frozenset[str]:

@@ -18,7 +18,7 @@ from pgadvisor.planner.protocol import Answer, Asked, PlannerError, Question, Us
 from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
 from pgadvisor.planner.twin.database import create_database
-from pgadvisor.planner.twin.documents import index_names, risky_plan, total_cost
+from pgadvisor.planner.twin.documents import expected_rows, index_names, risky_plan, total_cost
 from pgadvisor.planner.twin.schema.build import build_schema, finish_schema
 from pgadvisor.planner.twin.schema.extensions import touching
 from pgadvisor.planner.twin.schema.not_held import note_not_held
@@ -179,7 +179,8 @@ class Twin:
                 names = index_names(document)
                 created = frozenset(each for name in names for each in named.get(name, ()))
                 plan = risky_plan(document)
-                yield Use(cost, created, names, 0.0 if plan is None else self._caution.of(plan, named))
+                caution = 0.0 if plan is None else self._caution.of(plan, named)
+                yield Use(cost, created, names, caution, expected_rows(document))
 
     def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
         """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""

@@ -10,6 +10,8 @@ import pytest
 from pgadvisor.advise.selection.likely_values import with_likely_values
 from pgadvisor.advise.selection.loads import Load, loads_of
 from pgadvisor.facts import Facts
+from pgadvisor.model.whatif import AS_IS, Configuration
+from pgadvisor.planner.counted import Counted
 from support.fake_planner import FakePlanner
 from support.snapshots import facts
 
@@ -31,7 +33,7 @@ def known(text: str = SEARCH, rows: int = 60_300, calls: int = 100, plans: Any =
 
 def weights(given: Facts, load: Load | None = None) -> dict[str | None, float]:
     planner = FakePlanner(
-        lambda question, _: f"Seq Scan on t rows={ROWS[question.values[0] if question.values else None]}"
+        lambda question, _: f"Seq Scan on t cost=1 rows={ROWS[question.values[0] if question.values else None]}"
     )
     loads = [each if load is None or each.query_id != "q" else load for each in loads_of(given)]
     (found,) = (each for each in with_likely_values(given, loads, planner) if each.query_id == "q")
@@ -74,6 +76,25 @@ def test_calls_that_were_seen_count_as_they_are() -> None:
 def test_what_takes_next_to_nothing_is_not_asked_about() -> None:
     given = known()
     loads = [replace(each, total_ms=1.0 if each.query_id == "q" else 1e5) for each in loads_of(given)]
-    planner = FakePlanner(lambda *_: "Seq Scan on t rows=600")
+    planner = FakePlanner(lambda *_: "Seq Scan on t cost=1 rows=600")
     assert with_likely_values(given, loads, planner)
     assert {question.query_id for question, _ in planner.asked} <= {"r"}
+
+
+def test_no_more_is_asked_than_a_part_of_what_may_be_and_each_plan_counts_once() -> None:
+    given = known()
+    planner = FakePlanner(lambda *_: "Seq Scan on t cost=1 rows=600")
+    # Four questions are too many of 39.
+    for most, explains in ((39, 0), (40, 4)):
+        counted = Counted(planner, most)
+        planner.asked.clear()
+        loads = with_likely_values(given, loads_of(given), counted)
+        assert counted.explains == len(planner.asked) == explains
+    asked = [(question, AS_IS) for load in loads for question in load.questions]
+    assert all(counted.uses(asked))
+    assert all(counted.costs([question for question, _ in asked]))
+    assert counted.explains == len(planner.asked) == 5
+    # Otherwise than as it is nothing is remembered.
+    changed = Configuration(settings=(("work_mem", "1GB"),))
+    assert all(counted.costs([asked[0][0]], changed))
+    assert counted.explains == 6
