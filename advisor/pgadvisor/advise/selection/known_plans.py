@@ -14,6 +14,9 @@ from collections.abc import Iterator
 
 INFINITY = float("inf")
 
+# Cost, indexes used, telling ones that are there, what it is counted as.
+_Plan = tuple[float, int, int, float]
+
 
 class KnownPlans:
     """Plans of one statement for one set of values.
@@ -24,15 +27,17 @@ class KnownPlans:
     takes the cheapest, whatever that then may take more (planner/caution.py).
     """
 
-    __slots__ = ("_asked", "_at_most", "_followed", "plans", "relevant", "telling")
+    __slots__ = ("_asked", "_at_most", "_followed", "_least", "plans", "relevant", "telling")
 
     def __init__(self, relevant: int, telling: int) -> None:
         self.relevant = relevant
         self.telling = telling & relevant
-        self.plans: list[tuple[float, int, int, float]] = []
+        self.plans: list[_Plan] = []
         self._asked: dict[int, tuple[float, int, float]] = {}
         self._followed: dict[int, float] = {}
         self._at_most: dict[int, float] = {}
+        # Plans that no cheaper one makes needless by asking for no more indexes.
+        self._least: list[_Plan] | None = None
 
     def learn(self, there: int, cost: float, used: int, caution: float = 0.0) -> None:
         """The planner's answer under a configuration; a cost of infinity for one that it refuses.
@@ -51,6 +56,7 @@ class KnownPlans:
             plan = (cost, used, there & self.telling, counted)
             if plan not in self.plans:
                 insort(self.plans, plan)
+                self._least = None
 
     def exactly(self, there: int) -> float | None:
         """What it counts under a configuration as far as it is certain; None where the planner must be asked."""
@@ -83,7 +89,8 @@ class KnownPlans:
         """What of that the planner does not cost it."""
         there &= self.relevant
         telling = there & self.telling
-        fitting = (counted - cost for cost, used, told, counted in self.plans if not used & ~there and told == telling)
+        useful = self._useful()
+        fitting = (counted - cost for cost, used, told, counted in useful if not used & ~there and told == telling)
         return next(fitting, 0.0)
 
     def at_least(self, there: int) -> float:
@@ -111,7 +118,7 @@ class KnownPlans:
             return certain
         telling = there & self.telling
         guess = INFINITY
-        for _, used, told, counted in self.plans:
+        for _, used, told, counted in self._useful():
             if used & ~there:
                 continue
             if told == telling:
@@ -119,6 +126,16 @@ class KnownPlans:
             # Under other statistics the cost is a guess, better than none as long as it is asked for in the end.
             guess = min(guess, counted)
         return guess
+
+    def _useful(self) -> list[_Plan]:
+        """The plans that are the cheapest somewhere."""
+        if self._least is None:
+            self._least = []
+            for plan in self.plans:
+                _, used, told, _ = plan
+                if not any(not other & ~used and there == told for _, other, there, _ in self._least):
+                    self._least.append(plan)
+        return self._least
 
 
 def bits_of(bits: int) -> Iterator[int]:
