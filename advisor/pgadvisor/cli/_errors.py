@@ -10,11 +10,11 @@ import click
 
 from pgadvisor.gate import ExitCode
 
-# Where passwords stand in what may be meant for a connection string: in a URI, also one without its scheme or with one
-# slash, as a path has it, and behind a key, which may be misspelt. The last @ ends it: passwords have some unencoded.
-# Lengths are bounded, so that long texts take no time.
-_IN_URI = re.compile(r"(:/+[^\s:/]{0,200}:).*@")
-_WITHOUT_SCHEME = re.compile(r"(?<!:):(?![:/])\S{1,200}@(?=[\w.\[/-])")
+# Where passwords stand in what may be meant for a connection string: between a user's name and the host, in a URI or
+# without its scheme, and behind a key, which may be misspelt. The last @ of a line ends a password, for some have one
+# unencoded; but for URIs it has a host behind it, as no operator has. A colon before a blank belongs to a sentence.
+_BEFORE_HOST = re.compile(r"@(?=[\w.:?\[/'\"-]|$)")
+_BEHIND_USER = re.compile(r":(?!//|\s)")
 _BEHIND_KEY = re.compile(
     r"""((?:pass?(?:w\w*)?|pwd)\s*=\s*)(?:\\?(["'])(?:\\+.|(?!\2).)*(?:\2|$)|(?:\\+.|\S)+)""",
     re.IGNORECASE | re.DOTALL,
@@ -30,9 +30,17 @@ def plain(text: str) -> str:
     >>> plain("no file postgresql://u:secret@h/db, password=secret")
     'no file postgresql://u:***@h/db, password=***'
     """
-    text = _WITHOUT_SCHEME.sub(":***@", _IN_URI.sub(r"\1***@", text))
+    text = "\n".join(map(_without_password, text.split("\n")))
     text = _BEHIND_KEY.sub(r"\1***", text)
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _without_password(line: str) -> str:
+    """A line with all masked that may stand between a user's name and a host; it takes time by its length alone."""
+    hosts = [found.start() for found in _BEFORE_HOST.finditer(line)]
+    end = line.rfind("@") if ":/" in line else max(hosts, default=-1)
+    begins = _BEHIND_USER.search(line, 0, max(end, 0))
+    return line if begins is None else f"{line[: begins.end()]}***{line[end:]}"
 
 
 class Failure(click.ClickException):
