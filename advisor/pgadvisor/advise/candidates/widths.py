@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 # Texts, numbers, quoted names, operators and brackets as pg_get_expr writes them; a type follows its cast.
 _TOKEN = re.compile(
-    r"""'(?:[^']|'')*'|(?P<number>\d+)|"(?P<quoted>(?:[^"]|"")+)"|::\s*(?P<type>"?[a-z_][a-z0-9_ ]*)"""
-    r"""|(?P<name>[^\W\d][\w$]*)|(?P<open>\()|(?P<close>\))|(?P<operator>[-+*/<>=~!@#%^&|?]+)"""
+    r"""(?P<text>'(?:[^']|'')*')|(?P<number>\d+)|"(?P<quoted>(?:[^"]|"")+)"|::\s*(?P<type>"?[a-z_][a-z0-9_ ]*)"""
+    r"""|(?P<name>[^\W\d][\w$]*)|(?P<open>\()|(?P<close>\))|(?P<comma>,)|(?P<operator>[-+*/<>=~!@#%^&|?]+)"""
 )
 # Bytes of what calls and casts give whatever they are given.
 _CALLS = {
@@ -28,8 +28,9 @@ _TYPES = {
     **dict.fromkeys(("smallint", "integer", "bigint", "real", "double precision", "boolean", "date", "money"), 8.0),
     **dict.fromkeys(("timestamp", "time", "interval", "uuid", "numeric", "inet", "cidr", "macaddr"), 20.0),
 }
-# Their last number says how many characters are kept.
-_CUTS = frozenset({"left", "right", "substr", "substring"})
+# The argument that says how many characters are kept, by its place, where it is a number: a negative one, which is
+# written as a text with a cast, says how many are not.
+_CUTS = {"left": 1, "right": 1, "substr": 2, "substring": 2}
 _BYTES_OF_A_CHARACTER = 4
 _COMPARISONS = frozenset(
     {"=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "~*", "!~", "@>", "<@", "?"}
@@ -40,23 +41,36 @@ _BOOLEAN = 1.0
 
 @dataclass
 class _Part:
-    """What stands in a pair of brackets: last is the width of what came last, which a cast may replace."""
+    """What stands in a pair of brackets: last is the width of what came last, which a cast may replace.
+
+    arguments are those that ended before. number is the argument that came last, where it is nothing but a number.
+    """
 
     call: str = ""
     before: float = 0.0
     last: float = 0.0
     number: int | None = None
+    begun: bool = False
+    arguments: int = 0
     compares: bool = False
 
     def add(self, width: float) -> None:
         self.before, self.last = self.before + self.last, width
+
+    def see(self, number: int | None) -> None:
+        """Notes a number of the argument that comes, or something else of it."""
+        self.number, self.begun = None if self.begun else number, True
+
+    def end_argument(self) -> None:
+        """Another argument follows."""
+        self.number, self.begun, self.arguments = None, False, self.arguments + 1
 
     @property
     def width(self) -> float:
         total = self.before + self.last
         if self.compares:
             return _BOOLEAN
-        if self.call in _CUTS and self.number is not None:
+        if self.number is not None and _CUTS.get(self.call) == self.arguments:
             return min(total, float(self.number * _BYTES_OF_A_CHARACTER))
         return _CALLS.get(self.call, total)
 
@@ -73,6 +87,13 @@ def widest(expression: str, column: Callable[[str], float | None], field: Callab
     for number, token in enumerate(tokens):
         part = parts[-1]
         kind, name = token.lastgroup, _name(token)
+        # SUBSTRING(... FROM ... FOR ...) is how it is written since PostgreSQL 14.
+        if kind == "comma" or (part.call == "substring" and kind == "name" and name.lower() in ("from", "for")):
+            part.end_argument()
+            called = document = ""
+            continue
+        if kind != "close":
+            part.see(int(token["number"]) if kind == "number" else None)
         following = tokens[number + 1] if number + 1 < len(tokens) else None
         if kind == "open":
             parts.append(_Part(called))
@@ -81,8 +102,9 @@ def widest(expression: str, column: Callable[[str], float | None], field: Callab
             parts[-1].add(part.width)
         elif kind == "type":
             part.last = min(part.last, _TYPES.get(_type(token["type"]), part.last))
-        elif kind == "number":
-            part.number = int(token["number"])
+        elif kind == "text":
+            # A cast that follows is of it.
+            part.add(0.0)
         elif kind == "operator":
             part.compares = part.compares or token["operator"] in _COMPARISONS
             if document and token["operator"] in _FIELDS:
