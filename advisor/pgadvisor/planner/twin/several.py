@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pgadvisor.facts import Facts
 from pgadvisor.planner.cached import Cached
 from pgadvisor.planner.protocol import Planner
+from pgadvisor.planner.twin.storage.prediction import Predictions
 from pgadvisor.planner.twin.twin import Twin
 from pgadvisor.planner.workers import Workers
 from pgadvisor.progress import Progress, silent
@@ -35,8 +36,10 @@ def twins(
     Raises PlannerError where they cannot be built.
     """
 
+    predictions = Predictions(facts)
+
     def build(step: Progress) -> Callable[[], Planner]:
-        return lambda: Twin(facts, server=server, session=session, progress=step)
+        return lambda: Twin(facts, server=server, session=session, predictions=predictions, progress=step)
 
     count = _worthwhile(facts, explains)
     if count == 1:

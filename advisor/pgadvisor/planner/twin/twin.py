@@ -27,6 +27,7 @@ from pgadvisor.planner.twin.statistics.ends import stretch_histograms
 from pgadvisor.planner.twin.statistics.load import load_statistics
 from pgadvisor.planner.twin.storage.candidates import Candidates, Made
 from pgadvisor.planner.twin.storage.lay_out import lay_out
+from pgadvisor.planner.twin.storage.prediction import Predictions
 from pgadvisor.planner.used import by_configuration
 from pgadvisor.progress import Progress, silent
 
@@ -35,8 +36,8 @@ class Twin:
     """A private server that plans as the audited one does. It is a Planner (planner/protocol.py).
 
     server: where its programs are: a path, auto or docker. session: settings for every statement, such as
-    collect.session of the configuration has. Raises PlannerError where it cannot be built. Whatever ends the process,
-    nothing of it is left.
+    collect.session of the configuration has. predictions: those of the same facts that another twin has too. Raises
+    PlannerError where it cannot be built. Whatever ends the process, nothing of it is left.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Twin:
         *,
         server: str = "auto",
         session: Mapping[str, str] | None = None,
+        predictions: Predictions | None = None,
         progress: Progress = silent,
     ) -> None:
         self._facts = facts
@@ -52,6 +54,7 @@ class Twin:
         self._candidates: Candidates | None = None
         self._asker: Asker | None = None
         self._session = dict(session or {})
+        self._predictions = predictions or Predictions(facts)
         self._caution = Caution(facts)
         progress("Starting the twin")
         self._server: LocalServer = start_server(facts, server)
@@ -212,6 +215,6 @@ class Twin:
         finish_schema(building)
         lay_out(building)
         note_not_held(building)
-        self._candidates = Candidates(building)
+        self._candidates = Candidates(building, self._predictions)
         self._asker = Asker(building, self._session)
         building.shortfalls += self._asker.shortfalls

@@ -82,13 +82,13 @@ class Candidates:
     have been.
     """
 
-    def __init__(self, building: Building) -> None:
+    def __init__(self, building: Building, predictions: Predictions) -> None:
         self.made: dict[IndexDefinition, Made] = {}
         self.generation = 0
         self._building = building
         self._hollow = hollow_files(building)
         self._lengths = Lengths(building.facts)
-        self._predictions = Predictions(building.facts)
+        self._predictions = predictions
         self._maker = IndexMaker(building)
         self._statistics = ExpressionStatistics(building)
         self._segments = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from threading import Lock
 
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimate
@@ -23,9 +24,11 @@ _FAN_OUT = 150
 
 
 class Predictions:
-    """Sizes of indexes that do not exist, from statistics of the snapshot."""
+    """Sizes of indexes that do not exist, from statistics of the snapshot; each is worked out once, whoever asks."""
 
     def __init__(self, facts: Facts) -> None:
+        self._lock = Lock()
+        self._known: dict[tuple[int, IndexDefinition, float | None], IndexEstimate | None] = {}
         self._facts = facts
         self._lengths = Lengths(facts)
         self._columns: dict[int, dict[str, KeyStatistics]] = {}
@@ -44,12 +47,28 @@ class Predictions:
 
         selectivity is the share of rows that its predicate admits. expressions are what their types say, by their text.
         """
+        if expressions:
+            return self._estimated(table_oid, definition, selectivity, expressions)
+        key = (table_oid, definition, selectivity)
+        # Twins that are built side by side ask for the same.
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = self._estimated(table_oid, definition, selectivity, {})
+            return self._known[key]
+
+    def _estimated(
+        self,
+        table_oid: int,
+        definition: IndexDefinition,
+        selectivity: float | None,
+        expressions: Mapping[str, KeyStatistics],
+    ) -> IndexEstimate | None:
         columns = self._columns_of(table_oid)
         found = estimate(
             definition,
             row_count=self.rows(table_oid),
             columns=columns,
-            expressions={text: self._expression(table_oid, text, typed) for text, typed in (expressions or {}).items()},
+            expressions={text: self._expression(table_oid, text, typed) for text, typed in expressions.items()},
             selectivity=selectivity,
             table_pages=self._lengths.of(table_oid),
             distinct_counts=self._distinct_counts_of(table_oid),

@@ -11,6 +11,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.whatif import AS_IS, Configuration
 from pgadvisor.planner.twin.storage.candidates import Candidates
+from pgadvisor.planner.twin.storage.prediction import Predictions
 from pgadvisor.planner.twin.twin import Twin
 from support.databases import Database
 from support.twin_storage import open_twin, plan_of, programs
@@ -165,7 +166,7 @@ def test_what_cannot_be_made_is_refused(database: Database) -> None:
     }
     facts = Facts(snapshot_of(database.dsn), {})
     with open_twin(facts) as (building, twin):
-        candidates = Candidates(building)
+        candidates = Candidates(building, Predictions(building.facts))
         # Where it lies bears on no plan, unless its tablespace has costs of its own.
         elsewhere = replace(good, tablespace="fast")
         candidates.ensure([*refused, good, elsewhere])
