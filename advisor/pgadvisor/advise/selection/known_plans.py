@@ -89,7 +89,7 @@ class KnownPlans:
         """What of that the planner does not cost it."""
         there &= self.relevant
         telling = there & self.telling
-        useful = self._useful()
+        useful = self.useful()
         fitting = (counted - cost for cost, used, told, counted in useful if not used & ~there and told == telling)
         return next(fitting, 0.0)
 
@@ -118,7 +118,7 @@ class KnownPlans:
             return certain
         telling = there & self.telling
         guess = INFINITY
-        for _, used, told, counted in self._useful():
+        for _, used, told, counted in self.useful():
             if used & ~there:
                 continue
             if told == telling:
@@ -127,7 +127,7 @@ class KnownPlans:
             guess = min(guess, counted)
         return guess
 
-    def _useful(self) -> list[_Plan]:
+    def useful(self) -> list[_Plan]:
         """The plans that are the cheapest somewhere."""
         if self._least is None:
             self._least = []

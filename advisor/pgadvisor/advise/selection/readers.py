@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -13,6 +13,9 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import Configuration, IndexName
 from pgadvisor.planner.cached import Families
+
+# Existing indexes that go, by the family of their table, None where that is not known.
+Dropped = Mapping[int | None, Sequence[IndexName]]
 
 
 class Readers:
@@ -32,7 +35,7 @@ class Readers:
         """Places of the loads whose plans may hang on one of these indexes, in order."""
         found = set(self._of_family[None])
         for item in items:
-            family = self._family(item)
+            family = self.family(item)
             found.update(range(len(self._loads)) if family is None else self._of_family[family])
         return sorted(found)
 
@@ -41,17 +44,31 @@ class Readers:
 
         Each is asked without the drops that its plans cannot hang on: a planner takes long to leave out a thousand.
         """
+        dropped: dict[int | None, list[IndexName]] = defaultdict(list)
+        for each in configuration.drop:
+            dropped[self.family(each)].append(each)
+        return self.costs_without(places, dropped, replace(configuration, drop=()))
+
+    def costs_without(self, places: Sequence[int], dropped: Dropped, configuration: Configuration) -> list[LoadCost]:
+        """What these loads cost as costs tells it, of drops that are sorted already, with those of the configuration.
+
+        It takes time by those alone that concern the loads, so that thousands can be tried one after the other.
+        """
         known = [at for at in places if self._used[at] is not None]
         others = [at for at in places if self._used[at] is None]
         concerned = {None, *(family for at in known for family in self._used[at] or ())}
-        dropped = tuple(each for each in configuration.drop if self._family(each) in concerned)
         found: dict[int, LoadCost] = {}
-        for some, under in ((known, replace(configuration, drop=dropped)), (others, configuration)):
-            asked = self._evaluator.costs(under, [self._loads[at] for at in some]) if some else ()
-            found |= dict(zip(some, asked, strict=True))
+        for some, families in ((known, concerned & dropped.keys()), (others, dropped.keys())):
+            if some:
+                ordered = sorted(families, key=lambda family: -1 if family is None else family)
+                gone = (each for family in ordered for each in dropped[family])
+                under = replace(configuration, drop=(*gone, *configuration.drop))
+                asked = self._evaluator.costs(under, [self._loads[at] for at in some])
+                found |= dict(zip(some, asked, strict=True))
         return [found[at] for at in places]
 
-    def _family(self, item: IndexDefinition | IndexName) -> int | None:
+    def family(self, item: IndexDefinition | IndexName) -> int | None:
+        """What stands for the table of an index and all that belong with it; None where that is not known."""
         if item not in self._known:
             families = self._families
             of = families.of_dropped(item) if isinstance(item, IndexName) else families.of_created(item)

@@ -80,7 +80,7 @@ class Trial:
             load.values.clear()
             for known in load.known:
                 load.relevant |= known.relevant
-                for _, used, _, _ in known.plans:
+                for _, used, _, _ in known.useful():
                     bits |= used
                     if used & added:
                         self.sets.add(used & added)
