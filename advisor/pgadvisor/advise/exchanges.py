@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import msgspec
 
 from pgadvisor.advise.drops import LAST_FOR_KEY, NO_STAND_IN
 from pgadvisor.advise.losses import Loss, Losses
-from pgadvisor.advise.remaining import Remaining
+from pgadvisor.advise.remaining import Named, Remaining
 from pgadvisor.advise.selection.readers import Readers
 from pgadvisor.advise.selection.search import Chosen
 from pgadvisor.advise.wishes import Going
@@ -115,24 +116,24 @@ class _Check:
         # Those that others stand for are in the time of these already.
         folded = {query_id for load in evaluator.loads for query_id in load.stands_for}
         self._whole_ms = sum(load.total_ms for load in evaluator.every if load.query_id not in folded)
-        self._losses = Losses(facts)
         self._remaining = Remaining(facts)
+        self._losses = Losses(facts, self._remaining)
+        # What goes so far: of tens of thousands nothing is looked through for each.
+        self._gone: set[Named] = set()
+        self._dropped: dict[int | None, list[IndexName]] = defaultdict(list)
 
     def attempt(self, going: Going, found: Exchanges) -> None:
         """Makes an exchange under those made before, or says why not."""
         before, planner = found.configuration, self._evaluator.planner
-        gone = {(each.schema, each.name) for each in before.drop}
-        drop = self._as_it_stands(going, gone, before.create)
+        drop = self._as_it_stands(going, before.create)
         if drop is None:
             found.left += _stays(going, NO_STAND_IN.format(going.drop.because_of), self._facts)
             return
         going = replace(going, drop=drop)
         name = IndexName(schema=drop.schema, name=drop.name)
         new = () if going.create is None else (going.create.definition,)
-        after = Configuration(
-            create=(*before.create, *(each for each in new if each not in before.create)), drop=(*before.drop, name)
-        )
-        key = self._remaining.foreign_key_without(drop, gone, after.create)
+        created = (*before.create, *(each for each in new if each not in before.create))
+        key = self._remaining.foreign_key_without(drop, self._gone, created)
         if key is not None:
             found.left += _stays(going, LAST_FOR_KEY.format(key), self._facts)
             return
@@ -146,8 +147,8 @@ class _Check:
             found.left += _stays(going, _NO_ROOM, self._facts, WhyNot.TO_STAY)
             return
         touched = self._readers.of((name, *new))
-        now = self._readers.costs(touched, after)
-        guessed = self._guessed(drop, after, now, touched)
+        now = self._readers.costs_without(touched, self._dropped, Configuration(create=created, drop=(name,)))
+        guessed = self._guessed(drop, created, now, touched)
         if guessed is not None:
             found.left += _stays(going, _RESTS.format(guessed.load.query_id), self._facts)
             return
@@ -158,7 +159,9 @@ class _Check:
         self._created |= sizes
         for at, cost in zip(touched, now, strict=True):
             self._now[at] = cost
-        found.configuration = after
+        self._gone.add((name.schema, name.name))
+        self._dropped[self._readers.family(name)].append(name)
+        found.configuration = Configuration(create=created, drop=(*before.drop, name))
         found.for_known_values |= for_known_values
         found.made.append(self._made(going, sizes, for_known_values=bool(for_known_values)))
 
@@ -170,28 +173,28 @@ class _Check:
         created = Chosen(going.create, self._prices.of(definition, sizes[definition]))
         return Exchange(going.drop, given_back, going.findings, created)
 
-    def _as_it_stands(
-        self, going: Going, gone: Collection[tuple[str, str]], created: Sequence[IndexDefinition]
-    ) -> DropIndex | None:
+    def _as_it_stands(self, going: Going, created: Sequence[IndexDefinition]) -> DropIndex | None:
         """A drop by what stands in for it after others are gone; None where nothing does, and it is not unused."""
-        drop = self._remaining.as_is(going.drop, gone, unused=going.unused)
+        drop = self._remaining.as_is(going.drop, self._gone, unused=going.unused)
         if drop is None and any(covers(each, going.drop.definition) for each in created):
             return msgspec.structs.replace(going.drop, because_of=None, replaced=True)
         return drop
 
     def _guessed(
-        self, drop: DropIndex, after: Configuration, now: Sequence[LoadCost], touched: Sequence[int]
+        self, drop: DropIndex, created: Sequence[IndexDefinition], now: Sequence[LoadCost], touched: Sequence[int]
     ) -> LoadCost | None:
         """A statement that is estimated otherwise where an index takes the statistics of its expressions with it.
 
         Whether it costs more or less then, nobody can say. None where there is none, or another index has them too.
         """
+        expressions = _expressions(drop.definition)
+        if not expressions:
+            return None
         table = self._facts.relation_named(drop.definition.schema, drop.definition.table)
-        gone = {(each.schema, each.name) for each in after.drop}
         standing = () if table is None else self._facts.indexes_of(table.oid)
-        others = [*after.create, *(each.definition for each in standing if (each.schema, each.name) not in gone)]
-        lost = _expressions(drop.definition).difference(*map(_expressions, others))
-        if not lost:
+        stays = (each for each in standing if (each.schema, each.name) not in self._gone)
+        others = (each.definition for each in stays if (each.schema, each.name) != (drop.schema, drop.name))
+        if not expressions.difference(*map(_expressions, (*created, *others))):
             return None
         return next((cost for at, cost in zip(touched, now, strict=True) if cost.costs != self._now[at].costs), None)
 

@@ -16,6 +16,7 @@ from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.indexes.algebra import covers
 
 if TYPE_CHECKING:
+    from pgadvisor.advise.remaining import Remaining
     from pgadvisor.advise.selection.evaluator import LoadCost
     from pgadvisor.facts import Facts
     from pgadvisor.model.catalog import Index
@@ -49,8 +50,8 @@ class Loss:
 class Losses:
     """Weighs and tells what statements of a database lose."""
 
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+    def __init__(self, facts: Facts, remaining: Remaining) -> None:
+        self._remaining = remaining
         self._value_sets = ValueSets(facts, show_values=False)
         self._real: dict[str, frozenset[tuple[str | None, ...] | None]] = {}
         settings = {each.name: each.value for each in facts.server.settings}
@@ -129,8 +130,7 @@ class Losses:
 
     def _stand_in(self, drop: DropIndex) -> Index | None:
         """The index that covers one that was to go because of it."""
-        known = (each for each in self._facts.indexes.values() if f"{each.schema}.{each.name}" == drop.because_of)
-        wide = next(known, None)
+        wide = None if drop.because_of is None else self._remaining.named(drop.because_of)
         return wide if wide is not None and covers(wide.definition, drop.definition) else None
 
 

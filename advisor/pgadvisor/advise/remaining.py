@@ -34,6 +34,10 @@ class Remaining:
         self._standing: dict[int, Standing[Index]] = {}
         self._by_name = {f"{each.schema}.{each.name}": each for each in facts.indexes.values()}
 
+    def named(self, name: str) -> Index | None:
+        """An index by its qualified name, whether it goes or not; None where it is not known."""
+        return self._by_name.get(name)
+
     def as_is(self, drop: DropIndex, gone: Collection[Named], *, unused: bool) -> DropIndex | None:
         """A drop by what stands in for it when those are gone, the smallest; None where nothing does any more.
 
@@ -63,7 +67,8 @@ class Remaining:
         index = self._facts.index_named(drop.schema, drop.name)
         if index is None or not index.valid:
             return None
-        after = {*gone, (drop.schema, drop.name)}
+        # What goes already may be much, and is not copied.
+        also = ((drop.schema, drop.name),)
         created = tuple(new)
         for part in self._tree(index):
             for key in self._foreign_keys(part.table_oid):
@@ -74,7 +79,7 @@ class Remaining:
                 anew = any(
                     (each.schema, each.table) == table and serves_equality_on(each, key.columns) for each in created
                 )
-                if not anew and all(self._gone(each, after) for each in servers):
+                if not anew and all(self._gone(each, gone) or self._gone(each, also) for each in servers):
                     return key.name
         return None
 
@@ -88,7 +93,7 @@ class Remaining:
 
     def _goes(self, name: str, gone: Collection[Named]) -> bool:
         """Whether an index goes, by its qualified name; what is not known stays."""
-        index = self._by_name.get(name)
+        index = self.named(name)
         return index is not None and self._gone(index, gone)
 
     def _gone(self, index: Index, gone: Collection[Named]) -> bool:

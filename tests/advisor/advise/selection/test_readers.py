@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.proof import Proof
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.advise.selection.prices import Prices
+from pgadvisor.advise.selection.readers import Readers
 from pgadvisor.advise.selection.search import Selection
 from pgadvisor.advise.wishes import Going
 from pgadvisor.config import IndexesConfig
+from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.whatif import Configuration, IndexName
 from pgadvisor.planner.protocol import Question
@@ -79,3 +87,54 @@ def test_of_an_index_that_goes_only_those_are_asked_that_use_its_table() -> None
     # What one of them does is told beside all that it does not touch.
     alone = proof.alone(Configuration(drop=(IndexName(schema="public", name="t_a"),)))
     assert (alone.cost_before, alone.cost_after, alone.lose) == (2_500, 21_500, 2)
+
+
+class _Counted(UserDict[int, Index]):
+    """Indexes, and how often somebody looked through all of them."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.looks += 1
+        return super().__iter__()
+
+
+def test_for_each_of_many_drops_the_others_are_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = 100
+    known = facts(
+        {
+            "tables": {
+                f"public.t{at}": {"columns": ["a int"], "rows": 1e6, "indexes": {f"t{at}_a": "btree (a)"}}
+                for at in range(many)
+            },
+            "statements": [
+                {"id": f"q{at}", "text": f"select a from public.t{at} where a = 1", "total_ms": 10.0}
+                for at in range(many)
+            ],
+        }
+    )
+
+    def tree(question: Question, configuration: Configuration) -> str:
+        at = int(question.query_id[1:])
+        # Every other index is needed.
+        dear = at % 2 and any(each.name == f"t{at}_a" for each in configuration.drop)
+        return f"Result cost={100 if dear else 5}\n  Index Scan using t{at}_a on public.t{at} cost=1"
+
+    looks: list[Any] = []
+    family = Readers.family
+
+    def counted(self: Readers, item: IndexDefinition | IndexName) -> int | None:
+        looks.append(item)
+        return family(self, item)
+
+    monkeypatch.setattr(Readers, "family", counted)
+    evaluator = Evaluator(FakePlanner(tree), loads_of(known), 10_000, known)
+    going = [
+        Going(DropIndex(schema="public", name=index.name, definition=index.definition), ())
+        for index in known.indexes.values()
+    ]
+    known.indexes = indexes = _Counted(known.indexes)
+    found = exchanges(known, evaluator, Selection(), going, Prices(known), IndexesConfig())
+    assert (len(found.made), len(found.left)) == (many // 2, many // 2)
+    assert len(looks) <= 3 * many
+    assert indexes.looks < many // 10
