@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.columns import Columns
 from pgadvisor.advise.candidates.demands import Demand, demands_of
-from pgadvisor.advise.selection.objective import Objective
-from pgadvisor.advise.selection.reasons import Chosen, described, passed_on
+from pgadvisor.advise.exchanging import Weighing, exchanged, serving_keys, swap
+from pgadvisor.advise.selection.reasons import Chosen
 from pgadvisor.advise.whatif_judging import LEAST_COST
-from pgadvisor.indexes.algebra import covers, likeness
-from pgadvisor.model.index_advice import LeftIndex, WhyNot
-from pgadvisor.model.whatif import Configuration
+from pgadvisor.indexes.algebra import covers
 
 if TYPE_CHECKING:
     from pgadvisor.advise.candidates.candidate import Candidate
@@ -34,6 +32,8 @@ if TYPE_CHECKING:
 
 # Costs that differ by less are the same, as far as they are known.
 _ABOUT = 0.02
+# What those of some values may differ by, where the mean does not by more than that.
+_ABOUT_FOR_VALUES = 0.05
 # In the place of one index so many are tried, those first that more columns limit.
 _TRIED = 4
 
@@ -44,41 +44,41 @@ def equality_first(
     evaluator: Evaluator,
     prices: Prices,
     options: IndexesConfig,
-) -> None:
-    """Exchanges new indexes that begin with a range or an order for such that begin with an equality.
+) -> bool:
+    """Exchanges new indexes that begin with a range or an order for such that begin with an equality; whether it did.
 
-    No statement that may use either costs more by more than that, by the mean of its values and for the worst of them,
-    nor does all of it with what is written.
+    No statement that may use either costs more by more than that, by the mean of its values and for each of them, nor
+    does all of it with what is written. What the other does the work of goes with it.
     """
     if evaluator.facts is None or selection.cut_short:
-        return
+        return False
     weighing = _Weighing(selection, evaluator, options)
     searched = _Searched(evaluator.facts, evaluator)
+    found = False
     for chosen in tuple(selection.create):
+        if chosen not in selection.create:
+            continue
         serving = weighing.served(chosen)
         for form in searched.steadier(chosen.candidate.definition, serving, candidates):
+            gone = _done_by(form, chosen, selection)
+            able = serving_keys(evaluator.facts, selection, gone, form) if gone else None
+            if able is None:
+                continue
             (size,) = evaluator.planner.sizes([form.definition])
-            one = Chosen(form, prices.of(form.definition, size.size_bytes))
-            if weighing.about_equal(chosen, one):
-                _exchange(selection, chosen, one)
+            one = Chosen(able, prices.of(form.definition, size.size_bytes))
+            if size.size_bytes is not None and weighing.about_equal(gone, one):
+                swap(selection, gone, one, "costs about the same and serves all values alike")
+                found = True
                 break
+    return found
 
 
-def _exchange(selection: Selection, gone: Chosen, one: Chosen) -> None:
-    name, same = described(one.candidate.definition), likeness(one.candidate.definition)
-    served = LeftIndex(
-        definition=gone.candidate.definition,
-        why=WhyNot.BETTER_ONE,
-        sentence=f"{name}, which is proposed, costs about the same and serves all values alike.",
-        served_by=name,
-        size_bytes=gone.price.size_bytes,
-        write_ms=gone.price.write_ms,
-        query_ids=tuple(sorted(gone.candidate.query_ids)),
-        findings=tuple(sorted(gone.candidate.findings)),
-    )
-    rest = [each for each in selection.left if each.name or likeness(each.definition) != same]
-    selection.left = [served, *(passed_on(each, [gone], one) for each in rest)]
-    selection.create = [one if each is gone else each for each in selection.create]
+def _done_by(form: Candidate, chosen: Chosen, selection: Selection) -> list[Chosen]:
+    """The index with the others that a form does the work of; none where another does that of the form."""
+    others = [each for each in selection.create if each is not chosen]
+    if any(covers(each.candidate.definition, form.definition) for each in others):
+        return []
+    return [chosen, *(each for each in others if covers(form.definition, each.candidate.definition))]
 
 
 class _Searched:
@@ -142,56 +142,32 @@ def _others(demand: Demand) -> set[str | None]:
     return {*demand.ranges, *ordered}
 
 
-class _Weighing:
-    """What sets of new indexes cost the statements."""
-
-    def __init__(self, selection: Selection, evaluator: Evaluator, options: IndexesConfig) -> None:
-        self._selection = selection
-        self._evaluator = evaluator
-        self._options = options
-        self._objective = Objective(evaluator.base, options.goal)
-
+class _Weighing(Weighing):
     def served(self, chosen: Chosen) -> list[str]:
         """Statements that cost otherwise without an index of the set."""
-        both = zip(self._costs(), self._costs(without=chosen), strict=True)
+        create = self.selection.create
+        both = zip(self.costs(create), self.costs([each for each in create if each is not chosen]), strict=True)
         return [now.load.query_id for now, without in both if now.costs != without.costs]
 
-    def about_equal(self, chosen: Chosen, one: Chosen) -> bool:
-        """Whether the set is about as good with another in the place of an index."""
-        create = [each for each in self._selection.create if each is not chosen]
-        if not self._possible([*create, one]):
+    def about_equal(self, gone: Sequence[Chosen], one: Chosen) -> bool:
+        """Whether the set is about as good with another in the place of some, for each value of each statement."""
+        create = self.selection.create
+        then = exchanged(create, gone, one)
+        if not (self.within_budget(then) and self.stands_in(then)):
             return False
-        now, then, without = self._costs(), self._costs(without=chosen, more=one), self._costs(without=chosen)
-        for base, was, becomes in zip(self._evaluator.base, now, then, strict=True):
-            if not becomes.mean <= was.mean * (1 + _ABOUT) + LEAST_COST:
-                return False
-            if not _worst(base, becomes) <= _worst(base, was) * (1 + _ABOUT):
-                return False
-        saved = self._amount(without) - self._amount(now)
-        writes = [self._objective.of_writes(each.price.write_ms) for each in (chosen, one)]
-        return self._amount(then) + writes[1] <= self._amount(now) + writes[0] + _ABOUT * saved
-
-    def _possible(self, create: Sequence[Chosen]) -> bool:
-        """Whether a set is within the budget, and stands in for all that goes."""
-        sizes = [each.price.size_bytes for each in create]
-        most = self._options.max_bytes
-        if most is not None and (None in sizes or sum(each or 0 for each in sizes) > most):
+        was, becomes = self.costs(create), self.costs(then)
+        if not all(self._is_about(*each) for each in zip(self.evaluator.base, was, becomes, strict=True)):
             return False
-        definitions = [each.candidate.definition for each in create]
-        return all(any(covers(each, index.definition) for each in definitions) for index in self._selection.drop)
+        saved = self.amount(self.costs([each for each in create if each not in gone])) - self.amount(was)
+        lost = self.amount(becomes) + self.writes(then) - self.amount(was) - self.writes(create)
+        return lost <= _ABOUT * saved
 
-    def _costs(self, *, without: Chosen | None = None, more: Chosen | None = None) -> tuple[LoadCost, ...]:
-        create = [more if each is without else each for each in self._selection.create]
-        definitions = tuple(each.candidate.definition for each in create if each is not None)
-        return self._evaluator.costs(Configuration(create=definitions, drop=self._selection.configuration.drop))
-
-    def _amount(self, costs: Sequence[LoadCost]) -> float:
-        both = zip(self._evaluator.base, costs, strict=True)
-        return sum(
-            self._objective.of_load(now.load.calls, now.load.total_ms, base.mean, now.mean) for base, now in both
-        )
-
-
-def _worst(base: LoadCost, costs: LoadCost) -> float:
-    """The greatest of what each value's cost becomes, as a share of what it is."""
-    return max(now / max(was, LEAST_COST) for was, now in zip(base.costs, costs.costs, strict=True))
+    def _is_about(self, base: LoadCost, was: LoadCost, becomes: LoadCost) -> bool:
+        """Whether a statement costs about the same by the mean and for each value, and none more than it may."""
+        if not becomes.mean <= was.mean * (1 + _ABOUT) + LEAST_COST:
+            return False
+        for first, before, after in zip(base.costs, was.costs, becomes.costs, strict=True):
+            most = min(before * (1 + _ABOUT_FOR_VALUES), first * (1 + self.options.max_regression))
+            if not (after <= before or after <= most + LEAST_COST):
+                return False
+        return True

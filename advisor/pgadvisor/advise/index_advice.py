@@ -11,6 +11,7 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.generate import Generated, generate
 from pgadvisor.advise.equality_first import equality_first
 from pgadvisor.advise.exchanges import exchanges
+from pgadvisor.advise.exchanging import imaginable
 from pgadvisor.advise.handing_over import handed_over
 from pgadvisor.advise.left_words import without_server_words, without_values
 from pgadvisor.advise.one_for_several import one_for_several
@@ -160,10 +161,13 @@ def _chosen(
     if only_wished:
         generated = replace(generated, candidates=tuple(each for each in generated.candidates if each.findings))
     selection = select(evaluator, generated.candidates, prices, options, progress)
-    one_for_several(selection, generated.candidates, evaluator, prices, options)
-    slim(selection, generated.candidates, evaluator, prices, options)
+    able = imaginable(generated.candidates, selection)
+    one_for_several(selection, able, evaluator, prices, options)
+    slim(selection, able, evaluator, prices, options)
     keep_what_pays(selection, evaluator, options)
-    equality_first(selection, generated.candidates, evaluator, prices, options)
+    if equality_first(selection, able, evaluator, prices, options):
+        # Beside what is there now another may do next to nothing.
+        keep_what_pays(selection, evaluator, options)
     return _Choice(evaluator, generated, selection)
 
 

@@ -15,13 +15,11 @@ from msgspec import structs
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.candidates.existing import Existing
+from pgadvisor.advise.exchanging import Weighing, exchanged, serving_keys, swap
 from pgadvisor.advise.selection.least import least_gain
-from pgadvisor.advise.selection.objective import Objective
-from pgadvisor.advise.selection.reasons import Chosen, described, passed_on
+from pgadvisor.advise.selection.reasons import Chosen
 from pgadvisor.advise.whatif_judging import LEAST_COST
-from pgadvisor.indexes.algebra import covers, likeness, serves_equality_on
-from pgadvisor.model.index_advice import LeftIndex, WhyNot
-from pgadvisor.model.whatif import Configuration
+from pgadvisor.indexes.algebra import covers, likeness
 
 if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
@@ -73,7 +71,7 @@ def slim(
         ]
         one = weighing.best(chosen, [each for each in priced if _is_smaller(each, chosen)])
         if one is not None:
-            _exchange(selection, chosen, one)
+            swap(selection, [chosen], one, "is smaller and does about the same")
 
 
 def _has_more(form: Candidate, chosen: Chosen) -> bool:
@@ -87,23 +85,6 @@ def _is_smaller(form: Chosen, chosen: Chosen) -> bool:
     small, wide = form.price.size_bytes or 0, chosen.price.size_bytes or 0
     writes, all_writes = form.price.write_ms or 0.0, chosen.price.write_ms or 0.0
     return small <= _SMALLER * wide or (small <= wide and writes < _SMALLER * all_writes)
-
-
-def _exchange(selection: Selection, gone: Chosen, one: Chosen) -> None:
-    name, same = described(one.candidate.definition), likeness(one.candidate.definition)
-    served = LeftIndex(
-        definition=gone.candidate.definition,
-        why=WhyNot.BETTER_ONE,
-        sentence=f"{name}, which is proposed, is smaller and does about the same.",
-        served_by=name,
-        size_bytes=gone.price.size_bytes,
-        write_ms=gone.price.write_ms,
-        query_ids=tuple(sorted(gone.candidate.query_ids)),
-        findings=tuple(sorted(gone.candidate.findings)),
-    )
-    rest = [each for each in selection.left if each.name or likeness(each.definition) != same]
-    selection.left = [served, *(passed_on(each, [gone], one) for each in rest)]
-    selection.create = [one if each is gone else each for each in selection.create]
 
 
 class _Narrowing:
@@ -125,12 +106,13 @@ class _Narrowing:
         found = 0
         for form in self._all(chosen.candidate):
             definition = form.definition
-            if not all(covers(definition, each) for each in instead) or not self._serves_keys(form):
+            able = serving_keys(self._facts, self._selection, [chosen], form)
+            if able is None or not all(covers(definition, each) for each in instead):
                 continue
             if any(covers(each, definition) for each in others) or self._existing.serving(form):
                 continue
             found += 1
-            yield form
+            yield able
             if found == _TRIED:
                 return
 
@@ -154,17 +136,11 @@ class _Narrowing:
         return Candidate(
             definition=definition if known is None else known.definition,
             query_ids=wide.query_ids,
-            foreign_keys=wide.foreign_keys,
             findings=frozenset() if known is None else known.findings,
             reasons=frozenset(reasons),
             partitioned=wide.partitioned,
             holds_values=wide.holds_values if known is None else known.holds_values,
         )
-
-    def _serves_keys(self, form: Candidate) -> bool:
-        """Whether the foreign keys that the wide one serves are served."""
-        columns = [key.columns for key in self._facts.foreign_keys() if key.name in form.foreign_keys]
-        return all(serves_equality_on(form.definition, each) for each in columns)
 
 
 def _cut(wide: IndexDefinition) -> Iterator[IndexDefinition]:
@@ -181,15 +157,12 @@ def _is_on(candidate: Candidate, wide: IndexDefinition) -> bool:
     return places[0] == places[1] and not other.unique
 
 
-class _Weighing:
-    """What sets of new indexes cost the statements, beside what they cost with one of them left out."""
+class _Weighing(Weighing):
+    """What sets cost the statements, beside what they cost with one of the new indexes left out."""
 
     def __init__(self, selection: Selection, evaluator: Evaluator, options: IndexesConfig) -> None:
-        self._selection = selection
-        self._evaluator = evaluator
-        self._options = options
-        self._objective = Objective(evaluator.base, options.goal)
-        self._left = least_gain(self._objective, options, evaluator.facts)
+        super().__init__(selection, evaluator, options)
+        self._left = least_gain(self.objective, options, evaluator.facts)
         self._small = _FEW_PAGES * _page_cost(evaluator.facts)
 
     def best(self, chosen: Chosen, forms: Sequence[Chosen]) -> Chosen | None:
@@ -199,8 +172,9 @@ class _Weighing:
         """
         if not forms:
             return None
-        now, without = self._costs(chosen, chosen), self._costs(chosen, None)
-        gained = sum(self._counts(*each) for each in zip(self._evaluator.base, without, now, strict=True))
+        create = self.selection.create
+        now, without = self.costs(create), self.costs([each for each in create if each is not chosen])
+        gained = self.amount(without) - self.amount(now)
         able: list[tuple[Chosen, float]] = []
         everyone = range(len(now))
         using = [at for at in everyone if now[at].costs != without[at].costs]
@@ -228,22 +202,22 @@ class _Weighing:
         places: Sequence[int],
     ) -> float:
         """What statements lose by a form; infinity where one would cost more than it may for some values."""
-        writes = [self._objective.of_writes(each.price.write_ms) for each in (chosen, form)]
-        lost = writes[1] - writes[0]
-        steady = _is_steady(chosen, form, self._evaluator.facts)
-        for at, becomes in zip(places, self._costs(chosen, form, places), strict=True):
-            base, was, none = self._evaluator.base[at], now[at], without[at]
+        lost = self.writes([form]) - self.writes([chosen])
+        then = exchanged(self.selection.create, [chosen], form)
+        steady = _is_steady(chosen, form, self.evaluator.facts)
+        for at, becomes in zip(places, self.costs(then, places), strict=True):
+            base, was, none = self.evaluator.base[at], now[at], without[at]
             if was.costs == becomes.costs:
                 continue
             if not self._bearable(base, was, becomes, none):
                 return inf
             if not (steady and self._is_speck(was.mean, becomes.mean, none.mean)):
-                lost += self._counts(base, becomes, was)
+                lost += self.counts(base, becomes) - self.counts(base, was)
         return lost
 
     def _bearable(self, base: LoadCost, was: LoadCost, becomes: LoadCost, none: LoadCost) -> bool:
         """Whether no values cost more than they may, nor lose much of what they gain."""
-        most = 1 + self._options.max_regression
+        most = 1 + self.options.max_regression
         for first, before, after, alone in zip(base.costs, was.costs, becomes.costs, none.costs, strict=True):
             if after <= before:
                 continue
@@ -257,25 +231,11 @@ class _Weighing:
         """Whether a call reads a few pages either way, and many without the one or the other."""
         return max(was, becomes) <= self._small and abs(becomes - was) <= _SHARE * (none - was)
 
-    def _counts(self, base: LoadCost, dearer: LoadCost, cheaper: LoadCost) -> float:
-        counted = (dearer.load.calls, dearer.load.total_ms, base.mean)
-        return self._objective.of_load(*counted, dearer.mean) - self._objective.of_load(*counted, cheaper.mean)
-
-    def _costs(
-        self, chosen: Chosen, instead: Chosen | None, places: Sequence[int] | None = None
-    ) -> tuple[LoadCost, ...]:
-        """Costs with another index in the place of one, or none, of all statements or those at some places."""
-        some = None if places is None else [self._evaluator.loads[at] for at in places]
-        create = [instead if each is chosen else each for each in self._selection.create]
-        definitions = tuple(each.candidate.definition for each in create if each is not None)
-        drop = self._selection.configuration.drop
-        return self._evaluator.costs(Configuration(create=definitions, drop=drop), some)
-
 
 def _is_steady(chosen: Chosen, form: Chosen, facts: Facts | None) -> bool:
     """Whether no value has many more rows than others by the keys of a form, where some of the wide one's are gone."""
     definition = form.candidate.definition
-    if facts is None or len(definition.keys) == len(chosen.candidate.definition.keys):
+    if facts is None or definition.keys == chosen.candidate.definition.keys:
         return True
     table = facts.relation_named(definition.schema, definition.table)
     rows = None if table is None else facts.row_count(table.oid)

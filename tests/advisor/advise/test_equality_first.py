@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from pgadvisor.advise import index_advice
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.equality_first import equality_first
 from pgadvisor.advise.index_advice import advise_indexes
@@ -18,6 +19,7 @@ from pgadvisor.advise.selection.search import Chosen, Selection
 from pgadvisor.config import IndexesConfig
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
+from pgadvisor.model.whatif import IndexSize
 from pgadvisor.planner.twin.twin import Twin
 from support.databases import Database
 from support.snapshots import facts
@@ -38,14 +40,18 @@ ALIKE: Plans = {
 CANDIDATES = ("shipped_at", "carrier,shipped_at", "carrier", "shipped_at,carrier")
 
 
-def world(plans: Mapping[str, Plans], texts: Mapping[str, str], **given: Any) -> World:
+def world(
+    plans: Mapping[str, Plans], texts: Mapping[str, str], table_has: Mapping[str, Any] | None = None, **given: Any
+) -> World:
+    parent = {"columns": ["at timestamptz"], "rows": 10, "constraints": {"p_key": "unique (at)"}}
     table = {
         "columns": ["carrier text", "shipped_at timestamptz", "weight int"],
         "stats": {"carrier": {"n_distinct": 8, "width": 6}, "shipped_at": {"n_distinct": -1}},
         "rows": 1e6,
+        **(table_has or {}),
     }
     statements = [{"id": each, "text": texts[each], "total_ms": 1000.0} for each in plans]
-    known = facts({"tables": {"public.t": table}, "statements": statements, "statements_days": 0.1})
+    known = facts({"tables": {"public.p": parent, "public.t": table}, "statements": statements, "statements_days": 0.1})
     return World(plans, CANDIDATES, facts=known, **given)
 
 
@@ -120,6 +126,20 @@ def test_of_equals_that_with_the_equality_in_front_is_advised() -> None:
             },
             IndexesConfig(),
         ),
+        # For some values all is lost, though for those that gain least it is no worse, nor by the mean.
+        (
+            {"q": ALIKE},
+            {"q": CARRIED},
+            {
+                "values": {
+                    "q": [
+                        {"": 1000.0, "shipped_at": 900.0, "carrier,shipped_at": 400.0},
+                        {"": 1000.0, "shipped_at": 10.0, "carrier,shipped_at": 400.0},
+                    ]
+                }
+            },
+            IndexesConfig(),
+        ),
         # It is over the budget.
         ({"q": ALIKE}, {"q": CARRIED}, {"megabytes": {"carrier,shipped_at": 3.0}}, IndexesConfig(max_bytes=2 * MB)),
     ],
@@ -130,15 +150,104 @@ def test_that_with_the_range_in_front_stays(
     assert exchanged(world(plans, texts, **given), options) == ["shipped_at"]
 
 
-def exchanged(shop: World, options: IndexesConfig, write_ms: float = 0.0) -> list[str]:
+def exchanged(
+    shop: World,
+    options: IndexesConfig,
+    write_ms: float = 0.0,
+    create: Sequence[str] = ("shipped_at",),
+    foreign_keys: frozenset[str] = frozenset(),
+    planner: Any = None,
+) -> list[str]:
     """What a set with the range in front becomes."""
+    return chosen(exchanged_set(shop, options, write_ms, create, foreign_keys, planner))
+
+
+def exchanged_set(
+    shop: World,
+    options: IndexesConfig,
+    write_ms: float = 0.0,
+    create: Sequence[str] = ("shipped_at",),
+    foreign_keys: frozenset[str] = frozenset(),
+    planner: Any = None,
+) -> Selection:
     known = shop.facts
     assert known is not None
-    evaluator = Evaluator(shop.planner(), loads_with_values(shop), 1000, known)
+    evaluator = Evaluator(planner or shop.planner(), loads_with_values(shop), 1000, known)
     prices = _Prices(write_ms)
-    selection = Selection(create=[Chosen(Candidate(definition=index_on("shipped_at")), IndexPrice(size_bytes=MB))])
-    equality_first(selection, shop.wanted(), evaluator, cast("Prices", prices), options)
-    return chosen(selection)
+    candidates = [Candidate(definition=index_on(each), foreign_keys=foreign_keys) for each in create]
+    selection = Selection(create=[Chosen(each, IndexPrice(size_bytes=MB)) for each in candidates])
+    before = list(selection.create)
+    did = equality_first(selection, shop.wanted(), evaluator, cast("Prices", prices), options)
+    assert did == (selection.create != before)
+    return selection
+
+
+def test_what_it_does_the_work_of_goes_with_it() -> None:
+    plans = {"q": ALIKE, "r": {"": 900.0, "carrier": 10.0, "carrier,shipped_at": 10.1}}
+    shop = world(plans, {"q": CARRIED, "r": "SELECT weight FROM t WHERE carrier = $1"})
+    found = exchanged_set(shop, IndexesConfig(), create=("carrier", "shipped_at"))
+    assert chosen(found) == ["carrier,shipped_at"]
+    assert {(columns_of(each.definition), each.served_by) for each in found.left} == {
+        ("carrier", "public.t (carrier, shipped_at)"),
+        ("shipped_at", "public.t (carrier, shipped_at)"),
+    }
+
+
+def test_none_becomes_a_copy_of_another() -> None:
+    create = ("shipped_at", "carrier,shipped_at")
+    assert exchanged(world({"q": ALIKE}, {"q": CARRIED}), IndexesConfig(), create=create) == [*create]
+
+
+def test_a_foreign_key_is_served_still() -> None:
+    keys = {"t_p": "foreign key (shipped_at) references public.p (at)"}
+    found = []
+    # Where another index serves it, the new one need not.
+    for indexes in ({}, {"t_s": "btree (shipped_at)"}):
+        shop = world({"q": ALIKE}, {"q": CARRIED}, {"constraints": keys, "indexes": indexes})
+        found += exchanged(shop, IndexesConfig(), foreign_keys=frozenset(keys))
+    assert found == ["shipped_at", "carrier,shipped_at"]
+
+
+def test_no_value_costs_more_than_it_may() -> None:
+    shop = world({"q": ALIKE}, {"q": CARRIED}, values={"q": [{"": 100.0}]})
+    for becomes, expected in ((109.5, "carrier,shipped_at"), (111.0, "shipped_at")):
+        planner = cast("Any", shop.planner())
+        planner.tree = spoilt(planner.tree, {"shipped_at": 109.0, "carrier,shipped_at": becomes})
+        assert exchanged(shop, IndexesConfig(max_regression=0.1), planner=planner) == [expected]
+
+
+def spoilt(answers: Any, costs: Mapping[str, float]) -> Any:
+    """A planner's answers, with known values taking an index whatever it costs them."""
+
+    def tree(question: Any, tried: Any) -> Any:
+        found = [costs.get(columns_of(each), 1000.0) for each in tried.create]
+        return f"Result cost={found[0]}" if question.values and found else answers(question, tried)
+
+    return tree
+
+
+def test_one_of_unknown_size_is_not_advised() -> None:
+    shop = world({"q": ALIKE}, {"q": CARRIED})
+    planner = cast("Any", shop.planner())
+    planner.sizes = lambda definitions: tuple(IndexSize(definition=each, size_bytes=None) for each in definitions)
+    assert exchanged(shop, IndexesConfig(), planner=planner) == ["shipped_at"]
+
+
+def test_one_that_cannot_be_imagined_is_not_advised() -> None:
+    created, left = advised(world({"q": ALIKE}, {"q": CARRIED}, unable=frozenset({"carrier,shipped_at"})))
+    assert "carrier,shipped_at" not in created
+    told = {columns_of(each.definition): each.why for each in left}
+    assert told["carrier,shipped_at"] is WhyNot.IMPOSSIBLE
+
+
+def test_what_does_nothing_beside_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_another(selection: Selection, *_: Any) -> bool:
+        selection.create.append(Chosen(Candidate(definition=index_on("weight")), IndexPrice(size_bytes=MB)))
+        return True
+
+    monkeypatch.setattr(index_advice, "equality_first", with_another)
+    created, _ = advised(world({"q": ALIKE}, {"q": CARRIED}))
+    assert created == ["shipped_at"]
 
 
 def test_what_writing_takes_more_counts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -32,9 +33,12 @@ def exchanged(
     values: Mapping[str, Sequence[Plans]] | None = None,
     of_c: Sequence[str] = ("q",),
     cut_short: str = "",
+    key: str = "",
 ) -> Selection:
-    table = {"columns": ["a int", "b int", "c int"], "rows": 1e6}
-    known = facts({"tables": {"public.t": table}, "statements_days": 0.1})
+    parent = {"columns": ["k int"], "rows": 10, "constraints": {"p_key": "unique (k)"}}
+    keys = {"t_p": f"foreign key ({key}) references public.p (k)"} if key else {}
+    table = {"columns": ["a int", "b int", "c int"], "rows": 1e6, "constraints": keys}
+    known = facts({"tables": {"public.p": parent, "public.t": table}, "statements_days": 0.1})
     shop = World(statements, CANDIDATES, megabytes={"c": 3.0}, facts=known, values=values or {})
     price = IndexPrice(size_bytes=MB, write_ms=0.0)
     planner = cast("Any", shop.planner())
@@ -45,7 +49,8 @@ def exchanged(
             "Result cost=200" if question.values and index_on("c") in tried.create else answers(question, tried)
         )
     served = LeftIndex(definition=index_on("b,c"), why=WhyNot.BETTER_ONE, sentence="", served_by="public.t (b)")
-    create = [Chosen(candidate(each, "q"), price) for each in ("a", "b")]
+    ones = [replace(candidate(each, "q"), foreign_keys=frozenset(keys)) for each in ("a", "b")]
+    create = [Chosen(each, price) for each in ones]
     selection = Selection(create=create, left=[served], cut_short=cut_short)
     wanted = [candidate("a", "q"), candidate("b", "q"), candidate("c", *of_c)]
     one_for_several(
@@ -66,6 +71,13 @@ def test_one_that_does_the_work_of_two_takes_their_place() -> None:
         (index_on(columns), WhyNot.BETTER_ONE, "public.t (c)", (f"r:{columns}",)) for columns in ("a", "b")
     ]
     assert selection.create[0].price.size_bytes == 3 * MB
+
+
+def test_a_foreign_key_is_served_still() -> None:
+    assert chosen(exchanged({"q": TOGETHER}, key="a")) == ["a", "b"]
+    # What serves it is for it, so that it is not made narrower than that.
+    (one,) = exchanged({"q": TOGETHER}, key="c").create
+    assert one.candidate.foreign_keys == {"t_p"}
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,18 @@ def test_the_rows_of_one_condition_are_enough_where_statements_state_it() -> Non
     assert [each.candidate.definition for each in found.create] == [index_on("a")]
 
 
+def test_a_few_pages_count_where_other_keys_find_many_rows_for_some_values() -> None:
+    # As many keys, of which the first one is another.
+    other = replace(index_on("b,a"), predicate="(a IS NOT NULL)")
+    wanted = [Candidate(definition=other, query_ids=frozenset({"q"}))]
+    plans = {"": 10_000.0, "a,b": 3.0, "b,a": 6.0}
+    sizes = {**SIZES, "b,a": 3.0}
+    found = Given({"q": plans}, sizes=sizes, candidates=wanted).slimmed()
+    assert [each.candidate.definition for each in found.create] == [other]
+    found = Given({"q": plans}, table={"stats": {}}, sizes=sizes, candidates=wanted).slimmed()
+    assert chosen(found) == ["a,b"]
+
+
 @pytest.mark.parametrize(
     "given",
     [
