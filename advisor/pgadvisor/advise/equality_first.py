@@ -143,6 +143,8 @@ def _others(demand: Demand) -> set[str | None]:
 
 
 class _Weighing(Weighing):
+    """What sets cost each value of each statement, beside others."""
+
     def served(self, chosen: Chosen) -> list[str]:
         """Statements that cost otherwise without an index of the set."""
         create = self.selection.create
