@@ -27,11 +27,13 @@ class KnownPlans:
     takes the cheapest, whatever that then may take more (planner/caution.py).
     """
 
-    __slots__ = ("_asked", "_at_most", "_followed", "_least", "plans", "relevant", "telling")
+    __slots__ = ("_asked", "_at_most", "_followed", "_least", "learnt", "plans", "relevant", "telling")
 
     def __init__(self, relevant: int, telling: int) -> None:
         self.relevant = relevant
         self.telling = telling & relevant
+        # How often something was.
+        self.learnt = 0
         self.plans: list[_Plan] = []
         self._asked: dict[int, tuple[float, int, float]] = {}
         self._followed: dict[int, float] = {}
@@ -44,6 +46,7 @@ class KnownPlans:
 
         caution is what it may take more, in the unit of costs.
         """
+        self.learnt += 1
         # What is used is relevant, whatever was thought of it.
         if used & ~self.relevant:
             self.relevant |= used

@@ -26,6 +26,12 @@ class Readers:
         self._evaluator, self._loads = evaluator, loads
         self._known: dict[IndexDefinition | IndexName, int | None] = {}
         self._of_family: dict[int | None, list[int]] = defaultdict(list)
+        # What goes is looked for among the few indexes of a family, not their families among all that goes.
+        self._standing: dict[int | None, list[IndexName]] = defaultdict(list)
+        for index in facts.indexes.values():
+            name = IndexName(schema=index.schema, name=index.name)
+            self._standing[self._families.of_dropped(name)].append(name)
+        self._named = frozenset(each for names in self._standing.values() for each in names)
         self._used = [self._families.of_question(load.questions[0]) for load in loads]
         for at, families in enumerate(self._used):
             for family in (None,) if families is None else families:
@@ -44,9 +50,15 @@ class Readers:
 
         Each is asked without the drops that its plans cannot hang on: a planner takes long to leave out a thousand.
         """
-        dropped: dict[int | None, list[IndexName]] = defaultdict(list)
-        for each in configuration.drop:
-            dropped[self.family(each)].append(each)
+        gone = frozenset(configuration.drop)
+        concerned = {family for at in places for family in self._used[at] or ()}
+        if any(self._used[at] is None for at in places):
+            concerned.update(family for each in gone if (family := self.family(each)) is not None)
+        dropped: dict[int | None, list[IndexName]] = {
+            family: [each for each in self._standing[family] if each in gone] for family in concerned
+        }
+        if unknown := gone - self._named:
+            dropped[None] = [each for each in configuration.drop if each in unknown]
         return self.costs_without(places, dropped, replace(configuration, drop=()))
 
     def costs_without(self, places: Sequence[int], dropped: Dropped, configuration: Configuration) -> list[LoadCost]:

@@ -37,7 +37,7 @@ class Limits:
 class _Weighed:
     """A load with what is known of each of its questions."""
 
-    __slots__ = ("before", "cost", "known", "most", "relevant", "values")
+    __slots__ = ("before", "cost", "known", "learnt", "most", "relevant", "values")
 
     def __init__(self, cost: LoadCost, known: Sequence[KnownPlans], max_regression: float) -> None:
         self.cost = cost
@@ -45,6 +45,7 @@ class _Weighed:
         self.before = cost.mean
         self.relevant = 0
         self.values: dict[int, float] = {}
+        self.learnt = 0
         self.most = tuple(each * (1 + max_regression) + 0.01 for each in cost.costs)
 
 
@@ -77,7 +78,10 @@ class Trial:
         added = sum(bit for bit, item in self.items.items() if not item.exists)
         for place, load in enumerate(self._loads):
             bits = load.relevant = 0
-            load.values.clear()
+            learnt = sum(known.learnt for known in load.known)
+            if learnt != load.learnt:
+                load.learnt = learnt
+                load.values.clear()
             for known in load.known:
                 load.relevant |= known.relevant
                 for _, used, _, _ in known.useful():
