@@ -75,7 +75,8 @@ class OldIndex:
         """It with what becomes of statements without it: beside the others, and alone."""
         drop, whole = self.exchange.drop, proof.whole
         name = IndexName(schema=drop.schema, name=drop.name)
-        with_it = Configuration(create=whole.create, drop=tuple(each for each in whole.drop if each != name))
+        place = whole.drop.index(name)
+        with_it = Configuration(create=whole.create, drop=(*whole.drop[:place], *whole.drop[place + 1 :]))
         together, effects = proof.against(with_it)
         return AdvisedIndex(
             proposal=drop,
