@@ -103,6 +103,10 @@ def test_what_follows_without_asking_is_what_the_planner_says(database: Database
         assert as_is is not None
         assert not as_is.created
         assert as_is.names == {"orders_status"}
+        every = [each for each in twin.uses([(each, AS_IS) for each in questions]) if each is not None]
+        plans = [plan for each in questions if (plan := twin.plan(each).plan) is not None]
+        assert [each.rows for each in every] == [each["Plan"]["Plan Rows"] for each in plans]
+        assert max(each.rows for each in every) > 1
 
         options = IndexesConfig(goal=Goal.COST)
         search = Evaluator(twin, loads, 10_000, facts)
