@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, RelationKind
 from pgadvisor.model.shape import ReadBy, StatementShape
-from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, IndexSize, PlannerIdentity, Shortfall
+from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
+from pgadvisor.planner.fronting import Fronting
 from pgadvisor.planner.protocol import Answer, Asked, Planner, Question, Use
 from pgadvisor.planner.used import by_configuration
 
@@ -27,43 +28,21 @@ _Item = IndexDefinition | IndexName
 _Items = list[tuple[int | None, int]]
 
 
-class Cached:
+class Cached(Fronting):
     """A Planner (planner/protocol.py) that asks another one what it has not been asked yet.
 
     asked counts the EXPLAINs that the other was asked for, saved those that it was spared.
     """
 
     def __init__(self, planner: Planner, facts: Facts) -> None:
+        super().__init__(planner)
         self.asked = 0
         self.saved = 0
-        self._planner = planner
         self._families = Families(facts)
         self._plans: _Bounded[Answer] = _Bounded(_PLANS)
         self._costs: _Bounded[float | None] = _Bounded(_COSTS)
         self._uses: _Bounded[Use | None] = _Bounded(_COSTS)
         self._numbers: dict[_Item, int] = {}
-
-    @property
-    def identity(self) -> PlannerIdentity:
-        """Which planner this is."""
-        return self._planner.identity
-
-    @property
-    def shortfalls(self) -> tuple[Shortfall, ...]:
-        """What of the audited server it has not, or has otherwise."""
-        return self._planner.shortfalls
-
-    def unable(self, configuration: Configuration) -> str:
-        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        return self._planner.unable(configuration)
-
-    def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
-        """How large it takes indexes to be that do not exist, in their order."""
-        return self._planner.sizes(definitions)
-
-    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
-        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
-        return self._planner.names(definitions)
 
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
@@ -119,7 +98,7 @@ class Cached:
 
     def close(self) -> None:
         """Closes the planner, and forgets."""
-        self._planner.close()
+        super().close()
         self._plans.clear()
         self._costs.clear()
         self._uses.clear()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from pgadvisor.model.catalog import IndexDefinition
-from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, Shortfall
+from pgadvisor.model.whatif import AS_IS, Configuration
+from pgadvisor.planner.fronting import Fronting
 from pgadvisor.planner.protocol import Answer, Asked, Planner, Question, Use
 
 # What a plan as it is hangs on; None where it is not as it is, which nothing is remembered of.
 _Key = tuple[str, str, tuple[str | None, ...] | None, str | None] | None
 
 
-class Counted:
+class Counted(Fronting):
     """A Planner (planner/protocol.py) that asks another one, for so many plans at most, and refuses all beyond.
 
     explains counts the plans that it was asked for and did not refuse, also those that the other one remembers. What a
@@ -22,32 +22,10 @@ class Counted:
     """
 
     def __init__(self, planner: Planner, most: float = inf) -> None:
+        super().__init__(planner)
         self.explains = 0
         self.most_explains = most
-        self._planner = planner
         self._as_is: dict[_Key, Use | None] = {}
-
-    @property
-    def identity(self) -> PlannerIdentity:
-        """Which planner this is."""
-        return self._planner.identity
-
-    @property
-    def shortfalls(self) -> tuple[Shortfall, ...]:
-        """What of the audited server it has not, or has otherwise."""
-        return self._planner.shortfalls
-
-    def unable(self, configuration: Configuration) -> str:
-        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        return self._planner.unable(configuration)
-
-    def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
-        """How large it takes indexes to be that do not exist, in their order."""
-        return self._planner.sizes(definitions)
-
-    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
-        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
-        return self._planner.names(definitions)
 
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
@@ -88,10 +66,6 @@ class Counted:
             if key is not None:
                 self._as_is[key] = use
         return answers
-
-    def close(self) -> None:
-        """Closes the planner."""
-        self._planner.close()
 
     def _allowed(self, count: int) -> int:
         """How many of so many plans may be asked for, which are counted."""

@@ -20,6 +20,7 @@ from pgadvisor.model.whatif import (
     Shortfall,
     WhatIfAnswer,
 )
+from pgadvisor.planner.fronting import Fronting
 from pgadvisor.planner.index_names import names_in_order
 from pgadvisor.planner.protocol import Answer, Asked, Planner, PlannerError, Question, Use
 from pgadvisor.planner.used import uses_by_plans
@@ -29,26 +30,16 @@ _MAX_NAMED = 3
 _Key = tuple[str, str, tuple[str | None, ...] | None, ConfigurationContents]
 
 
-class Recording:
+class Recording(Fronting):
     """A Planner (planner/protocol.py) that collects what another one answers.
 
     What was answered once is not asked again: a snapshot can hold one answer to a question alone.
     """
 
     def __init__(self, planner: Planner) -> None:
-        self._planner = planner
+        super().__init__(planner)
         self._answers: dict[_Key, WhatIfAnswer] = {}
         self._sizes: dict[IndexDefinition, IndexSize] = {}
-
-    @property
-    def identity(self) -> PlannerIdentity:
-        """Which planner this is."""
-        return self._planner.identity
-
-    @property
-    def shortfalls(self) -> tuple[Shortfall, ...]:
-        """What of the audited server it has not, or has otherwise."""
-        return self._planner.shortfalls
 
     @property
     def answers(self) -> tuple[WhatIfAnswer, ...]:
@@ -60,19 +51,11 @@ class Recording:
         """The sizes that it told so far, in the order in which it was first asked."""
         return tuple(self._sizes.values())
 
-    def unable(self, configuration: Configuration) -> str:
-        """Why it cannot say what a configuration would do, in one sentence; "" where it can."""
-        return self._planner.unable(configuration)
-
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order."""
         sizes = self._planner.sizes(definitions)
         self._sizes |= {size.definition: size for size in sizes}
         return sizes
-
-    def names(self, definitions: Sequence[IndexDefinition]) -> tuple[str, ...]:
-        """What indexes that do not exist are called in its plans, where a configuration has them in this order."""
-        return self._planner.names(definitions)
 
     def plan(self, question: Question, configuration: Configuration = AS_IS) -> Answer:
         """The plan of one statement. Raises PlannerError where the planner is gone, not where it refuses."""
@@ -104,10 +87,6 @@ class Recording:
         Raises PlannerError where the planner is gone.
         """
         return self._planner.uses(asked)
-
-    def close(self) -> None:
-        """Closes the planner; what it answered stays."""
-        self._planner.close()
 
 
 class Recorded:
