@@ -23,7 +23,7 @@ UPDATE = "UPDATE jobs SET note = $1 WHERE status = $2"
 SETUP = """
     CREATE TABLE jobs (id int PRIMARY KEY, status text NOT NULL, at timestamptz NOT NULL, note text, kind text);
     INSERT INTO jobs SELECT i, CASE WHEN i % 1000 = 0 THEN 'failed ''"</script>' ELSE 'done' END,
-        timestamptz '2026-01-01' + i * interval '1 min', 'n', 'k' FROM generate_series(1, 20000) i;
+        timestamptz '2024-01-01' + i * interval '1 hour', 'n', 'k' FROM generate_series(1, 20000) i;
     CREATE INDEX by_status ON jobs (status);
     CREATE INDEX by_time ON jobs (at);
     ANALYZE jobs;
