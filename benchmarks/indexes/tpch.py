@@ -66,6 +66,10 @@ EXPLAINS = 5_000
 MIN_GAIN = 0.001
 
 
+# Of each run of a query how long it took, and how long of that the server's process ran.
+Seconds = dict[str, list[tuple[float, float]]]
+
+
 @dataclass
 class Set:
     """A set of indexes that somebody advises, as CREATE INDEX, and how it came about."""
@@ -211,10 +215,7 @@ def measured(
     bare, again = Set("none", ()), Set("none, again", ())
     everyone = (bare, *sets, again)
     timed_ones = [each for each in everyone if each.timed and runs]
-    # Of each run how long it took, and how long of that the server's process ran.
-    seconds: dict[str, dict[str, list[tuple[float, float]]]] = {
-        each.name: {name: [] for name in queries} for each in timed_ones
-    }
+    seconds: dict[str, Seconds] = {each.name: {name: [] for name in queries} for each in timed_ones}
     costs = {}
     for each in everyone:
         show(connection, each, sets)
@@ -224,13 +225,6 @@ def measured(
             show(connection, each, sets)
             for name, text in queries.items():
                 seconds[each.name][name].append(timed(connection, text))
-    medians = [
-        {
-            each: {name: statistics.median(run[which] for run in taken) for name, taken in by_query.items()}
-            for each, by_query in seconds.items()
-        }
-        for which in (0, 1)
-    ]
     results: dict[str, Any] = {}
     for each in everyone:
         results[each.name] = {
@@ -241,21 +235,30 @@ def measured(
             "cost_by_query": costs[each.name],
         }
         if each in timed_ones:
-            taken, processor = ({of: times[of] for of in (each.name, bare.name)} for times in medians)
-            results[each.name] |= {
-                "real_time": sum(taken[each.name].values()) / sum(taken[bare.name].values()),
-                "processor_time": sum(processor[each.name].values()) / sum(processor[bare.name].values()),
-                "slower": [
-                    name for name in queries if processor[each.name][name] > SLOWER * processor[bare.name][name]
-                ],
-                "seconds_by_query": seconds[each.name],
-            }
+            results[each.name] |= beside(seconds[each.name], seconds[bare.name])
         shown = {
             name: results[each.name].get(name)
             for name in ("real_mb", "real_cost", "real_time", "processor_time", "slower")
         }
         print(each.name, json.dumps(shown), flush=True)
     return results
+
+
+def beside(seconds: Seconds, bare: Seconds) -> dict[str, Any]:
+    """What a set's medians are of those without any."""
+    taken, without = (
+        {name: [statistics.median(each) for each in zip(*runs, strict=True)] for name, runs in times.items()}
+        for times in (seconds, bare)
+    )
+    time, processor = (
+        sum(each[which] for each in taken.values()) / sum(each[which] for each in without.values()) for which in (0, 1)
+    )
+    return {
+        "real_time": time,
+        "processor_time": processor,
+        "slower": [name for name, (_, processor_s) in taken.items() if processor_s > SLOWER * without[name][1]],
+        "seconds_by_query": seconds,
+    }
 
 
 def build(connection: psycopg.Connection, sets: Sequence[Set]) -> None:
