@@ -27,7 +27,7 @@ class KnownPlans:
     takes the cheapest, whatever that then may take more (planner/caution.py).
     """
 
-    __slots__ = ("_asked", "_at_most", "_followed", "_least", "learnt", "plans", "relevant", "telling")
+    __slots__ = ("_asked", "_at_most", "_bearing", "_followed", "_least", "learnt", "plans", "relevant", "telling")
 
     def __init__(self, relevant: int, telling: int) -> None:
         self.relevant = relevant
@@ -37,7 +37,9 @@ class KnownPlans:
         self.plans: list[_Plan] = []
         self._asked: dict[int, tuple[float, int, float]] = {}
         self._followed: dict[int, float] = {}
+        # Under sets of those alone that a plan uses or that tell.
         self._at_most: dict[int, float] = {}
+        self._bearing = 0
         # Plans that no cheaper one makes needless by asking for no more indexes.
         self._least: list[_Plan] | None = None
 
@@ -60,6 +62,7 @@ class KnownPlans:
             if plan not in self.plans:
                 insort(self.plans, plan)
                 self._least = None
+                self._bearing |= used | self.telling
 
     def exactly(self, there: int) -> float | None:
         """What it counts under a configuration as far as it is certain; None where the planner must be asked."""
@@ -83,9 +86,13 @@ class KnownPlans:
         Where expressions would have other statistics than under all that was asked, it is what such a plan cost there.
         """
         there &= self.relevant
-        known = self._at_most.get(there)
+        known = self._followed.get(there)
         if known is None:
-            known = self._at_most[there] = self._most(there)
+            # The cheapest known plan is what would follow: so it is not looked for what does, which takes long.
+            there &= self._bearing
+            known = self._at_most.get(there)
+            if known is None:
+                known = self._at_most[there] = self._most(there)
         return known
 
     def caution(self, there: int) -> float:
@@ -115,10 +122,6 @@ class KnownPlans:
         return None if asked is None else asked[1]
 
     def _most(self, there: int) -> float:
-        # The cheapest known plan is what would follow: so it is not looked for what does, which takes long.
-        certain = self._followed.get(there)
-        if certain is not None:
-            return certain
         telling = there & self.telling
         guess = INFINITY
         for _, used, told, counted in self.useful():

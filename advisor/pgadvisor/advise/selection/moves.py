@@ -36,7 +36,7 @@ def grow(trial: Trial, there: int, least: float, *, per_byte: bool) -> int:
                 best = (score, there | new)
         if best is None:
             return there
-        moved = trial.touched(there ^ best[1])
+        moved = frozenset(trial.touched(there ^ best[1]))
         values = trial.changed(values, there, best[1])
         there = best[1]
         open_sets = [some for some in open_sets if some & ~there]
@@ -59,7 +59,7 @@ def shrink(trial: Trial, there: int) -> int:
             if bit not in missed:
                 missed[bit] = trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), LEAST_BYTES)
         _, gone = min((loss, bit) for bit, loss in missed.items())
-        moved = trial.touched(gone)
+        moved = frozenset(trial.touched(gone))
         values = trial.changed(values, there, there & ~gone)
         there &= ~gone
         missed = {bit: loss for bit, loss in missed.items() if bit != gone and moved.isdisjoint(trial.touched(bit))}

@@ -115,7 +115,7 @@ class _Why:
         proposed = [
             bit
             for bit in bits_of(self.trial.added(self.there))
-            if not self.trial.touched(bit).isdisjoint(self.trial.touched(self.bit))
+            if not frozenset(self.trial.touched(bit)).isdisjoint(self.trial.touched(self.bit))
         ]
         for bit in proposed:
             if covers(self.chosen[bit].candidate.definition, own):

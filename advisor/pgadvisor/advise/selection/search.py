@@ -199,7 +199,7 @@ class _Search:
         hopes: list[tuple[float, int, list[int]]] = []
         for bit in bits_of(sum(self.chosen) & ~there):
             then = there | bit
-            hoped = {place: values[place] - trial.least_value(place, then) for place in sorted(trial.touched(bit))}
+            hoped = {place: values[place] - trial.least_value(place, then) for place in trial.touched(bit)}
             hope = sum(hoped.values())
             if hope > max(-trial.change(values, there, then), 0.0) + self.least:
                 places = [place for place, gain in hoped.items() if gain > _SPECK * hope]

@@ -63,6 +63,7 @@ class Trial:
         self.items = {item.bit: item for item in items}
         self.as_is = evaluator.standing
         self._bytes: dict[int, float] = {}
+        self._writes: dict[int, float] = {}
         ordered = sorted(evaluator.base, key=lambda each: each.load.query_id)
         self._loads = [
             _Weighed(each, [evaluator.known(question) for question in each.load.questions], limits.max_regression)
@@ -73,7 +74,7 @@ class Trial:
     def refresh(self) -> None:
         """Takes in what was learnt since."""
         self._touched: dict[int, list[int]] = defaultdict(list)
-        self._together: dict[int, frozenset[int]] = {}
+        self._together: dict[int, tuple[int, ...]] = {}
         self.sets: set[int] = set()
         added = sum(bit for bit, item in self.items.items() if not item.exists)
         for place, load in enumerate(self._loads):
@@ -92,11 +93,11 @@ class Trial:
             for bit in bits_of(bits):
                 self._touched[bit].append(place)
 
-    def touched(self, bits: int) -> frozenset[int]:
-        """Places of the loads that may change where these indexes come or go."""
+    def touched(self, bits: int) -> tuple[int, ...]:
+        """Places of the loads that may change where these indexes come or go, in their order."""
         found = self._together.get(bits)
         if found is None:
-            found = frozenset(place for bit in bits_of(bits) for place in self._touched.get(bit, ()))
+            found = tuple(sorted({place for bit in bits_of(bits) for place in self._touched.get(bit, ())}))
             self._together[bits] = found
         return found
 
@@ -140,7 +141,7 @@ class Trial:
         """By how much the whole becomes more from one set, whose loads count so much, to another."""
         moved = there ^ then
         more = self.writes_of(moved & then) - self.writes_of(moved & there)
-        for place in sorted(self.touched(moved)):
+        for place in self.touched(moved):
             more += self.load_value(place, then) - values[place]
         return more
 
@@ -153,7 +154,10 @@ class Trial:
 
     def writes_of(self, bits: int) -> float:
         """What writing these counts."""
-        return sum(self.items[bit].writes for bit in bits_of(bits) if bit in self.items)
+        found = self._writes.get(bits)
+        if found is None:
+            found = self._writes[bits] = sum(self.items[bit].writes for bit in bits_of(bits) if bit in self.items)
+        return found
 
     def bytes_of(self, bits: int) -> float:
         """Their bytes; infinitely many where a size is not known."""

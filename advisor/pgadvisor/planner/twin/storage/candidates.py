@@ -167,13 +167,12 @@ class Candidates:
         """Makes indexes while the tables seem empty; what the server refuses is noted."""
         parts = {}
         files = files_of(self._building.admin, leaves)
-        self._maker.prepare()
-        with ExitStack() as stack:
+        with ExitStack() as stack, self._maker.making() as make:
             for file in files.values():
                 stack.callback(self._hollow.refill, file.path, self._hollow.empty(file.path))
             for definition, table in tables.items():
                 try:
-                    name, found = self._maker.make(definition, table)
+                    name, found = make(definition, table)
                 except IndexRefusedError as error:
                     self.made[definition] = Made(refusal=str(error))
                 else:

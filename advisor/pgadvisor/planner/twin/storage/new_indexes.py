@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -57,9 +59,15 @@ class IndexMaker:
     def __init__(self, building: Building) -> None:
         self._building = building
         self._taken: dict[str, set[str]] = {}
+        self._owners: dict[int, str] = {}
 
-    def prepare(self) -> None:
-        """Readies the building's connection, as after it was made anew. Raises psycopg.OperationalError."""
+    @contextmanager
+    def making(self) -> Iterator[Callable[[IndexDefinition, int], tuple[str, tuple[Part, ...]]]]:
+        """Gives what makes an index on a table of the twin's: its name and its parts, without those there before.
+
+        Raises psycopg.OperationalError where the server is gone; what it gives raises IndexRefusedError where the
+        server refuses an index.
+        """
         builder = self._building.builder
         # Definitions are as the audited role saw them.
         path = sql.SQL(", ").join(map(sql.Identifier, self._building.facts.server.search_path or ("pg_catalog",)))
@@ -67,34 +75,44 @@ class IndexMaker:
         # With wal_level minimal a small index would be read into the server's buffers to be logged (wal_skip_threshold
         # in the manual); that a B-tree's pages are never there is what lets us write them.
         builder.execute("SET wal_skip_threshold = 0")
-
-    def make(self, definition: IndexDefinition, table_oid: int) -> tuple[str, tuple[Part, ...]]:
-        """Makes an index on a table of the twin's: its name and its parts, without indexes that were there before.
-
-        Raises IndexRefusedError where the server refuses it, psycopg.OperationalError where that is gone.
-        """
-        builder, admin = self._building.builder, self._building.admin
-        taken = self._names(definition.schema)
-        name = index_name(definition, taken)
-        ((owner,),) = admin.execute(_OWNER, (table_oid,)).fetchall()
-        definition = self._placed(definition)
         try:
-            builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
-            with deadline(builder, _PATIENCE_S, self._building.server.quit):
-                run_one(builder, create_index(definition, name, concurrently=False))
-        except (psycopg.Error, ValueError) as error:
-            if builder.closed:
-                raise
-            raise IndexRefusedError(_sentence(error)) from error
+            with deadline(builder, _PATIENCE_S, self._building.server.quit) as begin_anew:
+                existing = frozenset(self._building.oids.values())
+                role = ""
+
+                def make(definition: IndexDefinition, table_oid: int) -> tuple[str, tuple[Part, ...]]:
+                    nonlocal role
+                    begin_anew()
+                    try:
+                        owner = self._owner(table_oid)
+                        if owner != role:
+                            builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+                            role = owner
+                        name, parts = self._made(definition)
+                    except (psycopg.Error, ValueError) as error:
+                        if builder.closed or self._building.admin.closed:
+                            raise
+                        raise IndexRefusedError(_sentence(error)) from error
+                    return name, tuple(part for part in parts if part.oid not in existing)
+
+                yield make
         finally:
             if not builder.closed:
                 builder.execute("RESET ROLE")
-        rows = admin.execute(_PARTS, (definition.schema, name)).fetchall()
+
+    def _made(self, definition: IndexDefinition) -> tuple[str, list[Part]]:
+        """An index's name and its parts, those among them that were there before and now belong to it."""
+        taken = self._names(definition.schema)
+        name = index_name(definition, taken)
+        run_one(self._building.builder, create_index(self._placed(definition), name, concurrently=False))
+        rows = self._building.admin.execute(_PARTS, (definition.schema, name)).fetchall()
         taken.update(part_name for _, _, part_name, _ in rows)
-        existing = set(self._building.oids.values())
-        return name, tuple(
-            Part(oid, table, has_file, part_name) for oid, table, part_name, has_file in rows if oid not in existing
-        )
+        return name, [Part(oid, table, has_file, part_name) for oid, table, part_name, has_file in rows]
+
+    def _owner(self, table_oid: int) -> str:
+        if table_oid not in self._owners:
+            ((self._owners[table_oid],),) = self._building.admin.execute(_OWNER, (table_oid,)).fetchall()
+        return self._owners[table_oid]
 
     def _placed(self, definition: IndexDefinition) -> IndexDefinition:
         """Without a tablespace that the twin has not: only those that have costs of their own bear on plans."""
