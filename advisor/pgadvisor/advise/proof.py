@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PAIRS_OF_EACH = 3
 MAX_PAIRS = 40
 _LEAST_COST = 0.01
+# A statement that gains less than this share of what it costs is not told of, though some values gain.
+_LEAST_SHARE = 0.001
 
 
 class Proof:
@@ -222,6 +224,8 @@ def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect
     pairs = _pairs(was, now)
     effect = Effect.STAYS if was.costs == now.costs else judged(pairs[0], pairs[1:])[0]
     before, after = _means(pairs, was.load.weights, measured)
+    if effect is Effect.GAINS and before - after < _LEAST_SHARE * before:
+        effect = Effect.STAYS
     # What others of a set gain is theirs: of a gain the root of the ratio is sure (whatif_judging.estimated).
     ratio = max(before, _LEAST_COST) / max(measured.mean, _LEAST_COST)
     total_ms = was.load.total_ms * min(ratio, 1.0) ** 0.5

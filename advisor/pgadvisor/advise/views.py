@@ -45,10 +45,14 @@ _PLANNER_SETTINGS = frozenset(
 )
 
 
+# Of the statements that an advised index changes, those that a report has at least.
+_OF_AN_INDEX = 20
+
+
 def statement_views(
     facts: Facts, not_understood: Sequence[NotUnderstood], findings: Sequence[KeyedFinding], config: ReportConfig
 ) -> tuple[StatementView, ...]:
-    """The costliest statements, and every other one that a shown finding names."""
+    """The costliest statements, every other one that a shown finding names, and those that an index changes most."""
     reasons = {item.query_id: item.reason for item in not_understood}
     keys: dict[str, list[str]] = defaultdict(list)
     for finding in findings[: config.max_findings]:
@@ -57,11 +61,17 @@ def statement_views(
     missing = (
         {} if facts.snapshot.statements is None else {t.query_id: t.reason for t in facts.snapshot.statements.texts}
     )
+    changed = _changed_most(facts)
     return tuple(
         _statement_view(statement, facts, reasons, missing, keys[statement.query_id], config)
         for number, statement in enumerate(facts.statements.values())
-        if number < config.max_statements or statement.query_id in keys
+        if number < config.max_statements or statement.query_id in keys or statement.query_id in changed
     )
+
+
+def _changed_most(facts: Facts) -> frozenset[str]:
+    advised = () if facts.advice is None else (*facts.advice.created, *facts.advice.dropped)
+    return frozenset(effect.query_id for each in advised for effect in each.effects[:_OF_AN_INDEX])
 
 
 def _statement_view(

@@ -387,6 +387,16 @@ def test_costs_that_no_plan_is_known_of_are_told_as_none() -> None:
         assert msgspec.json.decode(msgspec.json.encode(found), type=WorkloadEffect) == found
 
 
+def test_a_gain_that_is_next_to_nothing_is_not_told_and_a_loss_is() -> None:
+    shop = world({"q": {"": 100_000.0}}, {"t_a": "a"})
+    shop.values = {"q": ({"": 10.0},)}
+    (base,) = shop.evaluator().base
+    told = [effects_of([base], [replace(base, costs=(100_000.0, cost))]) for cost in (5.0, 50.0)]
+    assert [[each.effect for each in effects] for effects in told] == [[], [Effect.LOSES]]
+    (effect,) = effects_of([base], [replace(base, costs=(90_000.0, 10.0))])
+    assert effect.effect is Effect.GAINS
+
+
 def test_an_index_with_which_a_statement_cannot_be_planned_is_not_had() -> None:
     shop = world({"q": {"": 100.0, "a": 10.0}, "r": {"": 100_000.0, "a": 10.0}}, {"t_z": "z"}, ["a"])
     answers = shop._tree

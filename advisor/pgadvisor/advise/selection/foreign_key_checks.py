@@ -52,12 +52,12 @@ def with_foreign_key_checks(facts: Facts, loads: Sequence[Load], planner: Planne
     where none is known all statements: rows may have gone before any of them was counted. Checks that were measured
     themselves stay as they are. Raises PlannerError where the planner is gone.
     """
+    keys = [each for each in referencing_keys(facts) if each.checks >= 1 and not _measured(facts, each)]
+    of_keys = [_load(each) for each in keys]
     checks = [
-        _Check(each, load, cost)
-        for each in referencing_keys(facts)
-        if each.checks >= 1 and not _measured(facts, each)
-        for load in (_load(each),)
-        if (cost := planner.costs(load.questions)[0]) is not None
+        _Check(key, load, cost)
+        for key, load, cost in zip(keys, of_keys, _costs(of_keys, planner), strict=True)
+        if cost is not None
     ]
     if not checks:
         return tuple(loads)
@@ -80,6 +80,11 @@ def with_foreign_key_checks(facts: Facts, loads: Sequence[Load], planner: Planne
     took_ms = sum(load.total_ms for load in loads) if loads else math.inf
     whole = (*by_id.values(), *found, *_within(of_unknown, took_ms))
     return tuple(sorted(whole, key=lambda load: (-load.total_ms, load.query_id)))
+
+
+def _costs(loads: Sequence[Load], planner: Planner) -> tuple[float | None, ...]:
+    """What one call of each costs, by the first of its questions."""
+    return planner.costs([load.questions[0] for load in loads])
 
 
 def _taking(group: Sequence[_Check], ms_per_unit: float) -> list[Load]:
@@ -184,8 +189,7 @@ def _shared(facts: Facts, group: Sequence[_Check], callers: Sequence[Load], plan
     """Shares the time of statements that delete between them and the checks of the rows that they deleted."""
     per_row = sum(check.cost for check in group)
     time_ms, units, left_ms = 0.0, 0.0, {}
-    for caller in callers:
-        cost = planner.costs(caller.questions[:1])[0]
+    for caller, cost in zip(callers, _costs(callers, planner), strict=True):
         if cost is None or not caller.total_ms:
             continue
         own, checked = caller.calls * cost, facts.statements[caller.query_id].rows * per_row
@@ -197,9 +201,8 @@ def _shared(facts: Facts, group: Sequence[_Check], callers: Sequence[Load], plan
 
 def _ms_per_unit(loads: Sequence[Load], planner: Planner) -> float:
     """Milliseconds that a unit of cost takes: the median over statements, by the time that each took."""
-    known = []
-    for load in loads[:_MOST_TELLING]:
-        cost = planner.costs(load.questions[:1])[0]
+    known, telling = [], loads[:_MOST_TELLING]
+    for load, cost in zip(telling, _costs(telling, planner), strict=True):
         if cost and load.calls and load.total_ms:
             known.append((load.total_ms / (cost * load.calls), load.total_ms))
     half, passed = sum(weight for _, weight in known) / 2, 0.0

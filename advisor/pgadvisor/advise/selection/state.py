@@ -37,7 +37,7 @@ class Limits:
 class _Weighed:
     """A load with what is known of each of its questions."""
 
-    __slots__ = ("before", "cost", "known", "learnt", "most", "relevant", "values")
+    __slots__ = ("asked", "before", "cost", "known", "learnt", "relevant", "values")
 
     def __init__(self, cost: LoadCost, known: Sequence[KnownPlans], max_regression: float) -> None:
         self.cost = cost
@@ -46,7 +46,9 @@ class _Weighed:
         self.relevant = 0
         self.values: dict[int, float] = {}
         self.learnt = 0
-        self.most = tuple(each * (1 + max_regression) + 0.01 for each in cost.costs)
+        most = (each * (1 + max_regression) + 0.01 for each in cost.costs)
+        # With how much each counts, and the most that it may cost.
+        self.asked = tuple(zip(self.known, cost.load.weights, most, strict=True))
 
 
 class Trial:
@@ -112,7 +114,7 @@ class Trial:
 
     def _load_value(self, load: _Weighed, there: int) -> float:
         mean = 0.0
-        for known, weight, most in zip(load.known, load.cost.load.weights, load.most, strict=True):
+        for known, weight, most in load.asked:
             cost = known.at_most(there)
             if cost > most:
                 return INFINITY
