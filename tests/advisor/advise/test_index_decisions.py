@@ -14,8 +14,9 @@ from pgadvisor.advise.handing_over import FOR_KNOWN_VALUES
 from pgadvisor.advise.keys import keyed
 from pgadvisor.advise.lowering import lowered
 from pgadvisor.advise.recommend import action_plan, recommend, reject
+from pgadvisor.advise.views import statement_views
 from pgadvisor.advise.wishes import wishes_of
-from pgadvisor.config import ConfigError, load
+from pgadvisor.config import ConfigError, ReportConfig, load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import index_name
 from pgadvisor.model.base import Confidence, Severity
@@ -378,3 +379,11 @@ def test_names_follow_the_pattern_of_the_configuration(tmp_path: Path) -> None:
         file.write_text(f'[indexes]\nname = "{wrong}"', encoding="utf-8")
         with pytest.raises(ConfigError, match=r"indexes\.name is to be text with \{table\}"):
             load(file)
+
+
+def test_statements_that_an_advised_index_changes_have_their_texts_in_the_report() -> None:
+    none = ReportConfig(max_statements=0)
+    created = on_t("btree (a)", gains={"8": [10.0, 1.0, 5.0]}, loses={"9": [1.0, 2.0, 5.0]})
+    assert statement_views(facts(SHOP), (), (), none) == ()
+    known = facts(SHOP).with_advice(decisions([created]))
+    assert [(each.query_id, each.text) for each in statement_views(known, (), (), none)] == [("8", "select 8")]
