@@ -33,13 +33,16 @@ from databases import running, tpch, tpch_files
 
 from pgadvisor import __version__
 from pgadvisor.advise.index_advice import advise_indexes
+from pgadvisor.advise.selection.loads import loads_of
 from pgadvisor.analyze import read_facts
 from pgadvisor.collect import collect
 from pgadvisor.config import CollectConfig, Execute, IndexesConfig
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import create_index
 from pgadvisor.localserver import LocalServer
+from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.index_advice import Goal
+from pgadvisor.model.whatif import Configuration
 from pgadvisor.planner.twin.several import twins
 from pgadvisor.progress import silent
 from pgadvisor.snapshots.sources import put_in
@@ -107,7 +110,7 @@ def main() -> None:
         facts = facts_of(server.dsn("tpch"), queries, before)
         sets = [advised(facts, budget * arguments.scale, goal) for goal in Goal for budget in arguments.budgets]
         if not arguments.no_peers:
-            sets += [of_qualstats(connection)]
+            sets += [of_single_columns(facts), of_qualstats(connection)]
         if arguments.postgres_mcp:
             sets += of_postgres_mcp(arguments.postgres_mcp, server.dsn("tpch"), queries, arguments.scale)
         results = measured(connection, sets, queries, arguments.runs)
@@ -185,6 +188,25 @@ def advised(facts: Facts, budget_mb: float, goal: Goal) -> Set:
         flush=True,
     )
     return Set(f"pgadvisor for {goal} {budget_mb:g} MB", commands, told, timed=goal is Goal.TIME)
+
+
+def of_single_columns(facts: Facts) -> Set:
+    """All that any query uses where each column has an index by itself, as simple advisors go about it."""
+    tables = [table for table in facts.relations.values() if facts.constraints_of(table.oid)]
+    every = [
+        IndexDefinition(schema=table.schema, table=table.name, keys=(IndexKey(column=column.name),))
+        for table in tables
+        for column in facts.columns(table.oid)
+        if not column.name.endswith("comment")
+    ]
+    planner = twins(facts, explains=len(every))
+    try:
+        asked = [(load.questions[0], Configuration(create=tuple(every))) for load in loads_of(facts)]
+        used = {definition for use in planner.uses(asked) if use is not None for definition in use.created}
+    finally:
+        planner.close()
+    commands = [create_index(each, f"single_{at}", concurrently=False) for at, each in enumerate(every) if each in used]
+    return Set("every column alone that is used", commands)
 
 
 def of_qualstats(connection: psycopg.Connection) -> Set:

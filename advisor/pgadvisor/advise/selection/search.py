@@ -206,7 +206,7 @@ class _Search:
                 hopes.append((hope / max(trial.bytes_of(bit), LEAST_BYTES), bit, places))
         hopes.sort(key=lambda each: (-each[0], each[1]))
         trial.evaluator.learn(
-            (question, there | bit) for _, bit, places in hopes[:_TRIED] for question, _ in trial.questions(places)
+            (question, there | bit) for _, bit, places in hopes[:_TRIED] for question, _ in trial.counting(places)
         )
         trial.refresh()
 

@@ -25,16 +25,16 @@ def seed(trial: Trial, everything: int, progress: Progress) -> None:
     whole = trial.as_is | everything
     progress("Asking for plans with every index")
     # Of each statement: to plan with more than might be used takes longer.
-    wholes = {id(known): whole & known.relevant for _, known in trial.questions()}
-    trial.evaluator.learn((question, wholes[id(known)]) for question, known in trial.questions())
+    wholes = {id(known): whole & known.relevant for _, known in trial.counting()}
+    trial.evaluator.learn((question, wholes[id(known)]) for question, known in trial.counting())
     open_ones = {
-        question.query_id for question, known in trial.questions() if _promising(trial, known, wholes[id(known)])
+        question.query_id for question, known in trial.counting() if _promising(trial, known, wholes[id(known)])
     }
     for number in range(_ROUNDS):
         progress("Asking for the next best plans", number, _ROUNDS)
         asked = [
             (question, there)
-            for question, known in trial.questions()
+            for question, known in trial.counting()
             if question.query_id in open_ones
             for there in _next(trial, known, wholes[id(known)])
         ]
@@ -43,7 +43,7 @@ def seed(trial: Trial, everything: int, progress: Progress) -> None:
         trial.evaluator.learn(asked)
     trial.evaluator.learn(
         each
-        for question, known in trial.questions()
+        for question, known in trial.counting()
         if question.query_id in open_ones
         for each in _with_little(trial, question, known, wholes[id(known)])
     )

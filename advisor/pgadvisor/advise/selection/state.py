@@ -189,6 +189,13 @@ class Trial:
             load = self._loads[place]
             yield from zip(load.cost.load.questions, load.known, strict=True)
 
+    def counting(self, places: Iterable[int] | None = None) -> Iterator[tuple[Question, KnownPlans]]:
+        """Those of them that what a load counts hangs on; the others only must not cost too much."""
+        for place in self.places if places is None else sorted(places):
+            load = self._loads[place]
+            asked = zip(load.cost.load.questions, load.asked, strict=True)
+            yield from ((question, known) for question, (known, weight, _) in asked if weight)
+
     def least_value(self, place: int, there: int) -> float:
         """What one load counts under a set at least, as far as anything is known of it."""
         load = self._loads[place]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.model.index_advice import Goal, WhyNot
+from pgadvisor.model.whatif import Configuration
+from pgadvisor.planner.protocol import Question
 from support.snapshots import facts
 from support.worlds import MB, World, chosen, columns_of
 
@@ -48,6 +52,38 @@ def test_it_comes_near_the_best_of_all_sets_and_asks_seldom() -> None:
     assert sum(shares) / len(shares) < 1.002
     # 12 statements under 256 sets.
     assert max(explains) < 200
+
+
+def test_plans_that_only_must_not_get_worse_are_asked_for_seldom() -> None:
+    asked = []
+    for weights in ((0.5, 0.5), (0.0, 1.0)):
+        world = random_world(11)
+        world.values = {query_id: (plans,) for query_id, plans in world.statements.items()}
+        loads = [replace(load, weights=weights) for load in world.loads()]
+        evaluator = Evaluator(world.planner(), loads, 10_000)
+        selection = world.select(evaluator, megabytes=12)
+        asked.append((evaluator.explains, chosen(selection)))
+    (both, first), (one, second) = asked
+    assert first == second
+    assert one < 0.7 * both
+
+
+def test_what_only_must_not_get_worse_keeps_an_index_out() -> None:
+    shop = World({"q": {"": 100.0, "a": 150.0}}, ["a"], values={"q": ({"": 100.0, "a": 10.0},)})
+    shop._tree = _takes_it(shop._tree)  # type: ignore[method-assign]
+    loads = [replace(load, weights=(0.0, 1.0)) for load in shop.loads()]
+    assert chosen(shop.select(Evaluator(shop.planner(), loads, 100))) == []
+
+
+def _takes_it(tree: Callable[[Question, Configuration], str]) -> Callable[[Question, Configuration], str]:
+    """Where there is an index, the planner uses it for unknown values, whatever it costs."""
+
+    def answer(question: Question, configuration: Configuration) -> str:
+        if question.values is None and configuration.create:
+            return "Result cost=150\n  Index Scan using idx_t_a on public.t cost=1"
+        return tree(question, configuration)
+
+    return answer
 
 
 def test_the_order_of_what_is_given_makes_no_difference() -> None:
