@@ -9,6 +9,7 @@ import msgspec
 
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.recommend import action_plan
+from pgadvisor.advise.views import changed_most
 from pgadvisor.advise.workload_shares import added_active, added_shares
 from pgadvisor.model.base import Severity
 from pgadvisor.model.counters import Window
@@ -58,6 +59,9 @@ def merged(reports: Sequence[Report], config: ReportConfig) -> Report:
     recommendations = _ranked_recommendations(reports, {finding.key: finding.rank for finding in findings})
     shown = findings[: config.max_findings]
     named = {(finding.database, query_id) for finding in shown for query_id in finding.query_ids}
+    for report in reports:
+        advised = (each.advised for each in report.recommendations if each.advised is not None)
+        named |= {(report.source.database, query_id) for query_id in changed_most(advised)}
     statements = _statements(reports)
     kept = [s for n, s in enumerate(statements) if n < config.max_statements or (s.database, s.query_id) in named]
     tables = sorted((t for r in reports for t in _of(r, r.tables)), key=lambda t: (-(t.total_bytes or 0), t.name))

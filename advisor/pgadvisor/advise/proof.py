@@ -16,7 +16,7 @@ from pgadvisor.advise.whatif_judging import Costs, estimated, judged
 from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.advise.whatif_values import ValueSets
-from pgadvisor.model.effects import Effect, PlanPair, TimeRange
+from pgadvisor.model.effects import STAYS_WITHIN, Effect, PlanPair, TimeRange
 from pgadvisor.model.index_advice import StatementEffect, WorkloadEffect
 from pgadvisor.model.whatif import AS_IS
 
@@ -225,7 +225,7 @@ def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect
     effect = Effect.STAYS if was.costs == now.costs else judged(pairs[0], pairs[1:])[0]
     before, after = _means(pairs, was.load.weights, measured)
     if effect is Effect.GAINS and before - after < _LEAST_SHARE * before:
-        effect = Effect.STAYS
+        effect = Effect.LOSES if after - before > STAYS_WITHIN * before else Effect.STAYS
     # What others of a set gain is theirs: of a gain the root of the ratio is sure (whatif_judging.estimated).
     ratio = max(before, _LEAST_COST) / max(measured.mean, _LEAST_COST)
     total_ms = was.load.total_ms * min(ratio, 1.0) ** 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.keys import KeyedFinding, anchor
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pgadvisor.config import ReportConfig
+    from pgadvisor.model.index_advice import AdvisedIndex
 
 # Settings that plans and their costs hang on.
 _PLANNER_SETTINGS = frozenset(
@@ -61,7 +62,7 @@ def statement_views(
     missing = (
         {} if facts.snapshot.statements is None else {t.query_id: t.reason for t in facts.snapshot.statements.texts}
     )
-    changed = _changed_most(facts)
+    changed = () if facts.advice is None else changed_most((*facts.advice.created, *facts.advice.dropped))
     return tuple(
         _statement_view(statement, facts, reasons, missing, keys[statement.query_id], config)
         for number, statement in enumerate(facts.statements.values())
@@ -69,8 +70,8 @@ def statement_views(
     )
 
 
-def _changed_most(facts: Facts) -> frozenset[str]:
-    advised = () if facts.advice is None else (*facts.advice.created, *facts.advice.dropped)
+def changed_most(advised: Iterable[AdvisedIndex]) -> frozenset[str]:
+    """Ids of the statements that indexes change most, some of each."""
     return frozenset(effect.query_id for each in advised for effect in each.effects[:_OF_AN_INDEX])
 
 

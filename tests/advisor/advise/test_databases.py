@@ -12,6 +12,7 @@ from pgadvisor.config import Config, ReportConfig
 from pgadvisor.model.coverage import Fact, Presence
 from pgadvisor.model.report import Report
 from pgadvisor.registry import load_renderer, load_rules, load_terminal
+from support.advice import AdvisedData, decisions
 from support.snapshots import snapshot
 
 RULES = load_rules()
@@ -84,6 +85,18 @@ def test_one_report_stays_as_it_is_and_caps_hold_over_all() -> None:
     capped = merged([one, report("b", 100_000, 5.0)], ReportConfig(max_findings=1, max_tables=1))
     assert len(capped.findings) == len(capped.tables) == 1
     assert (capped.left_out.findings, capped.left_out.tables) == (1, 3)
+
+
+def test_statements_that_an_advised_index_changes_keep_their_texts() -> None:
+    (advised,) = decisions(
+        [AdvisedData(table="public.orders", index="btree (id)", gains={"1": [9.0, 1.0, 5.0]})]
+    ).created
+    first, second = report(NAMES[0], 100_000, 10.0), report(NAMES[1], 900_000, 30.0)
+    changed = [msgspec.structs.replace(each, advised=advised) for each in first.recommendations]
+    none = ReportConfig(max_statements=0, max_findings=0)
+    assert merged([first, second], none).statements == ()
+    kept = merged([msgspec.structs.replace(first, recommendations=tuple(changed)), second], none).statements
+    assert [(each.database, each.query_id) for each in kept] == [(NAMES[0], "1")]
 
 
 def test_what_is_missing_in_one_is_missing_in_part() -> None:

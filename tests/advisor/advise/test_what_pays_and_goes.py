@@ -395,6 +395,9 @@ def test_a_gain_that_is_next_to_nothing_is_not_told_and_a_loss_is() -> None:
     assert [[each.effect for each in effects] for effects in told] == [[], [Effect.LOSES]]
     (effect,) = effects_of([base], [replace(base, costs=(90_000.0, 10.0))])
     assert effect.effect is Effect.GAINS
+    # What the first values gain does not hide what all of them lose.
+    (effect,) = effects_of([base], [replace(base, costs=(90_000.0, 50_000.0))])
+    assert effect.effect is Effect.LOSES
 
 
 def test_an_index_with_which_a_statement_cannot_be_planned_is_not_had() -> None:

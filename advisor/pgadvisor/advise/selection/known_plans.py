@@ -76,6 +76,9 @@ class KnownPlans:
             if more == there or (
                 more & there == there and not used & ~there and not (more ^ there) & telling and cost < INFINITY
             ):
+                if counted != self.at_most(there):
+                    # A planner that does worse with more: it counts otherwise from now on.
+                    self.learnt += 1
                 self._followed[there] = counted
                 return counted
         return None

@@ -90,7 +90,7 @@ class _Why:
         if not used and not self.examined:
             yield WhyNot.NOT_EXAMINED, "The search ended before it was asked about.", ""
         if not used:
-            yield WhyNot.NO_GAIN, "No plan of any statement would use it.", ""
+            yield WhyNot.NO_GAIN, "No statement's plan would use it, for the values that count.", ""
         if self.beside > self.least and not self.trial.fits(self.there | self.bit):
             yield WhyNot.OVER_BUDGET, self._over_budget(), ""
         if self.beside <= self.least < self.beside + writes:

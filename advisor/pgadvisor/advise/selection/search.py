@@ -1,9 +1,10 @@
 """The best set of indexes within a budget.
 
-Each statement is planned with every candidate there, then without those that it used, and so on: a few hundred EXPLAINs
-tell which indexes serve it and what each way costs (known_plans.py). Among these ways sets are looked for without
-asking, from several beginnings with several moves (moves.py); the best is asked for, which teaches more plans, until it
-stays the best. What is chosen was asked of the planner for the whole set.
+Each statement is planned with every candidate there, then without those that it used, and so on, for the values that
+count: a few hundred EXPLAINs tell which indexes serve it and what each way costs (known_plans.py). Among these ways
+sets are looked for without asking, from several beginnings with several moves (moves.py); the best is asked for, which
+teaches more plans, until it stays the best. What is chosen was asked of the planner for the whole set; where no more
+may be asked, it is bounded by what is known.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ _Asked = tuple[Question, int]
 def seed(trial: Trial, everything: int, progress: Progress) -> None:
     """Asks for plans with all indexes, and for each statement for those with fewer of the ones that it would use.
 
+    It asks for the values that count; of what is found all are asked about in the end.
+
     Raises EndOfSearchError.
     """
     whole = trial.as_is | everything

@@ -22,6 +22,17 @@ def test_a_plan_holds_wherever_its_indexes_are_and_no_better_one_can_be() -> Non
     assert known.plan_under(A | B) is None
 
 
+def test_a_planner_that_does_worse_with_more_is_believed() -> None:
+    known = KnownPlans(A | B, 0)
+    known.learn(0, 100.0, 0)
+    known.learn(A | B, 150.0, A)
+    assert known.at_most(A) == 100.0
+    learnt = known.learnt
+    assert known.exactly(A) == known.at_most(A) == 150.0
+    # Who keeps what it counted has to look again.
+    assert known.learnt > learnt
+
+
 def test_indexes_that_cannot_bear_on_it_make_no_difference_until_a_plan_uses_one() -> None:
     known = KnownPlans(A, 0)
     known.learn(0, 100.0, 0)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psycopg
@@ -15,9 +16,11 @@ from pgadvisor.facts import Facts
 from pgadvisor.localserver import environment
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.objects import Function
+from pgadvisor.model.whatif import Configuration
+from pgadvisor.planner import wire
 from pgadvisor.planner.protocol import PlannerError, Question
 from pgadvisor.planner.twin import asking, deadline, server, under_configuration
-from pgadvisor.planner.twin.storage import questions
+from pgadvisor.planner.twin.storage import new_indexes, questions
 from pgadvisor.planner.twin.storage.questions import TableQuestions
 from pgadvisor.planner.twin.twin import Twin
 from support.databases import Database
@@ -149,6 +152,26 @@ def test_a_cancel_that_comes_late_is_no_end_of_the_twin(database: Database, monk
         monkeypatch.setattr(asking, "_ENDINGS", 0)
         with pytest.raises(PlannerError, match="could not be ended"):
             twin.plan(BY_ID)
+
+
+def test_a_cancel_that_comes_late_takes_no_index_with_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_one = wire.run_one
+    on_name, on_id = (
+        IndexDefinition(schema="public", table="t", keys=(IndexKey(column=column),)) for column in ("name", "id")
+    )
+    late = ["once"]
+
+    def cancelled(connection: psycopg.Connection[Any], command: str) -> None:
+        if late:
+            raise psycopg.errors.QueryCanceled(late.pop())
+        run_one(connection, command)
+
+    with hostile_twin(database) as twin:
+        monkeypatch.setattr(new_indexes, "run_one", cancelled)
+        assert twin.unable(Configuration(create=(on_name,))) == ""
+        # One that comes again and again is meant.
+        late += ["thrice", "twice", "once"]
+        assert (twin.unable(Configuration(create=(on_id,))), late) == ("Twice.", ["thrice"])
 
 
 def test_a_twin_that_hears_no_cancel_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

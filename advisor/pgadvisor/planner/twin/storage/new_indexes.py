@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pgadvisor.planner.wire import run_one
 
 # An index on expressions of the snapshot's runs its functions; on many partitions it takes a while.
 _PATIENCE_S = 60.0
+_TRIES = 2
 _OWNER = "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = %s"
 _NAMES = "SELECT relname::text FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
 _TABLESPACE = "SELECT FROM pg_tablespace WHERE spcname = %s"
@@ -78,21 +80,9 @@ class IndexMaker:
         try:
             with deadline(builder, _PATIENCE_S, self._building.server.quit) as begin_anew:
                 existing = frozenset(self._building.oids.values())
-                role = ""
 
                 def make(definition: IndexDefinition, table_oid: int) -> tuple[str, tuple[Part, ...]]:
-                    nonlocal role
-                    begin_anew()
-                    try:
-                        owner = self._owner(table_oid)
-                        if owner != role:
-                            builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
-                            role = owner
-                        name, parts = self._made(definition)
-                    except (psycopg.Error, ValueError) as error:
-                        if builder.closed or self._building.admin.closed:
-                            raise
-                        raise IndexRefusedError(_sentence(error)) from error
+                    name, parts = self._made(definition, self._owner(table_oid), begin_anew)
                     return name, tuple(part for part in parts if part.oid not in existing)
 
                 yield make
@@ -100,14 +90,39 @@ class IndexMaker:
             if not builder.closed:
                 builder.execute("RESET ROLE")
 
-    def _made(self, definition: IndexDefinition) -> tuple[str, list[Part]]:
+    def _made(self, definition: IndexDefinition, owner: str, begin_anew: Callable[[], None]) -> tuple[str, list[Part]]:
         """An index's name and its parts, those among them that were there before and now belong to it."""
         taken = self._names(definition.schema)
         name = index_name(definition, taken)
-        run_one(self._building.builder, create_index(self._placed(definition), name, concurrently=False))
+        try:
+            command = create_index(self._placed(definition), name, concurrently=False)
+        except ValueError as error:
+            raise IndexRefusedError(str(error)) from error
+        self._run_as(owner, command, begin_anew)
         rows = self._building.admin.execute(_PARTS, (definition.schema, name)).fetchall()
         taken.update(part_name for _, _, part_name, _ in rows)
         return name, [Part(oid, table, has_file, part_name) for oid, table, part_name, has_file in rows]
+
+    def _run_as(self, owner: str, command: str, begin_anew: Callable[[], None]) -> None:
+        """Runs a command as the owner of a table. Raises IndexRefusedError where the server refuses it."""
+        builder = self._building.builder
+        for _ in range(_TRIES):
+            begin_anew()
+            begun = time.monotonic()
+            try:
+                # A stranger's function in the one before may have put on another.
+                builder.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+                run_one(builder, command)
+            except psycopg.Error as error:
+                if builder.closed:
+                    raise
+                refusal = IndexRefusedError(error.diag.message_primary or str(error).strip())
+                if not isinstance(error, psycopg.errors.QueryCanceled) or time.monotonic() - begun >= _PATIENCE_S:
+                    raise refusal from error
+                # A cancel that was meant for the one before.
+            else:
+                return
+        raise refusal
 
     def _owner(self, table_oid: int) -> str:
         if table_oid not in self._owners:
@@ -127,10 +142,3 @@ class IndexMaker:
             found = {name for (name,) in self._building.admin.execute(_NAMES, (schema,))}
             self._taken[schema] = found | names_taken(self._building.facts, schema)
         return self._taken[schema]
-
-
-def _sentence(error: Exception) -> str:
-    """What the server said, without the name of its severity."""
-    if isinstance(error, psycopg.Error) and error.diag.message_primary:
-        return error.diag.message_primary
-    return str(error).strip()
