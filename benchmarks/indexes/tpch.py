@@ -18,13 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import sqlglot
 from msgspec.structs import replace
+from sqlglot.optimizer.qualify import qualify
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
 
@@ -58,7 +61,7 @@ PRELOADED = {
     "pg_qualstats.sample_rate": "1",
 }
 # Its estimates take no account of deduplication.
-MCP_BUDGETS_MB = (250, 500, 1_000, 2_000)
+MCP_BUDGETS_MB = (500, 2_000)
 MB = 1_000_000
 SETTINGS = """
     random_page_cost = 1.1; effective_cache_size = '12GB'; work_mem = '64MB'; jit = off;
@@ -218,15 +221,37 @@ def of_qualstats(connection: psycopg.Connection) -> Set:
 
 
 def of_postgres_mcp(python: Path, dsn: str, queries: Mapping[str, str], scale: float) -> list[Set]:
-    """What postgres-mcp advises at several budgets of its own estimates, which are some times too large."""
+    """What postgres-mcp advises at several budgets of its own estimates, which are some times too large.
+
+    It takes columns without the name of their table for those of another one, and most queries as they are end in an
+    error: so it is given them with all names.
+    """
     budgets = [round(budget * scale) for budget in MCP_BUDGETS_MB]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(list(queries.values()), file)
+        json.dump(with_all_names(queries.values(), dsn), file)
         file.flush()
         command = [str(python), str(Path(__file__).with_name("ask_postgres_mcp.py")), dsn, file.name]
         ran = subprocess.run([*command, *map(str, budgets)], check=True, capture_output=True, text=True)
     found = json.loads(ran.stdout.splitlines()[-1])
     return [Set(f"postgres-mcp, told {budget} MB", told.pop("commands"), told) for budget, told in found.items()]
+
+
+def with_all_names(texts: Iterable[str], dsn: str) -> list[str]:
+    """Queries that name the table of each column."""
+    columns: dict[str, dict[str, str]] = defaultdict(dict)
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+        )
+        for table, column, data_type in rows:
+            columns[table][column] = data_type
+    parsed = (sqlglot.parse_one(text, dialect="postgres") for text in texts)
+    return [
+        qualify(
+            each, schema=columns, dialect="postgres", quote_identifiers=False, identify=False, expand_stars=False
+        ).sql("postgres")
+        for each in parsed
+    ]
 
 
 def measured(
