@@ -282,7 +282,7 @@ def measured(
             "cost_by_query": costs[each.name],
         }
         if each in timed_ones:
-            results[each.name] |= beside(seconds[each.name], seconds[bare.name])
+            results[each.name] |= beside(seconds[each.name], seconds[bare.name], seconds[again.name])
         shown = {
             name: results[each.name].get(name)
             for name in ("real_mb", "real_cost", "real_time", "processor_time", "slower")
@@ -291,19 +291,20 @@ def measured(
     return results
 
 
-def beside(seconds: Seconds, bare: Seconds) -> dict[str, Any]:
-    """What a set's medians are of those without any."""
-    taken, without = (
+def beside(seconds: Seconds, bare: Seconds, again: Seconds) -> dict[str, Any]:
+    """What a set's medians are of those without any; slower is what takes more than both measurements without any."""
+    taken, without, noise = (
         {name: [statistics.median(each) for each in zip(*runs, strict=True)] for name, runs in times.items()}
-        for times in (seconds, bare)
+        for times in (seconds, bare, again)
     )
     time, processor = (
         sum(each[which] for each in taken.values()) / sum(each[which] for each in without.values()) for which in (0, 1)
     )
+    most = {name: SLOWER * max(without[name][1], noise[name][1]) for name in taken}
     return {
         "real_time": time,
         "processor_time": processor,
-        "slower": [name for name, (_, processor_s) in taken.items() if processor_s > SLOWER * without[name][1]],
+        "slower": [name for name, (_, processor_s) in taken.items() if processor_s > most[name]],
         "seconds_by_query": seconds,
     }
 
