@@ -3,8 +3,9 @@
 Two of them fail by a great deal, and it is indexes that raise them. That rows which are fetched one by one from all
 over a large table are in pages that were read before, so that they cost no more than rows read in order (cost_index in
 costsize.c, after Mackert and Lohman, for the inner side of a nested loop): in memory too each takes about fifty times
-as long (benchmarks/indexes, query 5 of TPC-H). And that the rows that a filter lets pass stand evenly among those of an
-ordered scan, so that LIMIT ends it early: where they stand together, at its end, or are fewer, all of it is read.
+as long, but where they are looked for again at once (consecutive.py; benchmarks/indexes, queries 5 and 9 of TPC-H). And
+that the rows that a filter lets pass stand evenly among those of an ordered scan, so that LIMIT ends it early: where
+they stand together, at its end, or are fewer, all of it is read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pgadvisor.model.catalog import IndexDefinition, Relation
+from pgadvisor.planner.consecutive import consecutive, side
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -59,14 +61,18 @@ class Caution:
         more = 0.0
         # With each node how often it is run, and the share of a run that a LIMIT above it leaves.
         stack = [(plan, 1.0, 1.0)]
+        # How many times in a row scans are run for the same key.
+        again: dict[int, float] = {}
         while stack:
             node, loops, share = stack.pop()
             kind = node.get("Node Type")
             if kind == "Index Scan":
-                fetched = self._fetches(node, created) * self._fetch_cost - _number(node, "Total Cost")
-                more += loops * share * max(fetched, 0.0)
+                fetched = self._fetches(node, created) * self._fetch_cost / again.get(id(node), 1.0)
+                more += loops * share * max(fetched - _number(node, "Total Cost"), 0.0)
             elif kind == "Limit":
                 more += loops * share * _beyond_hope(node)
+            elif kind == "Nested Loop" and (outer := side(node, "Outer")) and (inner := side(node, "Inner")):
+                again[id(inner)] = consecutive(outer, inner)
             # How often a row is found in it again, the plan does not say.
             if kind != "Memoize":
                 stack += _below(node, loops, share)
@@ -126,14 +132,9 @@ def _number(node: _Node, name: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _outer(node: _Node) -> _Node | None:
-    """The node below one that it takes rows from first."""
-    return next((each for each in node.get("Plans", ()) if each.get("Parent Relationship") == "Outer"), None)
-
-
 def _below(node: _Node, loops: float, share: float) -> Iterator[tuple[_Node, float, float]]:
     """The nodes below one, with how often each is run, and the share of a run."""
-    outer = _outer(node)
+    outer = side(node, "Outer")
     kind = node.get("Node Type")
     for child in node.get("Plans", ()):
         # It has to be done before the first row comes.
@@ -161,7 +162,7 @@ def _part(limit: _Node, child: _Node) -> float:
 
 def _beyond_hope(limit: _Node) -> float:
     """What an ordered scan below a LIMIT may take more than the planner hopes; 0 where it filters nothing."""
-    child = _outer(limit)
+    child = side(limit, "Outer")
     if child is None or not _hopes(child):
         return 0.0
     whole, limited = _number(child, "Total Cost"), _number(limit, "Total Cost")
@@ -177,7 +178,7 @@ def _hopes(child: _Node) -> bool:
         filters = filters or "Filter" in node or "Join Filter" in node
         if kind in _ORDERED and filters:
             return True
-        outer = _outer(node)
+        outer = side(node, "Outer")
         if kind in ("Append", "Merge Append"):
             stack += [(each, filters) for each in node.get("Plans", ())]
         elif outer is not None and (kind in _STREAMING or node.get("Strategy") == "Sorted"):

@@ -105,6 +105,16 @@ def looped(scan: str, loops: int = 1000) -> str:
                   Index Scan using new on public.lines startup=0 cost=20 rows=600""",
             1000 * 280,
         ),
+        # Looked for four times in a row, rows are fetched once.
+        (
+            """
+            Nested Loop cost=1 rows=1
+              Nested Loop cost=1 rows=400
+                Seq Scan on public.a cost=1 rows=100
+                Seq Scan on public.b cost=1 rows=4
+              Index Scan using new on public.lines cost=20 rows=600 index cond: (supplier = a.id)""",
+            400 * (300 / 4 - 20),
+        ),
         # In loops of loops.
         (
             """
