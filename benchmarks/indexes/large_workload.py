@@ -84,7 +84,8 @@ def workload(tables: int, statements: int, seed: int) -> Facts:
         kind = dice.choice(KINDS)
         alias = dice.choice(("x", "main", "t1", "this_"))
         texts[kind.format(t=table, o=other, a=alias, x=columns[0], y=columns[1])] = None
-    # What costs most is some hundred times what is in the middle.
+    # Of a day in which a fifth of a core works. What costs most is some hundred times what is in the middle.
+    data["statements_days"] = 1.0
     data["statements"] = [
         {
             "id": str(number),
