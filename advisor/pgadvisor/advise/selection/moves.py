@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush, nsmallest
 from itertools import islice
 
 from pgadvisor.advise.selection.known_plans import bits_of
@@ -20,27 +21,36 @@ _ONE_FOR_ONE = 8
 def grow(trial: Trial, there: int, least: float, *, per_byte: bool) -> int:
     """Adds indexes, those of one known plan at a time, as long as each gains more than the least; the best first."""
     values = trial.values(there)
-    gains: dict[int, float] = {}
-    open_sets = [some for some in sorted(trial.sets) if some & ~there]
+    scores: dict[int, float] = {}
+    # The best first, of equal ones the lowest; what has another score by now is passed by.
+    heap: list[tuple[float, int]] = []
+    changed: Iterable[int] = trial.sets
     while True:
-        best: tuple[float, int] | None = None
-        for some in open_sets:
+        for some in changed:
             new = some & ~there
-            if some not in gains:
-                gains[some] = -trial.change(values, there, there | new)
-            gain = gains[some]
+            gain = -trial.change(values, there, there | new) if new else 0.0
             if gain <= least * new.bit_count():
+                scores.pop(some, None)
                 continue
-            score = gain / max(trial.bytes_of(new), LEAST_BYTES) if per_byte else gain
-            if (best is None or score > best[0]) and trial.fits(there | new):
-                best = (score, there | new)
-        if best is None:
+            scores[some] = gain / max(trial.bytes_of(new), LEAST_BYTES) if per_byte else gain
+            heappush(heap, (-scores[some], some))
+        best = _next_fitting(trial, there, heap, scores)
+        if best == there:
             return there
-        moved = frozenset(trial.touched(there ^ best[1]))
-        values = trial.changed(values, there, best[1])
-        there = best[1]
-        open_sets = [some for some in open_sets if some & ~there]
-        gains = {some: gain for some, gain in gains.items() if moved.isdisjoint(trial.touched(some))}
+        moved = trial.touched(there ^ best)
+        values = trial.changed(values, there, best)
+        there = best
+        changed = trial.sets_touching(moved)
+
+
+def _next_fitting(trial: Trial, there: int, heap: list[tuple[float, int]], scores: Mapping[int, float]) -> int:
+    """A set with the best of what is left that fits; the same where nothing does: there is never more room later."""
+    while heap:
+        negative, some = heappop(heap)
+        then = there | some
+        if scores.get(some) == -negative and then != there and trial.fits(then):
+            return then
+    return there
 
 
 def most_gaining(trial: Trial, count: int) -> list[int]:
@@ -69,27 +79,32 @@ def shrink(trial: Trial, there: int) -> int:
 def improve(trial: Trial, there: int, least: float) -> int:
     """Adds, drops and exchanges indexes as long as that makes it better."""
     values = trial.values(there)
+    more: dict[int, float] = {}
     for _ in range(_MOST_STEPS):
-        best = _best_move(trial, values, there, least)
+        for some in trial.sets:
+            if some not in more:
+                more[some] = trial.change(values, there, there | some)
+        best = _best_move(trial, values, there, least, more)
         if best == there:
             return there
+        for some in trial.sets_touching(trial.touched(there ^ best)):
+            more.pop(some, None)
         values = trial.changed(values, there, best)
         there = best
     return there
 
 
-def _best_move(trial: Trial, values: Sequence[float], there: int, least: float) -> int:
-    """The best set that is one move away; the same where none is better."""
+def _best_move(trial: Trial, values: Sequence[float], there: int, least: float, more_with: Mapping[int, float]) -> int:
+    """The best set that is one move away; the same where none is better. more_with is what each known set adds."""
     missed = sorted(
         (trial.change(values, there, there & ~bit) / max(trial.bytes_of(bit), LEAST_BYTES), bit)
         for bit in bits_of(trial.added(there))
     )
     moves = [there & ~bit for _, bit in missed]
-    gaining = [(trial.change(values, there, there | some), some) for some in trial.sets if some & ~there]
-    for more, some in sorted(gaining)[:_MOST_TRIED]:
-        # What gains nothing where there is room gains nothing where there is none.
-        if more < 0:
-            moves += _with(trial, there, some, [bit for _, bit in missed])
+    # What gains nothing where there is room gains nothing where there is none.
+    gaining = ((more, some) for some, more in more_with.items() if more < 0 and some & ~there)
+    for _, some in nsmallest(_MOST_TRIED, gaining):
+        moves += _with(trial, there, some, [bit for _, bit in missed])
     best, lowest = there, -1e-9
     for then in moves:
         more = trial.change(values, there, then)

@@ -78,6 +78,7 @@ class Trial:
         self._touched: dict[int, list[int]] = defaultdict(list)
         self._together: dict[int, tuple[int, ...]] = {}
         self.sets: set[int] = set()
+        self._sets_at: dict[int, list[int]] | None = None
         added = sum(bit for bit, item in self.items.items() if not item.exists)
         for place, load in enumerate(self._loads):
             bits = load.relevant = 0
@@ -102,6 +103,15 @@ class Trial:
             found = tuple(sorted({place for bit in bits_of(bits) for place in self._touched.get(bit, ())}))
             self._together[bits] = found
         return found
+
+    def sets_touching(self, places: Iterable[int]) -> set[int]:
+        """The known sets whose worth may be another where loads at these places count otherwise."""
+        if self._sets_at is None:
+            self._sets_at = defaultdict(list)
+            for some in self.sets:
+                for place in self.touched(some):
+                    self._sets_at[place].append(some)
+        return {some for place in places for some in self._sets_at.get(place, ())}
 
     def load_value(self, place: int, there: int) -> float:
         """What one load counts under a set; infinity where some values cost more than they may."""
