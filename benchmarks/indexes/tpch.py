@@ -3,8 +3,8 @@
 The 19 queries of the literature (2, 17 and 20 cost so much that they would drown the rest), or all 22 with --all;
 primary keys only, serial plans, all in memory. At each budget there is a set for time, the default, and one for the
 planner's costs, of which only these are asked: no set is the best by both. All indexes of all sets are built once and
-marked valid or not, so that sets take turns in one session. Results go to results/tpch.json, of all 22 to
-results/tpch22.json.
+marked valid or not, so that sets take turns in one session; where a query has the same plan with several of them, these
+share its runs. Results go to results/tpch.json, of all 22 to results/tpch22.json.
 """
 
 from __future__ import annotations
@@ -262,16 +262,11 @@ def measured(
     bare, again = Set("none", ()), Set("none, again", ())
     everyone = (bare, *sets, again)
     timed_ones = [each for each in everyone if each.timed and runs]
-    seconds: dict[str, Seconds] = {each.name: {name: [] for name in queries} for each in timed_ones}
     costs = {}
     for each in everyone:
         show(connection, each, sets)
         costs[each.name] = {name: cost(connection, text) for name, text in queries.items()}
-    for _ in range(runs):
-        for each in timed_ones:
-            show(connection, each, sets)
-            for name, text in queries.items():
-                seconds[each.name][name].append(timed(connection, text))
+    seconds = in_turns(connection, timed_ones, sets, queries, runs)
     results: dict[str, Any] = {}
     for each in everyone:
         results[each.name] = {
@@ -289,6 +284,30 @@ def measured(
         }
         print(each.name, json.dumps(shown), flush=True)
     return results
+
+
+def in_turns(
+    connection: psycopg.Connection,
+    timed_ones: Sequence[Set],
+    sets: Sequence[Set],
+    queries: Mapping[str, str],
+    runs: int,
+) -> dict[str, Seconds]:
+    """Seconds of each query with each set. Sets with which it has the same plan share its runs, but for the last set."""
+    keys: dict[str, dict[str, tuple[str, bool, str]]] = {}
+    for each in timed_ones:
+        show(connection, each, sets)
+        keys[each.name] = {
+            name: (name, each is timed_ones[-1], plan(connection, text)) for name, text in queries.items()
+        }
+    taken: dict[tuple[str, bool, str], list[tuple[float, float]]] = defaultdict(list)
+    for number in range(runs):
+        for each in timed_ones:
+            show(connection, each, sets)
+            for name, key in keys[each.name].items():
+                if len(taken[key]) == number:
+                    taken[key].append(timed(connection, queries[name]))
+    return {one: {name: taken[key] for name, key in of_one.items()} for one, of_one in keys.items()}
 
 
 def beside(seconds: Seconds, bare: Seconds, again: Seconds) -> dict[str, Any]:
@@ -341,6 +360,10 @@ def size_bytes(connection: psycopg.Connection, oid: int) -> int:
 
 def cost(connection: psycopg.Connection, text: str) -> float:
     return float(scalar(connection, f"EXPLAIN (FORMAT JSON) {text}")[0]["Plan"]["Total Cost"])
+
+
+def plan(connection: psycopg.Connection, text: str) -> str:
+    return "\n".join(line for (line,) in connection.execute(f"EXPLAIN (COSTS OFF) {text}".encode()))
 
 
 def scalar(connection: psycopg.Connection, command: str) -> Any:  # noqa: ANN401
