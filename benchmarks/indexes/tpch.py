@@ -293,7 +293,7 @@ def in_turns(
     queries: Mapping[str, str],
     runs: int,
 ) -> dict[str, Seconds]:
-    """Seconds of each query with each set. Sets with which it has the same plan share its runs, but for the last set."""
+    """Seconds of each query with each set; those with which it has the same plan share its runs, but for the last."""
     keys: dict[str, dict[str, tuple[str, bool, str]]] = {}
     for each in timed_ones:
         show(connection, each, sets)
