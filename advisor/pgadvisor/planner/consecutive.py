@@ -71,7 +71,13 @@ def _equal(scan: _Node) -> Iterator[str]:
 
 
 def _has(node: _Node, alias: str) -> bool:
-    return node.get("Alias") == alias or any(_has(each, alias) for each in node.get("Plans", ()))
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        if one.get("Alias") == alias:
+            return True
+        stack += one.get("Plans", ())
+    return False
 
 
 def side(node: _Node, relationship: str) -> _Node | None:

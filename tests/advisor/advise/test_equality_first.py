@@ -103,6 +103,11 @@ def test_of_equals_that_with_the_equality_in_front_is_advised() -> None:
     assert "carrier,shipped_at" not in told
 
 
+def of_values(*costs: tuple[float, float, float]) -> dict[str, Any]:
+    """Values of calls, with what each costs without an index, with that on the range, and with the equality first."""
+    return {"values": {"q": [dict(zip(("", "shipped_at", "carrier,shipped_at"), each, strict=True)) for each in costs]}}
+
+
 @pytest.mark.parametrize(
     ("plans", "texts", "given", "options"),
     [
@@ -113,33 +118,9 @@ def test_of_equals_that_with_the_equality_in_front_is_advised() -> None:
         # Nothing is compared for equality.
         ({"q": ALIKE}, {"q": "SELECT weight FROM t WHERE carrier > $1 AND shipped_at > $2"}, {}, IndexesConfig()),
         # Of some values it costs more, though not by the mean.
-        (
-            {"q": ALIKE},
-            {"q": CARRIED},
-            {
-                "values": {
-                    "q": [
-                        {"": 1000.0, "shipped_at": 500.0, "carrier,shipped_at": 400.0},
-                        {"": 600.0, "shipped_at": 400.0, "carrier,shipped_at": 500.0},
-                    ]
-                }
-            },
-            IndexesConfig(),
-        ),
+        ({"q": ALIKE}, {"q": CARRIED}, of_values((1000, 500, 400), (600, 400, 500)), IndexesConfig()),
         # For some values all is lost, though for those that gain least it is no worse, nor by the mean.
-        (
-            {"q": ALIKE},
-            {"q": CARRIED},
-            {
-                "values": {
-                    "q": [
-                        {"": 1000.0, "shipped_at": 900.0, "carrier,shipped_at": 400.0},
-                        {"": 1000.0, "shipped_at": 10.0, "carrier,shipped_at": 400.0},
-                    ]
-                }
-            },
-            IndexesConfig(),
-        ),
+        ({"q": ALIKE}, {"q": CARRIED}, of_values((1000, 900, 400), (1000, 10, 400)), IndexesConfig()),
         # It is over the budget.
         ({"q": ALIKE}, {"q": CARRIED}, {"megabytes": {"carrier,shipped_at": 3.0}}, IndexesConfig(max_bytes=2 * MB)),
     ],

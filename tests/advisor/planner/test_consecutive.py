@@ -67,3 +67,13 @@ def test_what_is_between_passes_rows_on_in_order_or_not(outer: str, expected: fl
 @pytest.mark.parametrize("plan", [{}, {"Plans": [{}]}, {"Node Type": "Nested Loop", "Alias": "p", "Plans": [{}]}])
 def test_what_a_plan_does_not_tell_counts_once(plan: Mapping[str, object]) -> None:
     assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 1
+
+
+def test_a_plan_as_deep_as_can_be_read_is_looked_through() -> None:
+    plan: dict[str, object] = {"Node Type": "Seq Scan", "Alias": "p"}
+    for kind in ["Sort", "Nested Loop"] * 250:
+        plan = {"Node Type": kind, "Parent Relationship": "Outer", "Plan Rows": 1, "Plans": [plan]}
+    assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 1
+    for _ in range(400):
+        plan = {"Node Type": "Nested Loop", "Parent Relationship": "Outer", "Plan Rows": 1, "Plans": [plan]}
+    assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 1
