@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
+from pgadvisor.indexes.sizes.rare import rare_elements
 
 _HASH_BYTES = 4.0
 _FIXED_BYTES = {"int2": 2, "int4": 4, "int8": 8, "float4": 4, "float8": 8, "uuid": 16, "date": 4, "oid": 4}
@@ -26,6 +27,10 @@ _TRIGRAMS = 2_000
 _LEFT_BY_COUNT, _LEFT_BY_WIDTH = 0.02, 0.15
 # A number of different values is an estimate; so small a share of it beside those that are known is none.
 _HARDLY_MORE = 0.05
+# In how many values a kind is to be rare, and the name of all such kinds, which is no path in a document.
+_RARE_KIND, _RARE = 2, "*"
+# Bytes of the longest text that jsonb_ops keeps, and of what it keeps of a longer one: eight digits, kind and header.
+_LONGEST_TEXT, _HASHED_TEXT_BYTES = 125, 10.0
 # How deep a document is followed, far beyond what one is worth.
 _DEEPEST = 50
 
@@ -59,41 +64,80 @@ def of_samples(
 ) -> list[Postings]:
     """Elements as they are found in the values known; taken_apart yields kind and element.
 
-    Those of common values are known with their rows. Of the others of each kind, those that were seen once stand for
-    all rare ones: how many these are is Chao's estimate, from the number of those that were seen twice, and no more
-    than values of which none is known can bring.
+    An element is one, whatever kinds it is found in. Those of common values are known with their rows. Of the others of
+    each kind, those that were seen once stand for all rare ones (rare.py says how many), which are no more than values
+    of which none is known can bring. Values without elements have one entry.
     """
-    shares = _shares(key)
+    shares = value_shares(key)
     unseen, unknown = _unknown(key, rows)
     some = (
         len(key.values) if not unseen else len(key.value_frequencies) if len(shares) > len(key.value_frequencies) else 0
     )
-    common = frozenset(key.values[:some])
-    seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    weight: defaultdict[tuple[str, str], float] = defaultdict(float)
-    known: set[tuple[str, str]] = set()
-    for value, share in shares:
-        for kind, element in set(taken_apart(value)):
-            seen[kind][element] += 1
-            weight[kind, element] += share
-            if value in common:
-                known.add((kind, element))
-    found = []
-    for kind, counts in seen.items():
-        once = [element for element, count in counts.items() if count == 1 and (kind, element) not in known]
-        for element, count in counts.items():
-            if count > 1 or (kind, element) in known:
-                found.append(Postings(1.0, max(weight[kind, element] * rows, 1.0), _text_bytes(element)))
+    seen = _seen(shares, taken_apart, frozenset(key.values[:some]))
+    found = [
+        Postings(1.0, max(each.share * rows, 1.0), _key_bytes(element))
+        for element, each in seen.elements.items()
+        if each.is_known
+    ]
+    for once, others, twice in seen.kinds():
         if once:
-            mass = sum(weight[kind, element] for element in once) * rows
-            twice = sum(count == 2 for count in counts.values())
-            # None seen twice: each value may well have one of its own.
-            elements = len(once) ** 2 / (2 * twice) + len(once) if twice else mass
-            elements = min(elements, len(once) * (1 + unseen / unknown))
-            elements = min(max(elements, 1.0), max(mass, 1.0))
-            width = sum(map(_text_bytes, once)) / len(once)
+            mass = sum(seen.elements[element].share for element in once) * rows
+            # The values of which none is known may all be of this kind.
+            elements = min(rare_elements(once, others, twice, mass), len(once) + unseen * max(len(once) / unknown, 1.0))
+            width = sum(map(_key_bytes, once)) / len(once)
             found.append(Postings(elements, max(mass / elements, 1.0), width))
-    return found
+    return [*found, Postings(1.0, seen.empty_share * rows, 0.0)] if seen.empty_share * rows >= 1 else found
+
+
+@dataclass
+class _Element:
+    """The kind that it was found in first, or the one of all rare kinds; in how many values; in a common one or not."""
+
+    kind: str
+    count: int = 0
+    share: float = 0.0
+    is_common: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        return self.count > 1 or self.is_common
+
+
+@dataclass(frozen=True)
+class _Seen:
+    elements: dict[str, _Element]
+    empty_share: float
+
+    def kinds(self) -> Iterator[tuple[list[str], list[str], int]]:
+        """Of each kind the elements that were seen once, the others, and how many were seen twice.
+
+        Those of common values, which are no sample, do not count as seen twice.
+        """
+        once: defaultdict[str, list[str]] = defaultdict(list)
+        others: defaultdict[str, list[str]] = defaultdict(list)
+        twice: Counter[str] = Counter()
+        for element, each in self.elements.items():
+            (others if each.is_known else once)[each.kind].append(element)
+            twice[each.kind] += each.count == 2 and not each.is_common
+        for kind, some in once.items():
+            yield some, others[kind], twice[kind]
+
+
+def _seen(
+    shares: Sequence[tuple[str, float]], taken_apart: Callable[[str], Iterable[tuple[str, str]]], common: frozenset[str]
+) -> _Seen:
+    """What the values have; kinds that hardly one of them has, such as those below keys that are data, count as one."""
+    taken = [(set(taken_apart(value)), share, value in common) for value, share in shares]
+    values = Counter(kind for pairs, _, _ in taken for kind in {kind for kind, _ in pairs})
+    elements: dict[str, _Element] = {}
+    for pairs, share, is_common in taken:
+        kinds = {element: kind for kind, element in sorted(pairs, reverse=True)}
+        for element, kind in kinds.items():
+            each = elements.setdefault(element, _Element(kind if values[kind] > _RARE_KIND else _RARE))
+            each.count += 1
+            each.share += share
+            each.is_common |= is_common
+    return _Seen(elements, sum(share for pairs, share, _ in taken if not pairs))
 
 
 def _unknown(key: KeyStatistics, rows: float) -> tuple[float, float]:
@@ -163,14 +207,15 @@ def parsed(value: str) -> object:
     return document
 
 
-def _shares(key: KeyStatistics) -> list[tuple[str, float]]:
+def value_shares(key: KeyStatistics) -> list[tuple[str, float]]:
     """Values known, each with the share of all rows that it stands for."""
     common = list(zip(key.values, key.value_frequencies, strict=False))
     rest = key.values[len(common) :]
     left = max(1.0 - key.null_fraction - sum(key.value_frequencies), 0.0)
-    if not rest and common and left > 0:
+    known = sum(share for _, share in common)
+    if not rest and known > 0 and left > 0:
         # The common ones stand for the others too.
-        factor = (1 - key.null_fraction) / sum(key.value_frequencies)
+        factor = (1 - key.null_fraction) / known
         return [(value, share * factor) for value, share in common]
     return [*common, *((value, left / len(rest)) for value in rest)]
 
@@ -178,7 +223,7 @@ def _shares(key: KeyStatistics) -> list[tuple[str, float]]:
 def _rarer(key: KeyStatistics, occurrences: float, rows: float, width: float) -> list[Postings]:
     """Elements beside the common ones, with so many occurrences together."""
     shares = sorted(key.element_frequencies, reverse=True)
-    sampled = _distinct_in_samples(key.values)
+    sampled = _rare_in_samples(key, occurrences)
     if not shares:
         elements = sampled or occurrences
         return [Postings(max(min(elements, occurrences), 1.0), max(occurrences / elements, 1.0), width)]
@@ -204,13 +249,17 @@ def _falling(rank: int, rows: float, steepness: float, occurrences: float, width
     return found
 
 
-def _distinct_in_samples(values: Sequence[str]) -> float | None:
-    """How many different elements arrays hold, by those that several of the arrays known share; None if none do."""
+def _rare_in_samples(key: KeyStatistics, occurrences: float) -> float | None:
+    """How many different elements arrays hold beside the common ones, by the arrays known; None if these do not say."""
     counts: Counter[str] = Counter()
-    for value in values:
-        counts.update(set(value.strip("{}").split(",")))
-    once, twice = (sum(count == times for count in counts.values()) for times in (1, 2))
-    return once**2 / (2 * twice) if twice >= 1 else None
+    for value in key.values:
+        counts.update(set(value.strip("{}").split(",")) - {"", "NULL"})
+    common = frozenset(key.elements)
+    once = [element for element, count in counts.items() if count == 1 and element not in common]
+    others = [*common, *(element for element, count in counts.items() if count > 1 and element not in common)]
+    twice = sum(count == 2 for element, count in counts.items() if element not in common)
+    found = rare_elements(once, others, twice, occurrences)
+    return found + len(others) - len(common) if once and (twice or found < occurrences) else None
 
 
 def _element_bytes(key: KeyStatistics) -> float:
@@ -232,6 +281,12 @@ def _elements_by_width(key: KeyStatistics, width: float) -> float:
             letters = sum((_text_bytes(lexeme) - 1) * share for lexeme, share in shares) / covered
         return max((key.average_width_bytes - _TSVECTOR_HEADER_BYTES) / (letters + _PLACE_BYTES), covered, 1.0)
     return max((key.average_width_bytes - 21) / max(width, 4.0), 1.0)
+
+
+def _key_bytes(element: str) -> float:
+    """A key or value of a document; jsonb_ops keeps a hash of a long one (make_text_key in jsonb_gin.c)."""
+    width = _text_bytes(element)
+    return width if width - 2 <= _LONGEST_TEXT else _HASHED_TEXT_BYTES
 
 
 def _text_bytes(value: str) -> float:

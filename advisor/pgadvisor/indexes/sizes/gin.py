@@ -7,7 +7,8 @@ halves, and entries come in order), GinMaxItemSize (ginblock.h), createPostingTr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
 from pgadvisor.indexes.sizes.elements import (
@@ -110,11 +111,20 @@ def spread_out(found: Iterable[Postings]) -> Iterable[Postings]:
     """Classes of many elements, with rows by chance more and less than the average: sizes depend on thresholds."""
     for each in found:
         if each.elements < 4 or each.rows < 4:
-            yield each
+            yield from _whole(each)
             continue
         deviation = math.sqrt(each.rows)
         for step in (-1.2, 0.0, 1.2):
             yield Postings(each.elements / 3, max(each.rows + step * deviation, 1.0), each.width_bytes)
+
+
+def _whole(found: Postings) -> Iterator[Postings]:
+    """Elements with one row less and one more, so that they have as many together: lists have whole rows."""
+    fewer = math.floor(found.rows)
+    more = found.elements * (found.rows - fewer)
+    for elements, rows in ((found.elements - more, fewer), (more, fewer + 1)):
+        if elements > 0:
+            yield replace(found, elements=elements, rows=rows)
 
 
 def list_bytes(rows: float, table_pages: float) -> float:

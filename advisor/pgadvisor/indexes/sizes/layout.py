@@ -103,7 +103,7 @@ def widths(attribute: KeyStatistics) -> tuple[tuple[int, float], ...]:
 
 def _sampled(attribute: KeyStatistics) -> list[tuple[int, int]]:
     """Widths of the values known, each with how many of a thousand rows it stands for."""
-    of = _text_width if attribute.type_name in _TEXTS else _numeric_width if attribute.type_name == "numeric" else None
+    of = _text_width if attribute.type_name in _TEXTS else numeric_width if attribute.type_name == "numeric" else None
     if of is None or not attribute.values:
         return []
     common = attribute.values[: len(attribute.value_frequencies)]
@@ -123,8 +123,11 @@ def _text_width(value: str) -> int:
     return length + (1 if length <= _SHORT_VALUE_BYTES else 4)
 
 
-def _numeric_width(value: str) -> int:
-    """One byte of varlena header, two of numeric's, two for every four decimal digits from the point."""
+def numeric_width(value: str) -> int:
+    """Bytes of a numeric by its text, without an exponent.
+
+    One byte of varlena header, two of numeric's, two for every four decimal digits from the point.
+    """
     whole, _, fraction = value.lstrip("-").partition(".")
     if not whole.isdecimal():
         return 3
