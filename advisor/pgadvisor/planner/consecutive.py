@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# "(key = alias.column)", each name with quotes or without.
-_NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
-_BY_COLUMN = re.compile(rf"\(+(?:{_NAME}\.)?({_NAME}) = ({_NAME})\.({_NAME})\)+")
-_ANY_COLUMN = re.compile(rf"{_NAME}\.{_NAME}")
+# With quotes or without.
+NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+# "(key = alias.column)".
+_BY_COLUMN = re.compile(rf"\(+(?:{NAME}\.)?({NAME}) = ({NAME})\.({NAME})\)+")
+_ANY_COLUMN = re.compile(rf"{NAME}\.{NAME}")
 # What passes rows on in the order in which they come.
 _PASSING = frozenset({"Gather", "Limit", "Result", "Subquery Scan"})
 _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
@@ -32,7 +33,7 @@ def consecutive(outer: _Node, inner: _Node) -> float:
     for part in condition.split(" AND "):
         found = _BY_COLUMN.fullmatch(part)
         if found is not None:
-            times.append(_in_a_row(outer, _unquoted(found[2]), found[3]))
+            times.append(_in_a_row(outer, unquoted(found[2]), found[3]))
         elif _ANY_COLUMN.search(part):
             return 1.0
     return max(min(times, default=1.0), 1.0)
@@ -40,25 +41,33 @@ def consecutive(outer: _Node, inner: _Node) -> float:
 
 def _in_a_row(node: _Node, alias: str, column: str) -> float:
     """Rows in a row that a node gives for one value of a column; 0 where it does not have it."""
-    if node.get("Alias") == alias and not node.get("Plans"):
-        return 1.0
-    kind = node.get("Node Type")
-    outer = side(node, "Outer")
-    if outer is None or kind not in _JOINS | _PASSING:
-        return 1.0 if _has(node, alias) else 0.0
-    times = _in_a_row(outer, alias, column)
-    if times:
-        # More rows of each where a join multiplies them, fewer where it filters.
-        return times * _rows(node) / max(_rows(outer), 1.0) if kind in _JOINS else times
+    above: list[tuple[_Node, _Node]] = []
+    while node.get("Node Type") in _JOINS | _PASSING and (outer := side(node, "Outer")) is not None:
+        above.append((node, outer))
+        node = outer
+    times = 1.0 if _has(node, alias) else 0.0
+    # From below upwards, however deep a plan is.
+    for each, outer in reversed(above):
+        if not times:
+            times = _of_inner(each, alias, column)
+        elif each.get("Node Type") in _JOINS:
+            # More rows of each where a join multiplies them, fewer where it filters.
+            times *= _rows(each) / max(_rows(outer), 1.0)
+    return times
+
+
+def _of_inner(node: _Node, alias: str, column: str) -> float:
+    """As _in_a_row, of a node whose outer side does not have the column."""
     inner = side(node, "Inner")
     if inner is None or not _has(inner, alias):
         return 0.0
     # Found by that column itself: all rows of one run have the same.
-    by_it = kind == "Nested Loop" and inner.get("Alias") == alias and column in _equal(inner)
+    by_it = node.get("Node Type") == "Nested Loop" and inner.get("Alias") == alias and column in _equal(inner)
     return max(_rows(inner), 1.0) if by_it else 1.0
 
 
-def _unquoted(name: str) -> str:
+def unquoted(name: str) -> str:
+    """A name as the catalog has it."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 

@@ -56,7 +56,8 @@ class Use:
     """What a plan costs, and what it reads: indexes that the configuration adds, and names of all that are in it.
 
     A plan does not hang on an index that it does not use, but for the statistics of an index's expressions. caution is
-    what it may cost more where the planner hopes for too much (planner/caution.py). rows are those that it expects.
+    what it may cost more where the planner hopes for too much, toll what it does cost more (planner/caution.py). rows
+    are those that the planner expects.
     """
 
     cost: float
@@ -64,6 +65,7 @@ class Use:
     names: frozenset[str]
     caution: float = 0.0
     rows: float = 1.0
+    toll: float = 0.0
 
 
 class Planner(Protocol):

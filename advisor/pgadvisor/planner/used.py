@@ -70,4 +70,5 @@ def _use(
     if configuration.create and any(name not in named and name not in existing for name in names):
         created.update(configuration.create)
     rows = float(answer.plan["Plan"].get("Plan Rows", 1.0))
-    return Use(answer.cost, frozenset(created), names, caution.of(answer.plan["Plan"], named), rows)
+    beyond = caution.of(answer.plan["Plan"], named)
+    return Use(answer.cost, frozenset(created), names, beyond.caution, rows, beyond.toll)

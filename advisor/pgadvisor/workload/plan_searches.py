@@ -41,6 +41,7 @@ _MAX_CHARS = 20_000
 _MAX_CONDITIONS = 200
 _DIRECTIONS = frozenset({"asc", "desc", "nulls", "first", "last"})
 _NUMBERED = re.compile(r"_\d+\Z")
+_BOOLEANS = {"true": "is true", "false": "is false"}
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,10 @@ class _PlanReader:
                 comparand = text_between(lexed, *sides[other], {})
                 fixed = not others and is_fixed(lexed, *sides[other])
                 unknown = has_parameter(lexed, *sides[other]) or has_result(lexed, *sides[other])
+                if spelled == "=" and comparand in _BOOLEANS and subject.column is not None:
+                    # So an index on the column has it; elsewhere the planner makes it the column or its NOT.
+                    spelled, comparand = _BOOLEANS[comparand], ""
+                    condition = subject.text if spelled == "is true" else f"(NOT {subject.text})"
                 yield Search(subject, spelled, comparand, condition, fixed, unknown, choice, rows), relation
 
     def _subject(self, lexed: Lexed, start: int, end: int) -> tuple[Subject, Relation] | None:

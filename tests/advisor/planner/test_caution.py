@@ -1,4 +1,4 @@
-"""What a plan may take beyond its cost: rows fetched from all over a table, and LIMIT that is not reached soon."""
+"""What a plan may take beyond its cost: rows from all over a table or a hash, and LIMIT that is not reached soon."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def more(tree: str, rows: float = 6_000_000, created: Mapping[str, list[IndexDef
             }
         }
     )
-    return Caution(seen).of(explain(tree)["Plan"], created)
+    return sum(Caution(seen).of(explain(tree)["Plan"], created))
 
 
 def looped(scan: str, loops: int = 1000) -> str:
@@ -131,6 +131,84 @@ def test_rows_from_all_over_a_large_table_cost_more_than_rows_in_order(tree: str
     assert more(tree) == pytest.approx(expected)
     # In a small table they are all at hand.
     assert more(tree, rows=10_000) == 0
+
+
+def test_rows_looked_for_in_a_large_hash_cost_more_than_in_a_small_one() -> None:
+    def joined(rows: int, width: int, hashed: str = "Seq Scan on public.b") -> float:
+        return more(
+            f"""
+            Hash Join cost=1000 rows=10
+              Seq Scan on public.a cost=10 rows=1000000
+              Hash cost=10 rows={rows} width={width}
+                {hashed} cost=10 rows={rows} width={width}"""
+        )
+
+    # Five rows read in order each.
+    assert joined(100_000, 8) == pytest.approx(1_000_000 * 0.05)
+    assert joined(50_000, 100) == pytest.approx(1_000_000 * 0.05)
+    assert joined(50_000, 8) == joined(1_000, 400) == 0
+    assert more("Hash Join cost=1 rows=1\n  Seq Scan on public.a cost=10 rows=1000000") == 0
+
+
+def test_rows_grouped_in_a_large_hash_cost_more_than_in_a_small_one() -> None:
+    def grouped(groups: int, strategy: str) -> tuple[float, float]:
+        scan = {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Plan Rows": 1_000_000, "Total Cost": 10.0}
+        aggregate = {"Node Type": "Aggregate", "Strategy": strategy, "Plan Rows": groups, "Plan Width": 8}
+        return Caution(facts({})).of(aggregate | {"Total Cost": 20.0, "Plans": [scan]}, {})
+
+    # It is certain, and no hope.
+    assert grouped(100_000, "Hashed") == pytest.approx((50_000, 0))
+    assert grouped(1_000, "Hashed") == grouped(100_000, "Sorted") == (0, 0)
+
+
+def test_look_ups_out_of_order_cost_more_where_the_table_is_in_order() -> None:
+    def looked_up(scan: str, by: str = "part", rows: float = 6_000_000) -> float:
+        return more(
+            f"""
+            Nested Loop cost=1 rows=1
+              {scan} on public.lines x cost=1 rows=1000
+              Index Scan using ordered on public.lines l cost=20 rows=4 index cond: (l.id = x.{by})""",
+            rows,
+        )
+
+    # Half a unit of cost each, a quarter of them in order by a correlation of a half.
+    assert looked_up("Seq Scan") == pytest.approx(1000 * 0.75 * 0.5)
+    assert looked_up("Seq Scan", "supplier") == pytest.approx(1000 * 0.5)
+    assert looked_up("Seq Scan", "id") == looked_up("Seq Scan", "unknown") == 0
+    assert looked_up("Seq Scan", rows=10_000) == 0
+    # An ordered read has an order of its own, and so have the rows of each of its keys.
+    assert looked_up("Index Only Scan using old") == 0
+    assert looked_up("Index Only Scan using old", "id") == pytest.approx(1000 * 0.75 * 0.5)
+    assert looked_up("Index Only Scan using wide", "id") == pytest.approx(1000 * 0.5)
+    assert looked_up("Bitmap Heap Scan", "id") == 0
+    # Of several keys rows come by the first that has no one value.
+    several = "Index Only Scan using wide on public.lines x cost=1 rows=1000 index cond: "
+    for condition, order in (
+        ("(supplier = ANY ('{1,2}'::int[]))", 0),
+        ("((supplier > 3) AND (part = 7))", 0),
+        ("(supplier = 7)", 1),
+        ("((supplier = 7) AND (part = 8))", 0.25),
+    ):
+        tree = f"""
+            Nested Loop cost=1 rows=1
+              {several}{condition}
+              Index Scan using ordered on public.lines l cost=20 rows=4 index cond: (l.id = x.part)"""
+        assert more(tree) == pytest.approx(1000 * (1 - order) * 0.5)
+    # A sort is judged as what it sorts would be by an index.
+    for key, order in (("part", 1), ("supplier", 0), ("id", 0.25), ("unknown", 1)):
+        tree = f"""
+            Nested Loop cost=1 rows=1
+              Sort cost=1 rows=1000 sort: x.{key}
+                Seq Scan on public.lines x cost=1 rows=1000
+              Index Scan using ordered on public.lines l cost=20 rows=4 index cond: (l.id = x.part)"""
+        assert more(tree) == pytest.approx(1000 * (1 - order) * 0.5)
+    by_key = "Index Scan using wide on public.lines x cost=1 rows=1000 index cond: (supplier = 7)"
+    tree = f"""
+        Nested Loop cost=1 rows=1
+          {by_key}
+          Index Only Scan using ordered on public.lines l cost=20 rows=4 index cond: (l.id = x.part)"""
+    # Of one supplier they come by part, by which the 1,000 rows themselves are out of order.
+    assert more(tree) == pytest.approx(1000 * 0.5 - 1)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +313,7 @@ def test_of_a_partition_its_own_rows_count() -> None:
     created = {"part": [IndexDefinition(schema="public", table="log", keys=(IndexKey(column="customer"),))]}
     tree = "Index Scan using part on public.log_{} cost=0 rows=1 filter: (a = 1) ; index cond: (customer = 1)"
     weighed = Caution(facts({"tables": tables}))
-    assert [weighed.of(explain(tree.format(number))["Plan"], created) for number in (0, 1)] == [20_000, 5]
+    assert [weighed.of(explain(tree.format(number))["Plan"], created).caution for number in (0, 1)] == [20_000, 5]
 
 
 @pytest.mark.parametrize(
@@ -248,12 +326,14 @@ def test_of_a_partition_its_own_rows_count() -> None:
     ],
 )
 def test_what_a_plan_does_not_tell_counts_as_nothing(plan: Mapping[str, object]) -> None:
-    assert Caution(facts({})).of(plan, NEW) == 0
+    assert Caution(facts({})).of(plan, NEW) == (0, 0)
 
 
 def test_a_plan_is_decoded_where_there_is_something_to_look_at() -> None:
     scan = b'[{"Plan": {"Node Type": "Index Scan", "Index Name": "new"}}]'
     assert risky_plan(scan) == {"Node Type": "Index Scan", "Index Name": "new"}
+    for kind in ("Index Only Scan", "Hash Join", "Aggregate", "Limit"):
+        assert risky_plan(scan.replace(b"Index Scan", kind.encode())) is not None
     assert risky_plan(b'[{"Plan": {"Node Type": "Seq Scan"}}]') is None
     assert risky_plan(scan[:-1]) is None
     deep = b'[{"Plan": {"Node Type": "Limit", "Plans": [' + b'{"Plans": [' * 100_000

@@ -69,11 +69,12 @@ def test_what_a_plan_does_not_tell_counts_once(plan: Mapping[str, object]) -> No
     assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 1
 
 
-def test_a_plan_as_deep_as_can_be_read_is_looked_through() -> None:
+def test_a_plan_however_deep_is_looked_through() -> None:
     plan: dict[str, object] = {"Node Type": "Seq Scan", "Alias": "p"}
     for kind in ["Sort", "Nested Loop"] * 250:
         plan = {"Node Type": kind, "Parent Relationship": "Outer", "Plan Rows": 1, "Plans": [plan]}
     assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 1
-    for _ in range(400):
-        plan = {"Node Type": "Nested Loop", "Parent Relationship": "Outer", "Plan Rows": 1, "Plans": [plan]}
-    assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 1
+    plan = {"Node Type": "Nested Loop", "Parent Relationship": "Outer", "Plan Rows": 6, "Plans": [plan]}
+    for _ in range(3000):
+        plan = {"Node Type": "Limit", "Parent Relationship": "Outer", "Plan Rows": 1, "Plans": [plan]}
+    assert consecutive(plan, {"Index Cond": "(part = p.id)"}) == 6

@@ -86,6 +86,9 @@ def read(text: str, seen: Facts) -> list[tuple[str, str, str, str]]:
         ),
         ("t.on_hand", [("on_hand", "is true", "", "on_hand")]),
         ("(NOT t.on_hand)", [("on_hand", "is false", "", "(NOT on_hand)")]),
+        # So it stands where an index has the column.
+        ("(t.on_hand = true)", [("on_hand", "is true", "", "on_hand")]),
+        ("(t.on_hand = false)", [("on_hand", "is false", "", "(NOT on_hand)")]),
         ("(t.name IS NOT NULL)", [("name", "is not null", "", "(name IS NOT NULL)")]),
         ("(t.name IS NULL)", [("name", "is null", "", "(name IS NULL)")]),
         ("('x'::text = ANY (t.data))", [("data", "any =", "'x'::text", "('x'::text = ANY (data))")]),
