@@ -6,7 +6,7 @@ Whatever ends it, nothing stays on the copy: all of it is one transaction that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,9 +41,11 @@ from pgadvisor.verifying.running import Runner
 from pgadvisor.verifying.session import CopySession
 from pgadvisor.verifying.trial import Tried, build_all, measured_indexes, run_all
 from pgadvisor.verifying.wanted import Plan, plan_of, runnable_text
+from pgadvisor.workload.role_settings import split_path
 
 if TYPE_CHECKING:
     from pgadvisor.config import CollectConfig, Config
+    from pgadvisor.model.snapshot import Snapshot
     from pgadvisor.postgres.session import Session
 
 __all__ = ["NotACopyError", "NothingToTryError", "TrialOptions", "verify"]
@@ -140,7 +142,7 @@ def _facts(session: Session, config: CollectConfig, plan: Plan, progress: Progre
         read(session, config, look.collected, progress)
     if look.interrupted:
         raise KeyboardInterrupt
-    snapshot = look.snapshot()
+    snapshot = _along(look.snapshot(), config.session)
     if look.collected.presence.get(Fact.CATALOG) is Presence.ABSENT:
         raise ConnectError("The copy's catalog could not be read, so nothing can be tried there.")
     plan = with_foreign_key_checks(plan, Facts(snapshot, {}))
@@ -157,6 +159,18 @@ def _facts(session: Session, config: CollectConfig, plan: Plan, progress: Progre
     )
     facts, _ = read_facts(msgspec.structs.replace(snapshot, statements=statements, plans=()), progress)
     return plan, facts
+
+
+def _along(snapshot: Snapshot, settings: Mapping[str, str]) -> Snapshot:
+    """The copy as statements see it under the settings of the configuration: with their search_path, if they have one.
+
+    Names are then looked up for values where the server looks them up for plans.
+    """
+    path = next((value for name, value in settings.items() if name.lower() == "search_path"), None)
+    if path is None:
+        return snapshot
+    server = msgspec.structs.replace(snapshot.server, search_path=split_path(path, snapshot.server.role))
+    return msgspec.structs.replace(snapshot, server=server)
 
 
 def _tried(

@@ -49,9 +49,10 @@ class _Writer:
         self._line(one_line(words.subject(self.report)), "bold")
         if tried.cut_short:
             self._line(f"CUT SHORT: {one_line(tried.cut_short)}", "bold yellow")
-        self._line(one_line(said.verified(tried)), "bold" if self.report.promises_kept() else "bold red")
+        style = "bold" if said.mostly_run(tried) else "bold yellow"
+        self._line(one_line(said.verified(tried)), style if self.report.promises_kept() else "bold red")
         if times := said.verified_times(tried):
-            self._line(f"Their calls, by the times measured: {times}")
+            self._line(f"Calls of those that were run, by the times measured: {times}")
         for note in said.verification_notes(tried)[1 if tried.cut_short else 0 :]:
             self._line(clip(one_line(note), _MAX_TEXT), "dim")
         self._statements()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Verdict, Verification
 from pgadvisor_reports import formatting, words
 
@@ -15,13 +17,26 @@ _ROUNDS = 2
 
 
 def verified(tried: Verification) -> str:
-    """Where it was tried, and how many promises were kept."""
+    """Where it was tried, how many of the statements were run, and how many promises were kept."""
     where = f"Tried on the copy {tried.database}, PostgreSQL {tried.server_version}"
-    counts = {verdict: sum(1 for each in tried.statements if each.verdict is verdict) for verdict in Verdict}
-    found = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
-    if not found:
-        return f"{where}: no statement was run."
-    return f"{where}: {words.plural(len(tried.statements), 'statement')}, {found}."
+    counts: Counter[Verdict] = Counter(each.verdict for each in tried.statements if each.verdict is not Verdict.NOT_RUN)
+    run, asked = counts.total(), len(tried.statements) + _beyond(tried)
+    if not run:
+        return f"{where}: none of {words.plural(asked, 'statement')} was run." if asked else f"{where}: nothing to run."
+    found = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    of = f"{run} of " if run < asked else ""
+    return f"{where}: {of}{words.plural(asked, 'statement')} {'was' if run == 1 else 'were'} run: {found}."
+
+
+def mostly_run(tried: Verification) -> bool:
+    """Whether at least half of the statements were run."""
+    run = sum(1 for each in tried.statements if each.verdict is not Verdict.NOT_RUN)
+    return 2 * run >= len(tried.statements) + _beyond(tried)
+
+
+def _beyond(tried: Verification) -> int:
+    """How many statements were not come to, or are more than were to be run."""
+    return max(tried.not_run - sum(1 for each in tried.statements if each.verdict is Verdict.NOT_RUN), 0)
 
 
 def verified_times(tried: Verification) -> str:
@@ -76,10 +91,8 @@ def verification_notes(tried: Verification) -> list[str]:
         notes.append(
             f"Statistics of expressions were gathered of {', '.join(tried.analyzed)}, and rolled back as well."
         )
-    # Those that were looked at are counted where the verdicts are.
-    beyond = tried.not_run - sum(1 for each in tried.statements if each.verdict is Verdict.NOT_RUN)
-    if beyond > 0:
-        notes.append(f"{words.plural(beyond, 'more statement')} not come to, or more than --statements allows.")
+    if beyond := _beyond(tried):
+        notes.append(f"Not come to, or more than --statements allows: {words.plural(beyond, 'statement')}.")
     if tried.not_tried:
         recommendations = words.plural(len(tried.not_tried), "recommendation")
         notes.append(f"Not tried, being of no index to create or to drop: {recommendations}.")

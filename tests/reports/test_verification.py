@@ -70,7 +70,21 @@ def test_a_sum_with_a_timeout_in_it_is_at_least_so_much(before: bool, after: boo
         _measured(timed_out_after=after),
     )
     text = _told(_with(*statements, before_ms=8_100.0, after_ms=912.0))
-    assert f"Their calls, by the times measured: {said} The indexes took" in text
+    assert f"Calls of those that were run, by the times measured: {said} The indexes took" in text
+
+
+def test_the_first_line_says_how_many_were_run() -> None:
+    idle = _measured(verdict=Verdict.NOT_RUN, before_ms=None, after_ms=None, runs=0, reason="It writes.")
+    for statements, not_run, said, is_little in (
+        ((_measured(),), 0, "1 statement was run: 1 better than promised.", False),
+        ((_measured(), idle), 1, "1 of 2 statements was run: 1 better than promised.", False),
+        ((_measured(), _measured(verdict=Verdict.KEPT), idle), 20, "2 of 22 statements were run: 1 kept, 1 be", True),
+        ((idle,), 1, "none of 1 statement was run.", True),
+        ((), 0, "nothing to run.", False),
+    ):
+        report = _with(*statements, not_run=not_run)
+        assert f"PostgreSQL 18.3: {said}" in _told(report)
+        assert ("\x1b[1;33m" in render(report, 200, True)) is is_little
 
 
 def test_what_takes_long_is_run_less_often_and_told_so() -> None:

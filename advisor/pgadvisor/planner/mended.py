@@ -16,6 +16,7 @@ from pgadvisor.planner.mended_types import (
     Inferred,
     typed_arguments,
     typed_as_compared,
+    typed_differences,
     typed_neighbours,
     typed_operator,
     typed_results,
@@ -90,6 +91,7 @@ def _edits(lexed: Lexed, error: psycopg.Error, server_version: int, inferred: In
         if at is None or not ambiguous:
             yield from typed_as_compared(lexed, inferred())
             yield from typed_results(lexed, at) if at is not None else ()
+            yield from typed_differences(lexed, at, error.diag.message_primary or "") if at is not None else ()
         elif lexed.tokens[at].kind is Kind.OPERATOR:
             yield from typed_operator(lexed, at, inferred())
         else:

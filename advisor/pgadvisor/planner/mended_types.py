@@ -17,6 +17,13 @@ Inferred = Callable[[], Mapping[int, str]]
 _ARITHMETIC = frozenset("+-*/%^")
 _MOMENTS = frozenset(("date", "timestamp without time zone", "timestamp with time zone"))
 _NUMBERS = frozenset(("smallint", "integer", "bigint", "numeric", "real", "double precision"))
+# What a difference to an unknown was taken for, by what it was compared with, and what the unknown was.
+_DIFFERENCES = {
+    ("date", "integer"): "integer",
+    ("timestamp", "integer"): "integer",
+    ("timestamp", "interval"): "interval",
+}
+_BETWEEN_CONDITIONS = words("where having on when then else or select set")
 # Functions whose first arguments are no texts; of others they are taken for texts, as the server takes a literal.
 _NUMERIC = words("abs ceil ceiling floor round trunc sign sqrt power pow mod exp ln log sum avg div")
 _SERIES = words("generate_series")
@@ -42,6 +49,26 @@ def typed_operator(lexed: Lexed, at: int, inferred: Mapping[int, str]) -> Iterat
     elif right is not None:
         # A number could be told apart by what stands before: what is not unique is a moment.
         yield _cast(lexed, at + 1, "interval" if column is None or column not in _NUMBERS else column)
+
+
+def typed_differences(lexed: Lexed, at: int, message: str) -> Iterator[Edit]:
+    """Types for what is taken from a moment, or added, on both sides of a comparison at a token.
+
+    The server took `current_date - $1` for the days between two dates, and says that it cannot compare a date with
+    an integer: the constant that was lost was an integer. Of times it was an interval.
+    """
+    type_ = next((type_ for types, type_ in _DIFFERENCES.items() if all(each in message for each in types)), None)
+    if type_ is None:
+        return
+    for step in (-1, 1):
+        index = at + step
+        while 0 <= index < len(lexed.tokens) and lexed.depths[index] >= lexed.depths[at]:
+            if lexed.word(index) in _BETWEEN_CONDITIONS:
+                break
+            adds = index > 0 and lexed.of(lexed.tokens[index - 1]) in ("-", "+")
+            if adds and _number(lexed, index) is not None and not _has_type(lexed, index):
+                yield _cast(lexed, index, type_)
+            index += step
 
 
 def typed_arguments(lexed: Lexed, at: int, inferred: Mapping[int, str]) -> Iterator[Edit]:

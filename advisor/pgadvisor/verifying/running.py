@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,11 @@ from pgadvisor.planner.execute import analyze_options, nodes, require_reading_pl
 from pgadvisor.planner.questions import ask
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.planner.values import ValueSet, choose_values, real_call, value_sets
+from pgadvisor.planner.values.spread import spread_of
 from pgadvisor.planner.wire import explain_command, explain_with
 from pgadvisor.postgres.bounds import ServerTimeSpent
 from pgadvisor.postgres.gaps import raise_if_lost
+from pgadvisor.verifying.readable import MENDINGS, Mender
 
 if TYPE_CHECKING:
     from pgadvisor.facts import Facts
@@ -31,6 +33,12 @@ _ENOUGH_MS = 5_000.0
 # What is over sooner is measured more often, up to so many times as often: its fastest run is then nobody's luck.
 _SHORT_MS, _MORE = 40.0, 8
 _NAMED = 5
+_NOT_TOLD = "They stand in what statistics of columns do not tell of, such as $1 % $2."
+_UNKNOWN_NAMES = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
+_ON_PATH = (
+    "If it is there in another schema, set search_path in [session] of the configuration, or run "
+    "ALTER DATABASE ... SET search_path on the copy."
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,9 @@ class Runnable:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Sets of values to run a statement with."""
+    """Sets of values to run a statement with, whose text is one that the server has read."""
 
+    statement: Runnable
     sets: tuple[ValueSet, ...]
 
     @property
@@ -83,25 +92,33 @@ class Runner:
         self._session = session
         self._guard = guard
         self._facts = facts
+        self._mender = Mender(facts, session.connection.info.server_version)
         self._identity = identity
         self._runs = runs
         self._values = values
 
-    def chosen(self, statement: Runnable) -> Chosen:
-        """The values to run a statement with."""
-        require_select(statement.text)
+    def chosen(self, statement: Runnable, mendings: int = MENDINGS) -> Chosen:
+        """The values to run a statement with, whose text is changed so often where the server cannot read it."""
         try:
-            with self._guard.open(statement.text, with_volatile=True, identity=self._identity) as opened:
-                _require_harmless(opened)
-                return Chosen(self._sets(statement, opened.parameters))
+            return self._chosen(statement)
         except psycopg.Error as error:
-            raise self._refusal(error, only_read=True) from error
+            refusal = self._refusal(error, only_read=True)
+            changed = self._mender.changed(statement, error) if mendings else None
+            if changed is None:
+                raise refusal from error
+        return self.chosen(changed, mendings - 1)
 
-    def run(self, statement: Runnable, chosen: Chosen, without: Sequence[str]) -> tuple[Run, ...]:
+    def _chosen(self, statement: Runnable) -> Chosen:
+        require_select(statement.text)
+        with self._guard.open(statement.text, with_volatile=True, identity=self._identity) as opened:
+            _require_harmless(opened)
+            return Chosen(statement, self._sets(statement, opened.parameters))
+
+    def run(self, chosen: Chosen, without: Sequence[str]) -> tuple[Run, ...]:
         """Runs of each set of values, with indexes taken away by the commands given."""
         self._session.without = without
         try:
-            return tuple(self._run_set(statement, each.texts) for each in chosen.sets)
+            return tuple(self._run_set(chosen.statement, each.texts) for each in chosen.sets)
         finally:
             self._session.without = ()
 
@@ -114,7 +131,8 @@ class Runner:
             values, missing = choose_values(statement.shape, types, self._facts, statement.text)
             if missing:
                 named = ", ".join(f"${position}" for position in missing[:_NAMED])
-                raise NotDone(f"The copy's statistics give no value for {named}", "ANALYZE its tables there.")
+                remedy = "ANALYZE its tables there." if self._lacks_statistics(statement, missing) else _NOT_TOLD
+                raise NotDone(f"The copy's statistics give no value for {named}", remedy)
             first = ValueSet(ValueChoice.TYPICAL, values)
         others: list[ValueSet] = []
         if statement.shape is not None and types:
@@ -124,6 +142,12 @@ class Runner:
         made_up = {value.position for value in first.values}
         sets = [first, *(each for each in others if each.texts != first.texts and _same_places(each.values, made_up))]
         return tuple(sets[: self._values])
+
+    def _lacks_statistics(self, statement: Runnable, missing: Collection[int]) -> bool:
+        """Whether a column that parameters without a value are compared with has no statistics."""
+        predicates = () if statement.shape is None else statement.shape.predicates
+        compared = [predicate for predicate in predicates if not set(missing).isdisjoint(predicate.parameters)]
+        return any(spread_of(predicate, self._facts) is None for predicate in compared)
 
     def _run_set(self, statement: Runnable, texts: Sequence[str | None]) -> Run:
         cost, indexes, measured, only_read = 0.0, frozenset[str](), list[float](), True
@@ -186,7 +210,8 @@ class Runner:
         told = (
             message if only_read and message and code.startswith("42") else f"SQLSTATE {code} ({type(error).__name__})"
         )
-        return NotDone(f"The copy refused it: {told}")
+        remedy = _ON_PATH if isinstance(error, _UNKNOWN_NAMES) else ""
+        return NotDone(f"The copy refused it: {told}", remedy)
 
 
 def _require_harmless(opened: Opened) -> None:

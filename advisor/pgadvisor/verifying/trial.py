@@ -14,7 +14,7 @@ from pgadvisor.model.verification import MeasuredIndex, MeasuredStatement, Promi
 from pgadvisor.planner.refusals import NotDone
 from pgadvisor.verifying.building import Builder, Built, holds_expression
 from pgadvisor.verifying.judging import Timing, compared, of_index
-from pgadvisor.verifying.running import Run, Runnable, Runner
+from pgadvisor.verifying.running import Chosen, Run, Runnable, Runner
 from pgadvisor.verifying.wanted import Plan, Wanted, runnable_text
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _run_one(tried: Tried, runner: Runner, view: StatementView, shape: Statement
     try:
         if not mine:
             raise NotDone("None of the indexes that it is for could be tried")
-        timings, statement, labels = _timings(tried, runner, replace(runnable_text(view), shape=shape), mine)
+        timings, chosen = _timings(tried, runner, replace(runnable_text(view), shape=shape), mine)
     except NotDone as refusal:
         tried.together[view.query_id] = replace_reason(empty, _sentence(refusal))
         for number in mine:
@@ -132,8 +132,8 @@ def _run_one(tried: Tried, runner: Runner, view: StatementView, shape: Statement
         anchor=view.anchor,
         verdict=Verdict.NOT_RUN,
         calls=view.calls,
-        values=labels,
-        equivalent=statement.equivalent,
+        values=chosen.labels,
+        equivalent=chosen.statement.equivalent,
     )
     after = timings[ALL]
     uses = _uses(tried.standing, after.indexes)
@@ -157,22 +157,25 @@ NONE, ALL = -1, -2
 
 def _timings(
     tried: Tried, runner: Runner, statement: Runnable, mine: Sequence[int]
-) -> tuple[dict[int, Timing], Runnable, tuple[str, ...]]:
-    """How long it takes with none of the changes, with all, and with all but each that matters to it."""
+) -> tuple[dict[int, Timing], Chosen]:
+    """How long it takes with none of the changes, with all, and with all but each that matters to it.
+
+    And with which values, and by which text, which is one that the copy can read.
+    """
     chosen = runner.chosen(statement)
     ways = [NONE, *(mine if len(mine) > 1 else ()), ALL]
     rounds: dict[int, list[tuple[Run, ...]]] = {way: [] for way in ways}
     timings: dict[int, Timing] = {}
     for number in range(1, MOST_ROUNDS + 1):
         for way in ways:
-            rounds[way].append(runner.run(statement, chosen, _without(tried.standing, way)))
+            rounds[way].append(runner.run(chosen, _without(tried.standing, way)))
         timings = {way: Timing(tuple(runs)) for way, runs in rounds.items()}
         if number >= ROUNDS and all(each.is_steady or each.timed_out for each in timings.values()):
             break
     if len(mine) == 1:
         # Others do not matter to it, so that without this one is without any.
         timings[mine[0]] = timings[NONE]
-    return timings, statement, chosen.labels
+    return timings, chosen
 
 
 def _without(standing: Sequence[Standing], way: int) -> list[str]:

@@ -161,3 +161,26 @@ def test_a_mended_text_does_not_break_out(database: Database) -> None:
     assert database.execute("SELECT count(*) FROM precious") == [(0,)]
     with pytest.raises(psycopg.errors.UndefinedTable):
         database.execute("SELECT * FROM nowhere")
+
+
+MOMENTS = (
+    "SELECT * FROM visits WHERE day = current_date - $1",
+    "SELECT * FROM visits WHERE day >= current_date - $1 AND day < current_date + $2",
+    "SELECT day, count(*) FROM visits WHERE current_date - $1 <= day GROUP BY day",
+    "SELECT * FROM visits WHERE at > now() - $1",
+    "SELECT * FROM visits WHERE at > current_date - $1",
+    "SELECT * FROM visits WHERE at BETWEEN now() - $1 AND now() + $2",
+    "SELECT * FROM visits WHERE day + $1 > current_date",
+    "UPDATE visits SET day = current_date - $1 WHERE id = $2",
+)
+
+
+@pytest.mark.server
+def test_days_before_today_are_planned_as_what_an_index_on_the_column_is_good_for(newest_database: Database) -> None:
+    newest_database.execute("CREATE TABLE visits (id int PRIMARY KEY, day date, at timestamptz)")
+    seen = observe_texts(newest_database.dsn, MOMENTS, OFF)
+    assert {text: gap.reason for text in MOMENTS for gap in seen.gaps(text)} == {}
+    for text in MOMENTS:
+        assert seen.plans(text, PlanMethod.GENERIC), (text, [gap.reason for gap in seen.gaps(text)])
+        plan = str(seen.plan(text).plan)
+        assert "(visits.day)::" not in plan and "(visits.at)::" not in plan, text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgadvisor.config import Config
+from pgadvisor.config import CollectConfig, Config
 from pgadvisor.model.catalog import IndexKey
 from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.report import Report
@@ -161,6 +161,17 @@ def test_the_command_tells_promises_and_times(database: Database, tmp_path: Path
     assert "uses idx_1" in ran.out
     assert "Recommendation 1: " in ran.out
     assert "Recommendation 1" in html.read_text()
+    first = "1 statement was run: 1 "
+    assert first in " ".join(ran.out.split())
+    assert first in html.read_text()
+    others = [statement(number, "SELECT count(*) FROM gone", "public.gone") for number in ("7", "8")]
+    promised = dict.fromkeys(("1", "7", "8"), 0.02)
+    report = trial_report((recommended(1, create("orders", "customer_id"), promised),), (POINT, *others))
+    ran = pgadvisor("verify", written(report, tmp_path), database.dsn, *short, "--html", html)
+    assert ran.code == 0, ran.err
+    first = "1 of 3 statements was run: 1 "
+    assert first in " ".join(ran.out.split())
+    assert first in html.read_text()
     report = trial_report((recommended(1, create("orders", "note"), {"1": 0.01}),), (POINT,))
     ran = pgadvisor("verify", written(report, tmp_path), database.dsn, "--json", "-", *short)
     assert ran.code == 1
@@ -214,3 +225,46 @@ def test_locks_of_all_that_is_built_are_bounded(database: Database, monkeypatch:
     assert of(tried, 5).size_bytes is not None
     assert of(tried, 6).size_bytes is None
     assert "lock table" in of(tried, 7).reason
+
+
+def test_the_search_path_of_the_configuration_is_that_of_values_too(database: Database) -> None:
+    shop(database)
+    database.execute("CREATE SCHEMA desk")
+    database.execute("ALTER TABLE orders SET SCHEMA desk")
+    point = statement("1", "SELECT count(*) FROM orders WHERE customer_id = $1", "desk.orders")
+    report = trial_report((recommended(1, create("orders", "customer_id", schema="desk"), {"1": 0.02}),), (point,))
+    refused = together(verify(report, database.dsn, Config(), QUICK), "1")
+    assert refused.verdict is Verdict.NOT_RUN
+    assert refused.reason == (
+        'The copy refused it: relation "orders" does not exist. If it is there in another schema, set search_path in '
+        "[session] of the configuration, or run ALTER DATABASE ... SET search_path on the copy."
+    )
+    config = Config(collect=CollectConfig(session={"search_path": "desk, public"}))
+    ran = together(verify(report, database.dsn, config, QUICK), "1")
+    assert ran.uses == ("idx_1",), ran.reason
+
+
+def test_normalised_texts_that_no_server_reads_are_mended(database: Database) -> None:
+    shop(database)
+    database.execute("ALTER TABLE orders ADD placed_at timestamptz")
+    database.execute("UPDATE orders SET placed_at = now() - id * interval '1 hour'")
+    database.execute("VACUUM (FULL, ANALYZE) orders")
+    texts = {
+        "1": "SELECT date_trunc($1, placed_at), count(*) FROM orders WHERE placed_at > now() - interval $2"
+        " AND customer_id = $3 GROUP BY date_trunc($4, placed_at)",
+        "2": "SELECT count(*) FROM orders WHERE customer_id = $1 + $2 % $3",
+    }
+    report = trial_report(
+        (recommended(1, create("orders", "customer_id"), dict.fromkeys(texts, 0.1)),),
+        [statement(query_id, text, "public.orders") for query_id, text in texts.items()],
+    )
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert together(tried, "1").uses == ("idx_1",), together(tried, "1").reason
+    # Nothing tells what a remainder is taken of, and no ANALYZE would.
+    assert together(tried, "2").reason == (
+        "The copy's statistics give no value for $2, $3. They stand in what statistics of columns do not tell of, such "
+        "as $1 % $2."
+    )
+    database.execute("DELETE FROM pg_statistic WHERE starelid = 'orders'::regclass")
+    tried = verify(report, database.dsn, Config(), QUICK)
+    assert together(tried, "2").reason.endswith("give no value for $1, $2, $3. ANALYZE its tables there.")
