@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HIDDEN = re.compile(rf"(?:[eEbBxXnN]|[uU]&)?'{MASK}'?|{MASK}")
 _ESCAPED_BODY = re.compile(r"(?:[^'\\]++|''|\\.)*+'?", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
@@ -53,6 +54,15 @@ def mask_literals(text: str) -> str:
         position = end
     pieces.append(text[position:])
     return "".join(pieces)
+
+
+def holds_mask(text: str) -> bool:
+    """Whether a literal of a text is hidden already, so that nobody knows what stood there.
+
+    >>> holds_mask("(meta ->> '…'::text)"), holds_mask("n > …"), holds_mask("state = 'loading…'")
+    (True, True, False)
+    """
+    return MASK in text and any(_HIDDEN.fullmatch(match[0]) is not None for match in _TOKEN.finditer(text))
 
 
 def _masked(text: str, match: re.Match[str]) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pgadvisor.advise.recommend import AnyOf, commented, partitions_of, schemas_of, table_of
+from pgadvisor.advise.recommend import AnyOf, commented, is_incomplete, partitions_of, schemas_of, table_of
 from pgadvisor.indexes.recipes import Recipe, recipe
 from pgadvisor.model.proposals import AnalyzeTable, CreateIndex
 from pgadvisor.workload.expressions import is_expression
@@ -35,7 +35,8 @@ def rewritten(
     steps, checks = (made.steps, made.checks) if made is not None else ((), ())
     masked = tuple(map(commented, steps))
     # What follows a step whose values are masked is commented out as well.
-    if recommendation.values_masked or recommendation.steps == masked:
+    incomplete = recommendation.values_masked or is_incomplete(recommendation.proposal)
+    if incomplete or recommendation.steps == masked:
         steps = masked
     said = []
     if (steps, checks) != (recommendation.steps, recommendation.checks):

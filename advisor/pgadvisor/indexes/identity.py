@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pgadvisor.masking import mask_literals
+from pgadvisor.masking import holds_mask, mask_literals
 from pgadvisor.model.catalog import IndexDefinition
 
 
@@ -36,3 +36,9 @@ def masked_definition(definition: IndexDefinition) -> IndexDefinition:
     )
     predicate = None if definition.predicate is None else mask_literals(definition.predicate)
     return msgspec.structs.replace(definition, keys=keys, predicate=predicate)
+
+
+def is_hidden(definition: IndexDefinition) -> bool:
+    """Whether a constant of its expressions or its predicate is hidden: what is built of it serves no statement."""
+    texts = (definition.predicate, *(key.expression for key in definition.keys))
+    return any(text is not None and holds_mask(text) for text in texts)

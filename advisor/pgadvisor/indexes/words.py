@@ -37,8 +37,8 @@ RETRY = (
     "run it again, in a quieter moment."
 )
 AFTER_SUCCESSOR = (
-    "It is in use: drop it only once the partial index proposed with it is built and valid, and EXPLAIN shows that the "
-    "statements use that one."
+    "It is in use: drop it only once what is proposed in its place is built and valid, and EXPLAIN shows that the "
+    "statements use that."
 )
 STANDBY_QUERIES = "On standbys, replaying the drop can cancel queries that run there."
 FOREIGN_PARTITIONS = (

@@ -26,7 +26,7 @@ _NO_SECRET_KEYS = re.compile(
     r"|product|customer|cust|part|supp|supplier|nation|region|store|item|user|parent|child|record|row|object|entity"
     r"|event|message|translation|locale|range|cluster|clustering|bucket|storage|file|path|registry|feature|flag|config"
     r"|setting|option|field|column|attribute|property|json|ref|reference|external|public|tenant|employee|line|no|is|has"
-    r"|for|on|not|conflict"
+    r"|for|on|not|conflict|issue|jira"
 )
 _VALUES = re.compile(r"values?|val|data|content|body|key|hash|text|plain|plaintext|payload")
 _REMEMBERED = 16_384

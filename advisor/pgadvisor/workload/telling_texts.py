@@ -9,7 +9,10 @@ from pgadvisor.workload.lexer import Kind, Lexed, lex
 from pgadvisor.workload.string_tokens import string_value
 from pgadvisor.workload.telling_names import is_telling
 
-_JSON_ARROWS = frozenset(("->", "->>", "#>", "#>>", "?"))
+_OF_FIELDS = frozenset(("->", "->>", "#>", "#>>"))
+_JSON_ARROWS = _OF_FIELDS | {"?"}
+# A field's name, or a path of such; a secret that looks so is no name of one.
+_FIELD = re.compile(r"[A-Za-z_]+|\{[A-Za-z_]+(?:,[A-Za-z_]+)*\}")
 # Types whose literals are no secrets, and without which a definition is not worth much.
 _HARMLESS_TYPES = re.compile(
     r"reg(?:class|type|proc|procedure|config|dictionary|namespace|role)|date|time|timetz|timestamp|timestamptz|interval"
@@ -35,7 +38,7 @@ def told(lexed: Lexed, *, telling: bool, numbers: bool) -> Iterator[int]:
     }
     named |= {index for index in strings if _is_telling_key(lexed, index)}
     if telling or named or any(_is_telling_code(lexed, index) for index in strings):
-        yield from (index for index in strings if not _is_harmless(lexed, index))
+        yield from (index for index in strings if not (_is_harmless(lexed, index) or _names_field(lexed, index)))
     if numbers:
         yield from (index for index, token in enumerate(tokens) if token.kind is Kind.NUMBER)
     elif named:
@@ -73,6 +76,17 @@ def _is_telling_key(lexed: Lexed, index: int) -> bool:
     """Whether a string is the name of a field of JSON: data->>'password'."""
     before = lexed.of(lexed.tokens[index - 1]) if index else ""
     return before in _JSON_ARROWS and is_telling(string_value(lexed.of(lexed.tokens[index])).strip("{}"))
+
+
+def _names_field(lexed: Lexed, index: int) -> bool:
+    """Whether a string does no more than name the field of a document that a secret is in, as a column's name does.
+
+    What is looked up by it in something telling may be a secret itself: tokens -> 'x'.
+    """
+    if not _is_telling_key(lexed, index) or lexed.of(lexed.tokens[index - 1]) not in _OF_FIELDS:
+        return False
+    named = _FIELD.fullmatch(string_value(lexed.of(lexed.tokens[index]))) is not None
+    return named and not is_telling(name_at(lexed, index - 2))
 
 
 def _is_telling_code(lexed: Lexed, index: int) -> bool:

@@ -329,7 +329,7 @@ def test_an_index_in_use_goes_only_after_its_successor(partitioned: bool) -> Non
     assert any("scans" in check.sql for check in recipe(unused, set()).checks)
     assert not any("scans" in check.sql for check in recipe(replaced, set()).checks)
     new = set(recipe(replaced, set()).caveats) - set(recipe(unused, set()).caveats)
-    assert [caveat for caveat in new if "only once the partial index" in caveat] == list(new) != []
+    assert [caveat for caveat in new if "only once what is proposed in its place" in caveat] == list(new) != []
 
 
 def test_what_a_failed_build_left_is_shown_with_the_command_that_drops_it(database: Database) -> None:

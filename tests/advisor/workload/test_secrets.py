@@ -209,6 +209,17 @@ def test_what_something_telling_is_named_beside_is_hidden(text: str) -> None:
         assert SECRET not in without_secrets(text.format(literal))
 
 
+def test_fields_of_documents_keep_their_names_and_what_only_looks_like_one_does_not() -> None:
+    shown = {
+        "SELECT a FROM u WHERE d ->> 'apiKey' = 'x'": f"SELECT a FROM u WHERE d ->> 'apiKey' = {HIDDEN}",
+        "((d #>> '{a,api_key}'::text[]) = 'x'::text)": f"((d #>> '{{a,api_key}}'::text[]) = {HIDDEN}::text)",
+        "SELECT a FROM u WHERE d ? 'myToken'": f"SELECT a FROM u WHERE d ? {HIDDEN}",
+        "SELECT u.tokens -> 'myToken' FROM u": f"SELECT u.tokens -> {HIDDEN} FROM u",
+        "SELECT d -> 'my token: x7' FROM u": f"SELECT d -> {HIDDEN} FROM u",
+    }
+    assert {text: without_secrets(text) for text in shown} == shown
+
+
 def test_bodies_that_name_something_telling_and_messages_are_hidden() -> None:
     body = "DECLARE k text := 'hunter2'; BEGIN PERFORM send(k, api_token); END"
     for literal in spellings(body):
@@ -238,6 +249,7 @@ def test_numbers_are_hidden_where_they_are_compared_with_something_telling() -> 
         "(password <> ''::text)",
         "nextval('user_tokens_id_seq'::regclass)",
         "SELECT jsonb_build_object('key', value) FROM t",
+        "SELECT id FROM tickets WHERE meta ->> 'jiraKey' = 'J-' || '123'",
     ],
 )
 def test_names_that_only_sound_alike_hide_nothing(text: str) -> None:

@@ -59,6 +59,8 @@ def reason(text: str) -> str:
         ("select 1 from t where (a) 'secret'", "the parser stops at '…'"),
         ("select 1 from t where (a) e'sec\\'ret'", "the parser stops at e'…'"),
         ("select 1 from t where a 12345", "the parser stops at …"),
+        ("delete t", "the parser cannot read it"),
+        ("with x as (delete t where a = 1 returning a) select * from x", "the parser cannot read it"),
     ],
 )
 def test_why_a_text_is_not_understood(text: str, why: str) -> None:

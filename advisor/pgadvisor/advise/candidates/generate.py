@@ -15,11 +15,14 @@ from pgadvisor.advise.candidates.special import special
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.algebra import likeness
+from pgadvisor.indexes.identity import is_hidden
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 from pgadvisor.planner.protocol import Planner
 
 if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
+
+HIDDEN = "A constant in it may be a secret and was hidden when it was read: no SQL can be made of it."
 
 Generator = Callable[[Facts, Sequence[Load], "IndexesConfig"], Iterable[Candidate | LeftIndex]]
 
@@ -77,6 +80,8 @@ def _reason(
     table = facts.relation_named(definition.schema, definition.table)
     if table is None:
         return _left(candidate, WhyNot.IMPOSSIBLE, "Its table is not in the snapshot.")
+    if is_hidden(definition):
+        return _left(candidate, WhyNot.NOT_EXAMINED, HIDDEN)
     serving = existing.serving(candidate)
     if serving:
         return _left(candidate, WhyNot.SERVED, f"{serving} does its work already.", serving)

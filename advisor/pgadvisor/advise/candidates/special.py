@@ -97,8 +97,8 @@ def _unknown(searched: Searched) -> Iterator[LeftIndex]:
     for text in searched.unknown[:1]:
         definition = searched.definition([IndexKey(expression=without_brackets(text))])
         sentence = (
-            "What it is searched by has a constant that is not in the statement's text: seen in a log of its calls, an "
-            "index on it could be looked at."
+            "What it is searched by has a constant that is not in the statement's text: with a log of its calls "
+            "(--workload), an index on it could be looked at."
         )
         yield searched.left(definition, sentence, WhyNot.NOT_EXAMINED)
 

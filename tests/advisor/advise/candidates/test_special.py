@@ -264,8 +264,8 @@ LEFT: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
         GUESSED,
         ("kind", "k7"),
         "((data ->> $1))",
-        "What it is searched by has a constant that is not in the statement's text: seen in a log of its calls, an "
-        "index on it could be looked at.",
+        "What it is searched by has a constant that is not in the statement's text: with a log of its calls "
+        "(--workload), an index on it could be looked at.",
     ),
 )
 
