@@ -35,6 +35,12 @@ def name_of(index: Index) -> str:
     return f"{index.schema}.{index.name}"
 
 
+def listed(names: Iterable[str]) -> str:
+    """The first of some names, and how many more there are."""
+    found = sorted(names)
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
 def keys_of(index: Index) -> str:
     """Its keys, in words."""
     return ", ".join(key.column if key.column is not None else key.expression or "" for key in index.definition.keys)

@@ -34,6 +34,7 @@ from pgadvisor_rules._indexes import (
     indexed_tables,
     is_partitioned,
     keys_of,
+    listed,
     name_of,
     only_server_of_foreign_key,
     rows_per_scan,
@@ -110,16 +111,16 @@ def check(facts: Facts, options: LowCardinalityIndexOptions) -> Iterator[Finding
     if unknown:
         yield Gap(
             fact=Fact.COLUMN_STATISTICS,
-            scope=_listed(unknown),
+            scope=listed(unknown),
             reason="Columns of these indexes have no statistics that this role may see",
             remedy="Run ANALYZE on their tables, and grant the role SELECT on them or pg_read_all_data.",
         )
     if unseen:
         yield Gap(
             fact=Fact.INDEX_COUNTERS,
-            scope=_listed(unseen),
+            scope=listed(unseen),
             reason="These indexes separate little and were not scanned, but over too short a time to propose a drop",
-            remedy="Run again later, or lower low_cardinality_index.min_window_days.",
+            remedy="Run again later, or lower min_window_days in [rules.low_cardinality_index] of the configuration.",
         )
 
 
@@ -339,11 +340,6 @@ def _evidence(facts: Facts, key: Key) -> tuple[Evidence, ...]:
         Evidence(label="entries written to it", value=facts.entries_written(index.table_oid)),
         window_evidence(facts.counters_window, "counters cover"),
     )
-
-
-def _listed(names: list[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pgadvisor.rules_api import (
     Amount,
@@ -28,6 +28,7 @@ from pgadvisor_rules._indexes import (
     held_by,
     indexed_tables,
     keys_of,
+    listed,
     name_of,
     only_server_of_foreign_key,
     scans,
@@ -65,7 +66,7 @@ def check(facts: Facts, options: UnusedIndexOptions) -> Iterator[Finding | Gap]:
         return
     short = shorter_than(facts.counters_window, options.min_window_days)
     if short or facts.server.in_recovery:
-        yield _held_back(facts, len(unused), short, options)
+        yield _held_back(facts, unused, short, options)
         return
     yield from _standbys_not_seen(facts)
     for index in unused:
@@ -125,22 +126,23 @@ def _not_asked(facts: Facts, unseen: int) -> str:
     return f"{unseen} of {unseen + asked} {'was' if unseen == 1 else 'were'} not asked" if asked else "none was asked"
 
 
-def _held_back(facts: Facts, count: int, short: bool, options: UnusedIndexOptions) -> Gap:
-    indexes = "1 index has" if count == 1 else f"{count} indexes have"
+def _held_back(facts: Facts, unused: Sequence[Index], short: bool, options: UnusedIndexOptions) -> Gap:
+    indexes = "1 index has" if len(unused) == 1 else f"{len(unused)} indexes have"
+    scope = listed(name_of(index) for index in unused)
     if not short:
         return Gap(
             fact=Fact.INDEX_COUNTERS,
-            scope="",
+            scope=scope,
             reason=f"{indexes} no use on this standby, which does not count the scans of the primary",
             remedy="Audit the primary, and look at the counters of all standbys.",
         )
     days = facts.counters_days()
-    covered = "for an unknown time" if days is None else f"{_span(days)}, fewer than {options.min_window_days:g} days"
+    covered = "an unknown time" if days is None else f"{_span(days)}, fewer than {options.min_window_days:g} days"
     return Gap(
         fact=Fact.INDEX_COUNTERS,
-        scope="",
+        scope=scope,
         reason=f"{indexes} no use, but the counters cover {covered}: too little to call an index unused",
-        remedy="Run again later, or lower unused_index.min_window_days.",
+        remedy="Run again later, or lower min_window_days in [rules.unused_index] of the configuration.",
     )
 
 

@@ -15,6 +15,7 @@ from pgadvisor.advise.losses import Loss, Losses
 from pgadvisor.advise.remaining import Named, Remaining
 from pgadvisor.advise.selection.readers import Readers
 from pgadvisor.advise.selection.search import Chosen
+from pgadvisor.advise.statement_words import called
 from pgadvisor.advise.wishes import Going
 from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.catalog import Index, IndexDefinition
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _NO_ROOM = "What is to take its place is beyond the budget, or beyond the number of new indexes."
 _TO_STAY = "Existing indexes are to stay: --no-drops, or drop = false in [indexes]."
-_RESTS = "The planner estimates the statement {} by what ANALYZE gathers on its expressions, or uses it."
+_RESTS = "The planner estimates {} by what ANALYZE gathers on its expressions, or uses it."
 # An index that another stands in for may cost a statement so many times more, and all of its calls this share of the
 # time of all statements: the wider one has more pages.
 _BEARABLE = 1.5
@@ -150,7 +151,7 @@ class _Check:
         now = self._readers.costs_without(touched, self._dropped, Configuration(create=created, drop=(name,)))
         guessed = self._guessed(drop, created, now, touched)
         if guessed is not None:
-            found.left += _stays(going, _RESTS.format(guessed.load.query_id), self._facts)
+            found.left += _stays(going, _RESTS.format(called(guessed.load.query_id)), self._facts)
             return
         slower, for_known_values = self._slowest(going, now, touched)
         if slower is not None:

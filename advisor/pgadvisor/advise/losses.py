@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+from pgadvisor.advise.statement_words import as_much, called
+from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.indexes.algebra import covers
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from pgadvisor.model.catalog import Index
     from pgadvisor.model.proposals import DropIndex
 
-_LEAST_COST = 0.01
 # The server's own defaults.
 _RANDOM_PAGE_COST, _CPU_OPERATOR_COST = 4.0, 0.0025
 # cached_plan_cost: planning is taken for so many operators, for each relation and one more.
@@ -69,7 +70,7 @@ class Losses:
             # Also where it was not known before: what no plan is known of may be any loss.
             return inf
         least = min(before, least)
-        return 1.0 if after <= before or after - least <= self._page_cost else after / max(least, _LEAST_COST)
+        return 1.0 if after <= before or after - least <= self._page_cost else after / max(least, LEAST_COST)
 
     def of(self, cost: LoadCost, number: int, times: float) -> Loss:
         """The loss of a statement, for its question with this number."""
@@ -100,17 +101,14 @@ class Losses:
         """Why an index stays, in one or two sentences."""
         query_id, calls = loss.query_id, self._of_calls(loss.query_id)
         if loss.times == inf:
-            return f"Without it no plan of the statement {query_id} is known."
+            return f"Without it no plan of {called(query_id)} is known."
         if loss.unknown:
-            text = (
-                f"Without it only a plan of the statement {query_id} for unknown values would cost {loss.times:.3g} "
-                "times as much"
-            )
+            text = f"Without it only a plan of {called(query_id)} for unknown values would cost {as_much(loss.times)}"
             if self._generic:
                 return f"{text}, and plan_cache_mode makes such plans."
             kept = "which the server keeps only while it costs less than those for values do"
             return f"{text}, {kept}{'' if calls else ': values of real calls, which are not known, would tell'}."
-        text = f"the statement {query_id} would cost {loss.times:.3g} times as much"
+        text = f"{called(query_id)} would cost {as_much(loss.times)}"
         if not loss.real:
             named = "for values that no known call had" if calls else "for values that are assumed"
             text = f"{text} {named}"

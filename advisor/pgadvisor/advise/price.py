@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from pgadvisor.advise.decide import Decision
-from pgadvisor.advise.rates import of_statements
+from pgadvisor.advise.rates import of_statements, writes_are_bounds
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition
@@ -113,6 +113,9 @@ def _in_seconds(ms: float) -> float:
 
 
 def _written(label: str, amount: float, unit: Unit, facts: Facts) -> Evidence:
+    """Of writes: where they may have been counted for longer than is known, at most so much."""
+    if writes_are_bounds(facts):
+        label = f"{label.partition(', ')[0]}, at most"
     return _rated(label, of_statements(round(amount), facts), unit, facts.snapshot.calls_window)
 
 

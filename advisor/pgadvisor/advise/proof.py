@@ -12,7 +12,7 @@ import msgspec
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.selection.evaluator import LoadCost
 from pgadvisor.advise.selection.readers import Readers
-from pgadvisor.advise.whatif_judging import Costs, estimated, judged
+from pgadvisor.advise.whatif_judging import LEAST_COST, Costs, estimated, judged
 from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.advise.whatif_values import ValueSets
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 # Plans are shown of so many of the statements that one index changes most, and of so many in all.
 PAIRS_OF_EACH = 3
 MAX_PAIRS = 40
-_LEAST_COST = 0.01
 # A statement that gains less than this share of what it costs is not told of, though some values gain.
 _LEAST_SHARE = 0.001
 
@@ -227,7 +226,7 @@ def _effect(was: LoadCost, now: LoadCost, measured: LoadCost) -> StatementEffect
     if effect is Effect.GAINS and before - after < _LEAST_SHARE * before:
         effect = Effect.LOSES if after - before > STAYS_WITHIN * before else Effect.STAYS
     # What others of a set gain is theirs: of a gain the root of the ratio is sure (whatif_judging.estimated).
-    ratio = max(before, _LEAST_COST) / max(measured.mean, _LEAST_COST)
+    ratio = max(before, LEAST_COST) / max(measured.mean, LEAST_COST)
     total_ms = was.load.total_ms * min(ratio, 1.0) ** 0.5
     return StatementEffect(
         query_id=was.load.query_id,

@@ -8,6 +8,7 @@ import msgspec
 
 from pgadvisor.advise.decide import Decision
 from pgadvisor.advise.handing_over import FOR_KNOWN_VALUES
+from pgadvisor.advise.statement_words import as_much
 from pgadvisor.indexes.identity import masked_definition
 from pgadvisor.model.base import Confidence
 from pgadvisor.model.effects import Effect
@@ -138,7 +139,7 @@ def _does_without(advised: AdvisedIndex, drop: DropIndex, facts: Facts, advice: 
 def _losing(losing: Sequence[StatementEffect], drop: DropIndex) -> str:
     worst = max(each.worst for each in losing)
     where = "where values are not known to the planner" if drop.replaced else "for some values"
-    text = f"has plans without it that cost {_statements(len(losing))} more, up to {worst:.3g} times as much {where}"
+    text = f"has plans without it that cost {_statements(len(losing))} more, up to {as_much(worst)} {where}"
     if drop.because_of is None:
         return f"{text}."
     return (

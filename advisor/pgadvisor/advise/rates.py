@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pgadvisor.facts import Facts
-from pgadvisor.model.counters import Window
+from pgadvisor.model.counters import SERVER_START, Window
 from pgadvisor.model.report import Rate, RateUnit
 
 SECONDS_PER_HOUR = 3_600.0
@@ -18,8 +20,32 @@ def of_statements(total: float, facts: Facts) -> Rate:
 
 
 def of_writes(total: float, facts: Facts) -> Rate:
-    """What was written to tables and indexes, over the time in which writes were counted."""
-    return rate(total, facts.snapshot.writes_window, is_interval=facts.snapshot.change is not None)
+    """What was written to tables and indexes, over the time in which writes were counted, or at most so much."""
+    window = facts.snapshot.writes_window
+    found = rate(total, window, is_interval=facts.snapshot.change is not None)
+    return replace(found, at_most=True) if outlives(window) else found
+
+
+def outlives(window: Window | None) -> bool:
+    """Whether what was counted in a window may be of longer.
+
+    Counters outlive a clean stop (https://www.postgresql.org/docs/current/monitoring-stats.html), so that a window
+    which nothing but the server's start begins is the least they cover. After a crash they begin anew, and their own
+    reset begins the window.
+    """
+    return window is not None and window.source == SERVER_START
+
+
+def writes_are_bounds(facts: Facts) -> bool:
+    """Whether writes told for the statements' window are at most so many.
+
+    They are shares of what tables have counted, for longer than their window where that began with the server. Where
+    statements were counted for longer than that, nobody knows which of the two covers more.
+    """
+    calls, writes = facts.snapshot.calls_window, facts.snapshot.writes_window
+    if not facts.counts_writes or calls is None or writes is None or calls.seconds is None or not outlives(writes):
+        return False
+    return writes.seconds is not None and calls.seconds <= writes.seconds
 
 
 def rate(total: float, window: Window | None, *, is_interval: bool = False) -> Rate:

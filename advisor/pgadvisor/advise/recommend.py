@@ -16,7 +16,7 @@ from pgadvisor.advise.price import gain, price, told
 from pgadvisor.advise.proof_texts import confidence_of, proof_of, rests_on, shown_advised
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import NAME_PATTERN
-from pgadvisor.indexes.identity import definition_identity, masked_definition
+from pgadvisor.indexes.identity import definition_identity, is_hidden, masked_definition
 from pgadvisor.indexes.partitions import Partition, partition_tree
 from pgadvisor.indexes.recipes import Recipe, recipe
 from pgadvisor.model.base import Confidence
@@ -35,6 +35,7 @@ from pgadvisor.model.report import Recommendation, Rejection, Step
 from pgadvisor.planner.index_names import names_taken_by_schema
 
 MASKED = "Row values in this SQL are masked; run again with --show-values for SQL that can be run."
+HIDDEN = "A constant in this SQL may be a secret and was hidden when it was read: nothing can be run without it."
 ONLY_FOR_VALUES = (
     "A partial index serves only plans made for its values: a prepared statement that the server plans for unknown "
     "values (plan_cache_mode = force_generic_plan, or a server-side prepare) cannot use it, and reads the table."
@@ -59,7 +60,7 @@ def recommend(
             taken[decision.proposal.definition.schema].add(decision.advised.name)
     recommendations: list[Recommendation] = []
     known: Counter[str] = Counter()
-    masked = {finding.key for d in decisions if _shown(d.proposal, show_values) != d.proposal for finding in d.findings}
+    masked = {finding.key for d in decisions if _masks(d.proposal, show_values) for finding in d.findings}
     for rank, decision in enumerate((d for d in decisions if d.reason is None), start=1):
         proposal = _shown(decision.proposal, show_values)
         partitions = partitions_of(decision.proposal, facts)
@@ -135,9 +136,9 @@ def _recommendation(
     if isinstance(decision.proposal, CreateIndex) and decision.proposal.holds_values:
         caveats.insert(0, _only_for_values(decision.proposal.definition))
     caveats += replication_caveats(*table_of(shown), facts)
-    masked = shown != decision.proposal
+    masked = _masks(decision.proposal, show_values)
     if masked:
-        caveats.insert(0, MASKED)
+        caveats.insert(0, HIDDEN if is_incomplete(decision.proposal) else MASKED)
     return Recommendation(
         key=key,
         anchor=anchor(f"do:{key}"),
@@ -226,6 +227,16 @@ def _identity(proposal: Proposal) -> str:
             return f"{proposal.schema}.{proposal.name}"
         case AnalyzeTable() | AddPrimaryKey():
             return f"{proposal.schema}.{proposal.table}({', '.join(proposal.columns)})"
+
+
+def is_incomplete(proposal: Proposal) -> bool:
+    """Whether an index is to be built of which a constant is hidden."""
+    return isinstance(proposal, CreateIndex) and is_hidden(proposal.definition)
+
+
+def _masks(proposal: Proposal, show_values: bool) -> bool:
+    """Whether the SQL of a proposal, as a report may show it, lacks a constant."""
+    return is_incomplete(proposal) or _shown(proposal, show_values) != proposal
 
 
 def _shown(proposal: Proposal, show_values: bool) -> Proposal:

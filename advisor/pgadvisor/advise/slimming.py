@@ -8,6 +8,7 @@ updates that are HOT no more since a column is held that they set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from pgadvisor.advise.selection.least import least_gain
 from pgadvisor.advise.selection.reasons import Chosen
 from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.indexes.algebra import covers, likeness
+from pgadvisor.model.effects import STAYS_WITHIN
 
 if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
@@ -34,6 +36,9 @@ _TRIED = 12
 # Of what the wide one gains so much may be lost, and so much of what it gains for some values.
 _SHARE = 0.15
 _SHARE_OF_VALUES = 0.5
+# A statement may lose all that it gains where that is less than this share of what the wide one gains in all, and it
+# then costs no more than so many times as much.
+_LITTLE, _MODEST = 0.02, 1.5
 # One is narrower that takes this share of the disk or less, or of the time to write.
 _SMALLER = 0.95
 # Of those that do, one that is larger by no more than this is had where it gains more.
@@ -157,6 +162,16 @@ def _is_on(candidate: Candidate, wide: IndexDefinition) -> bool:
     return places[0] == places[1] and not other.unique
 
 
+@dataclass(frozen=True)
+class _Wide:
+    """A new index with what all statements cost with it and without it, and what it gains."""
+
+    chosen: Chosen
+    now: Sequence[LoadCost]
+    without: Sequence[LoadCost]
+    gained: float
+
+
 class _Weighing(Weighing):
     """What sets cost the statements, beside what they cost with one of the new indexes left out."""
 
@@ -174,15 +189,15 @@ class _Weighing(Weighing):
             return None
         create = self.selection.create
         now, without = self.costs(create), self.costs([each for each in create if each is not chosen])
-        gained = self.amount(without) - self.amount(now)
+        wide = _Wide(chosen, now, without, self.amount(without) - self.amount(now))
         able: list[tuple[Chosen, float]] = []
         everyone = range(len(now))
         using = [at for at in everyone if now[at].costs != without[at].costs]
-        bearable = min(self._left, _SHARE * gained)
+        bearable = min(self._left, _SHARE * wide.gained)
         for form in forms:
             # Most forms lose too much with those that the wide one is for: the others need not be asked about.
-            if self._lost(chosen, form, now, without, using) < bearable:
-                lost = self._lost(chosen, form, now, without, everyone)
+            if self._lost(wide, form, using) < bearable:
+                lost = self._lost(wide, form, everyone)
                 if lost < bearable:
                     able.append((form, lost))
         if not able:
@@ -193,26 +208,22 @@ class _Weighing(Weighing):
         self._left -= max(lost, 0.0)
         return form
 
-    def _lost(
-        self,
-        chosen: Chosen,
-        form: Chosen,
-        now: Sequence[LoadCost],
-        without: Sequence[LoadCost],
-        places: Sequence[int],
-    ) -> float:
+    def _lost(self, wide: _Wide, form: Chosen, places: Sequence[int]) -> float:
         """What statements lose by a form; infinity where one would cost more than it may for some values."""
+        chosen = wide.chosen
         lost = self.writes([form]) - self.writes([chosen])
         then = exchanged(self.selection.create, [chosen], form)
         steady = _is_steady(chosen, form, self.evaluator.facts)
         for at, becomes in zip(places, self.costs(then, places), strict=True):
-            base, was, none = self.evaluator.base[at], now[at], without[at]
+            base, was, none = self.evaluator.base[at], wide.now[at], wide.without[at]
             if was.costs == becomes.costs:
                 continue
-            if not self._bearable(base, was, becomes, none):
+            loses = self.counts(base, becomes) - self.counts(base, was)
+            little = loses <= _LITTLE * wide.gained and becomes.mean <= _MODEST * was.mean
+            if not (little and _is_as_it_was(base, becomes)) and not self._bearable(base, was, becomes, none):
                 return inf
             if not (steady and self._is_speck(was.mean, becomes.mean, none.mean)):
-                lost += self.counts(base, becomes) - self.counts(base, was)
+                lost += loses
         return lost
 
     def _bearable(self, base: LoadCost, was: LoadCost, becomes: LoadCost, none: LoadCost) -> bool:
@@ -230,6 +241,14 @@ class _Weighing(Weighing):
     def _is_speck(self, was: float, becomes: float, none: float) -> bool:
         """Whether a call reads a few pages either way, and many without the one or the other."""
         return max(was, becomes) <= self._small and abs(becomes - was) <= _SHARE * (none - was)
+
+
+def _is_as_it_was(base: LoadCost, becomes: LoadCost) -> bool:
+    """Whether no values cost more than without any new index."""
+    return all(
+        after <= before * (1 + STAYS_WITHIN) + LEAST_COST
+        for before, after in zip(base.costs, becomes.costs, strict=True)
+    )
 
 
 def _is_steady(chosen: Chosen, form: Chosen, facts: Facts | None) -> bool:

@@ -127,6 +127,9 @@ class ViewRow(Model, frozen=True, kw_only=True):
     reset_at: datetime | None = None
 
 
+SERVER_START = "server start"
+
+
 class Window(Model, frozen=True, kw_only=True):
     """A span of observation. since is None where its start is unknown; source names what set it."""
 

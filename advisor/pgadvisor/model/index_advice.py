@@ -62,7 +62,7 @@ class IndexPrice(Model, frozen=True, kw_only=True):
 class StatementEffect(Model, frozen=True, kw_only=True):
     """What becomes of one statement; costs are the planner's, over the values that are known by their weight.
 
-    caution is what cost_after has beyond the planner's own, where that hopes for too much (planner/caution.py).
+    caution is what cost_after has beyond the planner's own, or less (planner/caution.py).
     worst is the greatest ratio of cost after to cost before of any values. plans are of the most changed.
     """
 

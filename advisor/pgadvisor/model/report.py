@@ -108,11 +108,16 @@ class RateUnit(enum.StrEnum):
 
 
 class Rate(Model, frozen=True, kw_only=True):
-    """An amount over the observation window: total, and per the unit the window allows."""
+    """An amount over the observation window: total, and per the unit the window allows.
+
+    at_most is set where the amount may have been counted for longer than the window that is known, as from before the
+    server's last start: value per day or hour is then a bound.
+    """
 
     total: float
     value: float
     per: RateUnit
+    at_most: bool = False
 
 
 class ReportImpact(Model, frozen=True, kw_only=True):

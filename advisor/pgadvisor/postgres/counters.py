@@ -11,6 +11,7 @@ import msgspec
 from pgadvisor.indexes.quoting import qualified
 from pgadvisor.model.catalog import Catalog, RelationKind
 from pgadvisor.model.counters import (
+    SERVER_START,
     Counters,
     DatabaseCounters,
     FunctionCounters,
@@ -25,7 +26,7 @@ from pgadvisor.postgres.batches import Batches, Misses, Target
 from pgadvisor.postgres.reader import Reader, convert
 
 _RESETS = (
-    ("started_at", "server start"),
+    ("started_at", SERVER_START),
     ("database_reset", "reset of this database's counters"),
     # By hand, or by recovery from a crash, after which all counters start again.
     ("shared_reset", "reset of shared statistics, as after a crash"),

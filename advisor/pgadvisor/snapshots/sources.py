@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from pgadvisor.masking import MASK
 from pgadvisor.model.counters import Window
 from pgadvisor.model.coverage import Fact, FactCoverage, Gap, Presence
 from pgadvisor.model.plans import ObservedPlan, PlanMethod, ValueChoice
@@ -247,7 +248,8 @@ class _Merging:
             if values is None:
                 # Ours are written otherwise than the call where they say date '2020-01-01' by a cast.
                 values = bound or normalised(statement.text).values
-            if values and len(values) == _parameters(text):
+            # With a constant that was hidden it is no call that there was.
+            if values and MASK not in values and len(values) == _parameters(text):
                 entry.samples.append(
                     ParameterSample(query_id=entry.query_id, values=values, source=where, duration_ms=duration_ms)
                 )

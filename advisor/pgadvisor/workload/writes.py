@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import sqlglot
 from sqlglot import exp
 
 from pgadvisor.model.shape import ColumnRef
@@ -62,6 +63,9 @@ def _update(reader: Reader, node: Tree, scope: Scope) -> Source:
 
 
 def _delete(reader: Reader, node: Tree, scope: Scope) -> Source:
+    if not node.this:
+        # "DELETE t", as MySQL has it before FROM.
+        raise sqlglot.errors.ParseError("DELETE without FROM")
     target = base(reader, node.this, written=True)
     scope.sources = [target]
     for item in node.args.get("using") or ():

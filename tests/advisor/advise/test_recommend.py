@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections import defaultdict
 
+import msgspec
+import pytest
+
+from pgadvisor.advise.candidates.candidate import Candidate
+from pgadvisor.advise.candidates.generate import HIDDEN as HIDDEN_IN_CANDIDATE
+from pgadvisor.advise.candidates.generate import generate
 from pgadvisor.advise.decide import decide
 from pgadvisor.advise.keys import keyed
-from pgadvisor.advise.recommend import ONLY_FOR_VALUES, ONLY_FOR_VALUES_IN_KEYS, action_plan, recommend
+from pgadvisor.advise.recommend import HIDDEN, ONLY_FOR_VALUES, ONLY_FOR_VALUES_IN_KEYS, action_plan, recommend
+from pgadvisor.advise.rewriting import rewritten
+from pgadvisor.config import IndexesConfig
 from pgadvisor.model.base import Confidence, Severity
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.findings import Finding, Outcome, Subject, SubjectKind
+from pgadvisor.model.index_advice import WhyNot
 from pgadvisor.model.proposals import AnalyzeTable, CreateIndex, DropIndex, Proposal, RebuildIndex
 from pgadvisor.model.report import Recommendation
 from support.snapshots import facts
@@ -62,6 +71,36 @@ def test_masked_values_leave_nothing_that_could_be_run() -> None:
 def test_shown_values_can_be_run() -> None:
     (made,) = recommended((CreateIndex(definition=PARTIAL, holds_values=True),), show_values=True)
     assert "WHERE state <> 'topsecret';" in made.steps[-1].sql
+    assert not made.values_masked
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        msgspec.structs.replace(STATE, predicate="state <> '…'::text"),
+        msgspec.structs.replace(STATE, keys=(IndexKey(expression="(state || '…'::text)"),)),
+        msgspec.structs.replace(STATE, predicate="length(state) > …"),
+    ],
+)
+def test_what_holds_a_hidden_constant_is_never_proposed_and_cannot_be_run(hidden: IndexDefinition) -> None:
+    (left,) = generate(SHOP, (), (Candidate(definition=hidden),), IndexesConfig()).left
+    assert (left.why, left.sentence) == (WhyNot.NOT_EXAMINED, HIDDEN_IN_CANDIDATE)
+    (made,) = recommended((CreateIndex(definition=hidden, holds_values=True),), show_values=True)
+    assert made.values_masked
+    assert made.caveats[0] == HIDDEN
+    # Nor where a report comes from elsewhere.
+    bare = [msgspec.structs.replace(step, sql=step.sql.replace("-- ", "")) for step in made.steps]
+    other = msgspec.structs.replace(made, steps=tuple(bare), values_masked=False)
+    for each in (made, rewritten(other, SHOP, defaultdict(set))):
+        lines = [line for step in each.steps for line in (step.sql + "\n" + step.undo).splitlines() if line]
+        assert lines
+        assert all(line.startswith("--") for line in lines)
+
+
+def test_what_only_ends_in_an_ellipsis_is_proposed() -> None:
+    plain = msgspec.structs.replace(STATE, predicate="state <> 'loading…'::text")
+    assert not generate(SHOP, (), (Candidate(definition=plain),), IndexesConfig()).left
+    (made,) = recommended((CreateIndex(definition=plain, holds_values=True),), show_values=True)
     assert not made.values_masked
 
 

@@ -290,7 +290,7 @@ def test_what_is_lost_for_assumed_values_alone_is_told_as_that() -> None:
     lost: Plans = {"": 9000.0, "a": 9.0}
     shop = world({"q": {"": 50.0}}, {"t_a": "a"}, values={"q": [{"": 5.0}, lost]})
     going = [Going(drop(shop, "t_a"), (), unused=True)]
-    start = "Without it the statement q would cost 1e+03 times as much"
+    start = "Without it the statement q would cost 1,000 times as much"
     assert [each.sentence for each in made(shop, going).left] == [f"{start} for values that are assumed."]
     found = made(with_calls(shop, 1), going)
     assert [each.sentence for each in found.left] == [f"{start} for values that no known call had."]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 
 from pgadvisor.facts import Facts
 from pgadvisor.masking import MASK
@@ -18,6 +19,7 @@ from pgadvisor.snapshots.redaction import redacted
 from pgadvisor.snapshots.sealing import sealed
 from pgadvisor.snapshots.sources import MAX_PLANS, MAX_SAMPLES, put_in
 from pgadvisor.workload.fingerprint import fingerprint
+from pgadvisor.workload.sources.gather import Counted, Gathered
 from pgadvisor.workload.sources.source import SourceCall, SourceStatement, SourceWorkload
 from support.looks import look
 from support.snapshots import snapshot
@@ -104,6 +106,22 @@ def test_values_and_plans_are_bounded_and_fit() -> None:
     logged = [plan for plan in made.plans if plan.method is PlanMethod.LOGGED]
     assert (len(logged), {plan.query_id for plan in logged}) == (MAX_PLANS, {"1"})
     assert "1 plan is no plan" in made.coverage.gaps[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("key", "calls"), [("kind", [("kind", "x7")]), ("jiraKey", [("jiraKey", "x7")]), ("apiKey", [])]
+)
+def test_keys_of_documents_are_values_of_calls_and_hidden_constants_are_none(
+    key: str, calls: list[tuple[str, ...]]
+) -> None:
+    server = "SELECT id FROM orders WHERE doc ->> $1 = $2"
+    found = Gathered()
+    found.add(f"SELECT id FROM orders WHERE doc ->> '{key}' = 'x7'", Counted(calls=3, total_ms=9.0))
+    file = workload(SourceKind.SQL_FILE, name="app.sql")
+    found.into(file)
+    made = put_in(snapshot(data(text=server)), [file], 100)
+    assert counted(made) == {"1": (8, 59.0)}
+    assert [sample.values for sample in statements_of(made).samples] == calls
 
 
 def test_looks_that_are_put_together() -> None:

@@ -333,12 +333,20 @@ class Evaluator:
             self.unanswered |= there & known.relevant & ~self._standing
 
     def _caution(self, question: Question, use: Use) -> float:
-        """What a plan may take more than its cost, beyond what that as it is may: this is in the time measured.
+        """What a plan is counted as more than its cost; less than 0 where that as it is has more of a toll.
 
-        Values that count for nothing beside those of real calls say what the planner would do, and that is enough.
+        What the plan as it is takes beyond its cost is in the time measured. So the toll of both counts as it changes
+        their ratio, and of hopes those that it does not have. Values that count for nothing beside those of real calls
+        say what the planner would do, and that is enough.
         """
         key = _key(question)
-        return max(use.caution - self._uses_as_is[key].caution, 0.0) if key in self._cautious_of else 0.0
+        if key not in self._cautious_of:
+            return 0.0
+        now = self._uses_as_is[key]
+        hopes = max(use.caution - now.caution, 0.0)
+        if (use.cost, use.toll) == (now.cost, now.toll) or not now.cost:
+            return hopes
+        return (use.cost + use.toll) / (1 + now.toll / now.cost) - use.cost + hopes
 
     def _used(self, use: Use) -> int:
         bits = 0

@@ -46,7 +46,7 @@ class KnownPlans:
     def learn(self, there: int, cost: float, used: int, caution: float = 0.0) -> None:
         """The planner's answer under a configuration; a cost of infinity for one that it refuses.
 
-        caution is what it may take more, in the unit of costs.
+        caution is what it counts more, or less, in the unit of costs.
         """
         self.learnt += 1
         # What is used is relevant, whatever was thought of it.
@@ -112,8 +112,8 @@ class KnownPlans:
         relevant, telling = self.relevant, self.telling
         return max(
             (
-                cost
-                for asked, (cost, _, _) in self._asked.items()
+                min(cost, counted)
+                for asked, (cost, _, counted) in self._asked.items()
                 if asked & there == there and not (asked & relevant ^ there) & telling and cost < INFINITY
             ),
             default=0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,9 @@ from pgadvisor.model.shape import StatementKind, StatementShape
 from pgadvisor.planner.protocol import Question
 from pgadvisor.statement_facts import Statement
 from pgadvisor.workload.role_settings import costliest_roles
+
+# Of names that are no relations of the database; extensions' views, as pg_stat_statements, are called so too.
+_OF_SYSTEM = re.compile(r"(?:pg_catalog|information_schema)\.|pg_[^.]*$")
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,16 @@ class LoadCost:
 
 
 def loads_of(facts: Facts) -> tuple[Load, ...]:
-    """All statements that may have a plan, the costliest first."""
+    """All statements that may have a plan and read more than system catalogs, the costliest first."""
     known = facts.snapshot.statements
     roles = {} if known is None else costliest_roles(known)
     value_sets = ValueSets(facts, show_values=False)
 
     def of(statement: Statement) -> Iterator[Load]:
         shape = facts.shapes.get(statement.query_id)
-        if statement.text is None or (shape is not None and shape.kind is StatementKind.UTILITY):
+        if statement.text is None or (
+            shape is not None and (shape.kind is StatementKind.UTILITY or _asks_catalog(shape))
+        ):
             return
         unknown = Question(
             query_id=statement.query_id, text=statement.text, shape=shape, role=roles.get(statement.query_id)
@@ -79,3 +85,11 @@ def loads_of(facts: Facts) -> tuple[Load, ...]:
         )
 
     return tuple(load for statement in facts.statements.values() for load in of(statement))
+
+
+def _asks_catalog(shape: StatementShape) -> bool:
+    """Whether a statement reads nothing but system catalogs and their views, as monitoring does.
+
+    An index changes them, and with them what such a statement costs: a twin's catalog has a row for each it imagines.
+    """
+    return bool(shape.unresolved) and not shape.relations and all(map(_OF_SYSTEM.match, shape.unresolved))

@@ -9,35 +9,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from pgadvisor.advise.selection.builds import build_ms, build_wal_bytes
 from pgadvisor.advise.selection.caches import Caches
-from pgadvisor.advise.selection.write_costs import (
-    CALL_US,
-    FOREIGN_KEY_US,
-    PREDICATE_US,
-    ROW_US,
-    EntryCost,
-    entry_cost,
-)
+from pgadvisor.advise.selection.write_costs import PREDICATE_US, WAL_BYTES_PER_MS, EntryCost, entry_cost
+from pgadvisor.advise.selection.write_speed import WriteSpeeds
 from pgadvisor.advise.selection.writes import TableWrites, Writes
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.size import estimated_size_bytes
 from pgadvisor.indexes.sizes.attributes import KeyStatistics
 from pgadvisor.indexes.sizes.catalog import column_statistics
-from pgadvisor.model.catalog import ConstraintKind, Index, IndexDefinition, Relation
+from pgadvisor.model.catalog import Index, IndexDefinition, Relation
 from pgadvisor.model.index_advice import IndexPrice
-from pgadvisor.model.shape import StatementKind, StatementShape
 
-# A byte of WAL takes a processor 1.2 ns (benchmarks/indexes/write_costs.py), with the disk 2 (that was not measured).
-_WAL_BYTES_PER_MS = 500_000.0
-# What a server's own INSERTs may say of how fast it writes, and from how many of them on.
-_SLOWEST, _FASTEST = 4.0, 0.5
-_LEAST_CALLS = 100
 # Updates that may be HOT need room on their page; where none was counted, nobody knows how often they find it.
 _HOT_SHARE_UNKNOWN = 0.5
 # BRIN's columns may change (PostgreSQL 16: "Allow HOT updates if only BRIN-indexed columns are updated").
@@ -64,8 +52,8 @@ class Prices:
         self._facts = facts
         self._writes = TableWrites(facts)
         self._caches = Caches(facts)
+        self._speeds = WriteSpeeds(facts, self._writes, self._written_us)
         self._columns: dict[int, dict[str, KeyStatistics]] = {}
-        self._speeds: dict[int, float] = {}
         self._hindered: dict[int, Counter[str]] = {}
 
     def of(self, definition: IndexDefinition, size_bytes: int | None, share: float | None = None) -> IndexPrice:
@@ -84,10 +72,7 @@ class Prices:
         size_bytes = self._facts.size_bytes(index.oid)
         if table is None:
             return IndexPrice(size_bytes=size_bytes)
-        rows = self._facts.row_count(table.oid)
-        share = None if not rows or index.row_count is None else min(index.row_count / rows, 1.0)
-        share = share if index.definition.predicate is not None else None
-        return self._price(table, index.definition, size_bytes, share, existing=index)
+        return self._price(table, index.definition, size_bytes, self._share_of_existing(table, index), existing=index)
 
     def _price(
         self,
@@ -134,21 +119,20 @@ class Prices:
         cost = self._entry_cost(table, definition, size)
         fetched_us, images = self._caches.beyond_memory(cost, size, entries.own)
         wal_bytes = entries.own * cost.wal_bytes + images
-        looked_at = PREDICATE_US * writes.versions if definition.predicate is not None else 0.0
-        own_us = entries.own * (cost.us + fetched_us) + entries.dead * cost.dead_us + looked_at
-        others_us = 0.0
+        written_us = entries.own * (cost.us + fetched_us) + _looked_at_us(definition, writes.versions)
+        dead_us = entries.dead * cost.dead_us
         for index in self._facts.indexes_of(table.oid) if entries.lost_hot else ():
             if index is existing:
                 continue
-            other, other_size = self._existing_cost(table, index)
-            fetched_us, images = self._caches.beyond_memory(other, other_size, entries.lost_hot)
-            others_us += entries.lost_hot * (other.us + other.dead_us + fetched_us)
-            wal_bytes += entries.lost_hot * other.wal_bytes + images
-        written_ms = (own_us + others_us) / 1000 + wal_bytes / _WAL_BYTES_PER_MS
+            us, other_wal_bytes = self._written(table, index, entries.lost_hot)
+            written_us += us
+            dead_us += entries.lost_hot * self._existing_cost(table, index)[0].dead_us
+            wal_bytes += other_wal_bytes
+        written_ms = (written_us / 1000 + wal_bytes / WAL_BYTES_PER_MS) * self._speeds.of_statements(table)
         return IndexPrice(
             size_bytes=priced.size_bytes,
             entries=entries.own,
-            write_ms=written_ms * self._speed(table),
+            write_ms=written_ms + dead_us / 1000 * self._speeds.usual(table),
             wal_bytes=wal_bytes,
             hot_updates=entries.lost_hot,
             build_ms=priced.build_ms,
@@ -161,12 +145,15 @@ class Prices:
         held = _hinders_hot(definition, self._facts.server.major)
         itself = held if existing is not None else frozenset[str]()
         taken = frozenset(name for name, count in self._taken(table).items() if count > (name in itself))
-        lost = _hot_lost(writes, held, taken)
-        # Rows that a predicate admits as they come, such as those of a queue, may leave it by an update.
-        in_and_out = any(each.columns & _words(definition.predicate) for each in writes.updates)
-        arriving = 1.0 if in_and_out else share
-        own = writes.inserted * arriving + (writes.updated - writes.hot_updated + lost) * share
-        dead = own - writes.inserted * arriving + writes.deleted * share
+        arriving = _arriving(definition, share, writes)
+        if existing is None:
+            lost = _hot_lost(writes, held, taken)
+            updated = writes.updated - writes.hot_updated + lost
+        else:
+            lost = _hot_to_come(writes, held, taken)
+            updated = writes.updated - writes.hot_updated
+        own = writes.inserted * arriving + updated * share
+        dead = updated * share + writes.deleted * share
         return _Entries(own=own, dead=dead, lost_hot=lost)
 
     def _taken(self, table: Relation) -> Counter[str]:
@@ -186,6 +173,30 @@ class Prices:
     def _existing_cost(self, table: Relation, index: Index) -> tuple[EntryCost, float]:
         size = float(self._facts.size_bytes(index.oid) or index.pages * self._facts.server.block_size_bytes)
         return self._entry_cost(table, index.definition, size), size
+
+    def _written(self, table: Relation, index: Index, entries: float) -> tuple[float, float]:
+        """What so many entries of an existing index take: microseconds, and bytes of WAL."""
+        cost, size = self._existing_cost(table, index)
+        fetched_us, images = self._caches.beyond_memory(cost, size, entries)
+        return entries * (cost.us + fetched_us), entries * cost.wal_bytes + images
+
+    def _written_us(self, table: Relation, index: Index, inserted: float, updated: float) -> float:
+        """What an existing index takes of statements that write so many row versions, its WAL with it."""
+        share = self._share_of_existing(table, index)
+        writes = self._writes.of(table.oid)
+        if share is None or writes is None:
+            entries = inserted + updated
+        else:
+            entries = inserted * _arriving(index.definition, share, writes) + updated * share
+        us, wal_bytes = self._written(table, index, entries)
+        return us + wal_bytes / WAL_BYTES_PER_MS * 1000 + _looked_at_us(index.definition, inserted + updated)
+
+    def _share_of_existing(self, table: Relation, index: Index) -> float | None:
+        """The share of rows that a partial index holds, where both were counted."""
+        rows = self._facts.row_count(table.oid)
+        if index.definition.predicate is None or not rows or index.row_count is None:
+            return None
+        return min(index.row_count / rows, 1.0)
 
     def _share(self, table: Relation, definition: IndexDefinition, size_bytes: float) -> float:
         """The share of the rows that a partial index holds: its size beside that of the same with all rows."""
@@ -217,39 +228,6 @@ class Prices:
             self._columns[table_oid] = column_statistics(columns, known, self._facts.snapshot.catalog.collations)
         return self._columns[table_oid]
 
-    def _speed(self, table: Relation) -> float:
-        """How many times as long as measured by us this server takes to write, as its own INSERTs into a table say."""
-        if table.oid not in self._speeds:
-            self._speeds[table.oid] = self._measured_speed(table)
-        return self._speeds[table.oid]
-
-    def _measured_speed(self, table: Relation) -> float:
-        if any(
-            "insert" in each.events for each in self._facts.snapshot.catalog.triggers if each.relation_oid == table.oid
-        ):
-            return 1.0
-        row_us = ROW_US + FOREIGN_KEY_US * sum(
-            each.kind is ConstraintKind.FOREIGN_KEY for each in self._facts.constraints_of(table.oid)
-        )
-        for index in self._facts.indexes_of(table.oid):
-            cost, size = self._existing_cost(table, index)
-            fetched_us, _ = self._caches.beyond_memory(cost, size, 0.0)
-            row_us += cost.us + fetched_us
-        measured = modelled = 0.0
-        for shape in self._plain_inserts(table):
-            statement = self._facts.statements[shape.query_id]
-            measured += statement.total_ms * 1000
-            modelled += CALL_US * statement.calls + row_us * statement.rows
-        return min(max(measured / modelled, _FASTEST), _SLOWEST) if measured and modelled else 1.0
-
-    def _plain_inserts(self, table: Relation) -> Iterator[StatementShape]:
-        """Statements that do nothing but insert rows of values into a table."""
-        for shape in self._facts.statements_on(table.oid):
-            is_alone = len(shape.relations) == 1 and shape.relations[0].written and not shape.columns_read
-            is_often = self._facts.statements[shape.query_id].calls >= _LEAST_CALLS
-            if shape.kind is StatementKind.INSERT and is_alone and is_often and not shape.conflict_columns:
-                yield shape
-
 
 def _hot_lost(writes: Writes, held: frozenset[str], taken: frozenset[str]) -> float:
     """HOT updates that are none with an index on these columns; taken are those of the other indexes.
@@ -264,6 +242,27 @@ def _hot_lost(writes: Writes, held: frozenset[str], taken: frozenset[str]) -> fl
         return 0.0
     hot = writes.hot_updated if writes.hot_updated else min(rows, writes.updated) * _HOT_SHARE_UNKNOWN
     return min(hot, writes.updated) * losing / rows
+
+
+def _hot_to_come(writes: Writes, held: frozenset[str], taken: frozenset[str]) -> float:
+    """Updates that may be HOT without an index on these columns, which they change: of those that were not.
+
+    taken are the columns of the other indexes. They find room on their page as those do that are HOT now.
+    """
+    able = [each for each in writes.updates if not each.columns & taken]
+    hindered = sum(each.rows for each in able if each.columns & held)
+    others = sum(each.rows for each in able) - hindered
+    room = min(writes.hot_updated / others, 1.0) if others and writes.hot_updated else _HOT_SHARE_UNKNOWN
+    return min(hindered, max(writes.updated - writes.hot_updated, 0.0)) * room
+
+
+def _arriving(definition: IndexDefinition, share: float, writes: Writes) -> float:
+    """The share of inserted rows that a predicate admits; those of a queue come, and leave it by an update."""
+    return 1.0 if any(each.columns & _words(definition.predicate) for each in writes.updates) else share
+
+
+def _looked_at_us(definition: IndexDefinition, versions: float) -> float:
+    return PREDICATE_US * versions if definition.predicate is not None else 0.0
 
 
 def _hinders_hot(definition: IndexDefinition, major: int) -> frozenset[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from msgspec import structs
 
 from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.known_plans import INFINITY, bits_of
 from pgadvisor.advise.selection.state import Trial
+from pgadvisor.advise.statement_words import as_much, called
 from pgadvisor.indexes.algebra import covers
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
@@ -86,7 +88,7 @@ class _Why:
         if self.bit & self.trial.evaluator.unanswered:
             yield WhyNot.NOT_EXAMINED, "The planner gave no plan of a statement that might use it.", ""
         if self.beside == -INFINITY:
-            yield WhyNot.SLOWS, "With it a statement would cost more than it may.", ""
+            yield WhyNot.SLOWS, self._slows(), ""
         if not used and not self.examined:
             yield WhyNot.NOT_EXAMINED, "The search ended before it was asked about.", ""
         if not used:
@@ -99,7 +101,24 @@ class _Why:
         if better is not None:
             name = described(better)
             yield WhyNot.BETTER_ONE, _beside(name), name
-        yield WhyNot.NO_GAIN, f"It would gain less than an index is to gain ({self.option}).", ""
+        if self.beside > self.least:
+            yield WhyNot.NOT_EXAMINED, "The search ended before it was tried beside the others.", ""
+        yield WhyNot.NO_GAIN, self._too_little(), ""
+
+    def _slows(self) -> str:
+        """Which statement forbids it."""
+        query_id, times = self.trial.slowed(self.there | self.bit)
+        if times == INFINITY:
+            return f"With it no plan of {called(query_id)} is known."
+        return f"With it {called(query_id)} would cost {as_much(times)} (indexes.max_regression)."
+
+    def _too_little(self) -> str:
+        """What it gains, and what an index is to gain, both as shares of the workload."""
+        whole = self.trial.objective.whole
+        if not whole:
+            return f"It would gain less than an index is to gain ({self.option})."
+        gains, least = _percent(max(self.beside, 0.0) / whole), _percent(self.least / whole)
+        return f"It would gain {gains} of the workload; {self.option} asks for {least}."
 
     def _over_budget(self) -> str:
         limits = self.trial.limits
@@ -120,13 +139,20 @@ class _Why:
         for bit in proposed:
             if covers(self.chosen[bit].candidate.definition, own):
                 return self.chosen[bit].candidate.definition
-        gains = [(self._gain_without(bit), -bit) for bit in proposed]
+        on_table = [bit for bit in proposed if self._place(bit) == (own.schema, own.table)]
+        gains = [(self._gain_without(bit), -bit) for bit in on_table or proposed]
         best = max(gains, default=None)
         return self.chosen[-best[1]].candidate.definition if best is not None else None
 
+    def _place(self, bit: int) -> tuple[str, str]:
+        definition = self.chosen[bit].candidate.definition
+        return definition.schema, definition.table
+
     def _gain_without(self, other: int) -> float:
         without = self.there & ~other
-        return -self.trial.change(self.trial.values(without), without, without | self.bit)
+        gain = -self.trial.change(self.trial.values(without), without, without | self.bit)
+        # What no plan is known for without the other, nor with the one in its place, gains nothing.
+        return 0.0 if isnan(gain) else gain
 
 
 def passed_on(left: LeftIndex, gone: Sequence[Chosen], one: Chosen) -> LeftIndex:
@@ -141,6 +167,10 @@ def passed_on(left: LeftIndex, gone: Sequence[Chosen], one: Chosen) -> LeftIndex
 def _beside(name: str) -> str:
     """That a candidate is of no use beside one that is chosen."""
     return f"Beside {name}, which is proposed, it would gain next to nothing."
+
+
+def _percent(share: float) -> str:
+    return "less than 0.01%" if share < 0.0001 else f"{100 * share:.3g}%"
 
 
 def described(definition: IndexDefinition) -> str:

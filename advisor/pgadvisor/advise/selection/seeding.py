@@ -53,9 +53,12 @@ def seed(trial: Trial, everything: int, progress: Progress) -> None:
 
 
 def _promising(trial: Trial, known: KnownPlans, whole: int) -> bool:
-    """Whether all indexes together save something worth speaking of."""
+    """Whether all indexes together save something worth speaking of, by the planner or as it is counted.
+
+    The planner takes what is cheapest for it. Where that counts as more, others that count as less are behind it.
+    """
     as_is = known.at_most(trial.as_is)
-    return as_is - known.at_most(whole) > _LITTLE * as_is
+    return as_is - min(known.at_most(whole), known.at_least(whole)) > _LITTLE * as_is
 
 
 def _next(trial: Trial, known: KnownPlans, whole: int) -> Iterator[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans, bits_of
 from pgadvisor.advise.selection.objective import Objective
+from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.planner.protocol import Question
 
 
@@ -46,7 +47,7 @@ class _Weighed:
         self.relevant = 0
         self.values: dict[int, float] = {}
         self.learnt = 0
-        most = (each * (1 + max_regression) + 0.01 for each in cost.costs)
+        most = (each * (1 + max_regression) + LEAST_COST for each in cost.costs)
         # With how much each counts, and the most that it may cost.
         self.asked = tuple(zip(self.known, cost.load.weights, most, strict=True))
 
@@ -130,6 +131,17 @@ class Trial:
                 return INFINITY
             mean += cost * weight
         return self.objective.of_load(load.cost.load.calls, load.cost.load.total_ms, load.before, mean)
+
+    def slowed(self, there: int) -> tuple[str, float]:
+        """The statement that some values cost more times as much under a set than they may, the worst of them."""
+        worst = ("", 0.0)
+        for load in self._loads:
+            for (known, _, most), before in zip(load.asked, load.cost.costs, strict=True):
+                cost = known.at_most(there)
+                times = cost / max(before, LEAST_COST)
+                if cost > most and times > worst[1]:
+                    worst = (load.cost.load.query_id, times)
+        return worst
 
     def values(self, there: int) -> list[float]:
         """What each load counts under a set."""

@@ -1,7 +1,7 @@
 """What one entry of an index takes a server, by access method and keys: microseconds and bytes of WAL.
 
 Every figure is measured by benchmarks/indexes/write_costs.py on PostgreSQL 18 and 15 (processor time, pages in memory,
-200,000 rows), but where it says otherwise. Where the server measured its own INSERTs, prices.py scales by these.
+200,000 rows), but where it says otherwise. Where the server measured its own writes, write_speed.py scales by these.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ ROW_US = 2.5
 CALL_US = 20.0
 # A foreign key is looked up for each row; measured by nobody, of the size of a statement by primary key.
 FOREIGN_KEY_US = 8.0
+# A byte of WAL takes a processor 1.2 ns, with the disk 2 (that was not measured).
+WAL_BYTES_PER_MS = 500_000.0
 # Rows for which the figures below were measured: a search takes one comparison more for every doubling.
 _MEASURED_ROWS = 200_000.0
 # An entry that goes where the last one went, and one that goes anywhere.

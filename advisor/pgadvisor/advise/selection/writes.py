@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pgadvisor.facts import Facts
+from pgadvisor.model.counters import SERVER_START
 from pgadvisor.model.shape import StatementKind, StatementShape
 
 # An INSERT that was called once and brought so much of its table is no part of what happens every day.
 _LOAD_SHARE = 0.2
+# Of an INSERT ... ON CONFLICT DO UPDATE, or a MERGE, nobody knows how many were there; so half of them.
+UPSERTS_UPDATING = 0.5
 # Counters and statements are reset and read one after the other.
 _SAME_WINDOW_S = 5.0
 
@@ -65,20 +68,22 @@ class TableWrites:
         if facts.server.in_recovery:
             return None
         updates = self._updates(table_oid)
-        inserted, deleted = self._rows(table_oid, StatementKind.INSERT), self._rows(table_oid, StatementKind.DELETE)
+        inserted = self._rows(table_oid, StatementKind.INSERT) + self._rows(table_oid, StatementKind.MERGE)
+        deleted = self._rows(table_oid, StatementKind.DELETE)
         updated = sum(each.rows for each in updates)
-        if not counters or not facts.counts_writes or self._scale is None:
+        counted = sum(row.rows_updated for row in counters)
+        hot = sum(row.rows_hot_updated for row in counters) / counted if counted else 0.0
+        scale = self._scale
+        if not counters or not facts.counts_writes or scale is None:
             if not inserted and not deleted and not updated and not self._all_seen:
                 return None
-            counted = sum(row.rows_updated for row in counters)
-            hot = sum(row.rows_hot_updated for row in counters) / counted if counted else 0.0
             return Writes(inserted, updated, updated * hot, deleted, updates)
-        scale = self._scale
         loaded = 0 if self._trusts_counters(table_oid, inserted) else sum(row.live_rows for row in counters)
+        updated = max(scale * counted, updated)
         return Writes(
             inserted=max(scale * max(sum(row.rows_inserted for row in counters) - loaded, 0), inserted),
-            updated=scale * sum(row.rows_updated for row in counters),
-            hot_updated=scale * sum(row.rows_hot_updated for row in counters),
+            updated=updated,
+            hot_updated=updated * hot,
             deleted=max(scale * sum(row.rows_deleted for row in counters), deleted),
             updates=updates,
         )
@@ -98,7 +103,10 @@ class TableWrites:
             return None
         if abs(calls.seconds - writes.seconds) <= _SAME_WINDOW_S:
             return 1.0
-        return calls.seconds / writes.seconds
+        scale = calls.seconds / writes.seconds
+        # Counters and statements both outlive a clean stop, and neither a crash: where statements were counted before
+        # the server's start, so were writes.
+        return min(scale, 1.0) if writes.source == SERVER_START else scale
 
     @cached_property
     def _all_seen(self) -> bool:
@@ -117,11 +125,10 @@ class TableWrites:
     def _updates(self, table_oid: int) -> tuple[Update, ...]:
         found: dict[frozenset[str], float] = defaultdict(float)
         oids = self._names(table_oid)
-        for shape in self._writing(table_oid):
+        for shape in self.statements(table_oid):
             columns = frozenset(ref.column for ref in shape.columns_written if ref.relation_oid in oids)
             if columns and shape.kind in (StatementKind.UPDATE, StatementKind.MERGE, StatementKind.INSERT):
-                # Of an INSERT ... ON CONFLICT DO UPDATE nobody knows how many were there; so half of them.
-                share = 1.0 if shape.kind is StatementKind.UPDATE else 0.5
+                share = 1.0 if shape.kind is StatementKind.UPDATE else UPSERTS_UPDATING
                 found[columns] += share * self._facts.statements[shape.query_id].rows
         return tuple(Update(columns, rows) for columns, rows in sorted(found.items(), key=lambda e: sorted(e[0])))
 
@@ -129,8 +136,8 @@ class TableWrites:
         loads = {shape.query_id for shape in self._loads(table_oid)}
         return float(
             sum(
-                self._facts.statements[shape.query_id].rows * (0.5 if shape.columns_written else 1.0)
-                for shape in self._writing(table_oid)
+                self._facts.statements[shape.query_id].rows * (1.0 - UPSERTS_UPDATING if shape.columns_written else 1.0)
+                for shape in self.statements(table_oid)
                 if shape.kind is kind and shape.query_id not in loads
             )
         )
@@ -140,13 +147,13 @@ class TableWrites:
         rows = self._facts.row_count(table_oid) or 0.0
         return tuple(
             shape
-            for shape in self._writing(table_oid)
+            for shape in self.statements(table_oid)
             if shape.kind is StatementKind.INSERT
             and (statement := self._facts.statements[shape.query_id]).calls == 1
             and statement.rows >= max(_LOAD_SHARE * rows, 1)
         )
 
-    def _writing(self, table_oid: int) -> tuple[StatementShape, ...]:
+    def statements(self, table_oid: int) -> tuple[StatementShape, ...]:
         """Shapes of statements that write to a table, or to a partition of it."""
         oids = self._names(table_oid)
         return tuple(

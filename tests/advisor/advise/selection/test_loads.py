@@ -46,3 +46,16 @@ def test_values_of_real_calls_alone_count() -> None:
     assert {each.values: weight for each, weight in zip(load.questions, load.weights, strict=True)} == pytest.approx(
         {("open",): 0.5, ("lost",): 0.5, None: 0.0}
     )
+
+
+def test_what_monitoring_asks_the_catalog_is_no_part_of_the_workload() -> None:
+    texts = {
+        "1": "SELECT id FROM orders WHERE status = $1",
+        "2": "SELECT relname, n_dead_tup FROM pg_stat_user_tables ORDER BY $1",
+        "3": "SELECT count(*) FROM pg_catalog.pg_class c JOIN information_schema.tables t ON t.table_name = c.relname",
+        # One reads a table as well, another something that was dropped since.
+        "4": "SELECT o.id FROM orders o JOIN pg_class c ON c.relname = o.status",
+        "5": "SELECT id FROM pages WHERE id = $1",
+    }
+    data = {**ORDERS, "statements": [{"id": name, "text": text, "calls": 10} for name, text in texts.items()]}
+    assert {load.query_id for load in loads_of(facts(data))} == {"1", "4", "5"}

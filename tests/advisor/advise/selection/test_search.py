@@ -161,6 +161,9 @@ def test_a_set_that_makes_any_values_slower_is_not_taken() -> None:
         selection = slowed.select()
     assert chosen(selection) == []
     assert selection.left[0].why is WhyNot.SLOWS
+    assert selection.left[0].sentence == (
+        "With it the statement q would cost 10 times as much (indexes.max_regression)."
+    )
 
 
 def test_a_search_that_is_cut_short_keeps_what_it_has_and_says_so() -> None:
