@@ -152,7 +152,7 @@ def rate(value: Rate | None, window: Window | None, several: bool = False) -> Sh
     """
     if value is None:
         return Shown(UNKNOWN, UNKNOWN)
-    return _rate(duration(value.value).text, duration(value.total).full, value, _over(window, several))
+    return _rate(duration(value.value).text, duration(value.total).full, value, _over(value, window, several))
 
 
 def count_rate(value: Rate | None, noun: str, window: Window | None, several: bool = False) -> Shown:
@@ -160,22 +160,23 @@ def count_rate(value: Rate | None, noun: str, window: Window | None, several: bo
     if value is None:
         return Shown(UNKNOWN, UNKNOWN)
     return _rate(
-        f"{count(value.value).text} {noun}", f"{count(value.total).full} {noun}", value, _over(window, several)
+        f"{count(value.value).text} {noun}", f"{count(value.total).full} {noun}", value, _over(value, window, several)
     )
 
 
-def _over(window: Window | None, several: bool) -> str:
+def _over(value: Rate, window: Window | None, several: bool) -> str:
     """In which time a total came about."""
     if several:
         return "in all, over the hosts' windows"
     seconds = None if window is None else window.seconds
-    return "since an unknown time" if seconds is None else f"in {span(seconds)}"
+    return "since an unknown time" if seconds is None else f"in {span(seconds)}{' or more' if value.at_most else ''}"
 
 
 def _rate(amount: str, total: str, value: Rate, over: str) -> Shown:
     if value.per is RateUnit.TOTAL:
         return Shown(f"{amount} {over}", f"{total} {over}")
-    return Shown(f"{amount} {value.per.value}", f"{total} {over}")
+    bound = "at most " if value.at_most else ""
+    return Shown(f"{bound}{amount} {value.per.value}", f"{total} {over}")
 
 
 def evidence(item: Evidence) -> Shown:

@@ -78,6 +78,9 @@ class _Writer:
             self._left()
             self._not_planned(advice)
             self._shortcomings(advice)
+        # Of all databases together, so once.
+        if self.page.number == max(len(self.report.databases), 1):
+            self._not_judged()
         self._more()
 
     def _most(self, number: int) -> int:
@@ -110,8 +113,9 @@ class _Writer:
         for label, text in said.figures(self.page):
             self._line(Text.assemble((f"{label}: ", "bold"), text), hanging=2)
         self._line(prose(said.searched(advice)), "dim")
-        if compressed := said.compression(advice):
-            self._line(compressed, "dim")
+        for note in (said.compression(advice), said.of_caution(self.page)):
+            if note:
+                self._line(note, "dim")
 
     def _verification(self) -> None:
         """What came of it on a copy of this database; what did not keep its promise first."""
@@ -156,7 +160,7 @@ class _Writer:
                 f"{together.gain}/{together.lose}",
             )
         table.caption = Text(
-            f"Gains: at least so much; price: time to write it; both {page.scale.over}. "
+            f"Gains: at least so much, of drops about; price: time to write it; both {page.scale.over}. "
             "+/−: statements that gain and lose by it.",
             style="dim",
         )
@@ -306,6 +310,13 @@ class _Writer:
             self._line(f"{marks((item.number,))} {prose(shortcoming(item))}", hanging=4)
         if len(touching) > self._most(MAX_REASONS):
             self._line(f"and {len(touching) - MAX_REASONS} more")
+
+    def _not_judged(self) -> None:
+        told = said.not_judged(self.report)
+        if told:
+            self._head("What is not known of the use of existing indexes")
+        for each in told:
+            self._line(prose(each), hanging=2)
 
     def _more(self) -> None:
         if (self.page.rows or self.page.unproved) and not self.everything:

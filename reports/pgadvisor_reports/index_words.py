@@ -18,6 +18,7 @@ from pgadvisor.model.index_advice import (
 )
 from pgadvisor.model.index_text import index_text
 from pgadvisor.model.proposals import DropIndex
+from pgadvisor.model.report import Report
 from pgadvisor_reports import formatting
 from pgadvisor_reports.index_view import AdvisedRow, IndexPage, Scale, least_gain
 from pgadvisor_reports.page import GapGroup, group_gaps
@@ -98,8 +99,9 @@ def losing(work: WorkloadEffect, effects: Sequence[StatementEffect], scale: Scal
         return ""
     found = [each for each in effects if each.effect is Effect.LOSES]
     told = f"{plural(work.lose, 'statement')} {'takes' if work.lose == 1 else 'take'} longer"
-    before, after = scale.duration(sum(each.total_ms for each in found)), scaled(_added(found), scale)
-    return told if after == _UNTOLD else f"{told}: {before} → {after}"
+    before_ms = sum(each.total_ms for each in found)
+    after = becomes(_added(found), before_ms, scale)
+    return told if after == _UNTOLD else f"{told}: {scale.duration(before_ms)} → {after}"
 
 
 def _is_mixed(work: WorkloadEffect, effects: Sequence[StatementEffect]) -> bool:
@@ -122,6 +124,12 @@ def scaled(estimated: TimeRange | None, scale: Scale) -> str:
     times = TimeRange(low_ms=estimated.low_ms * scale.factor, high_ms=None if high is None else high * scale.factor)
     said = time_range(times)
     return said if said == _UNTOLD else f"{said}{scale.unit}"
+
+
+def becomes(estimated: TimeRange | None, before_ms: float, scale: Scale) -> str:
+    """What a time becomes; where all that is sure is what it was, that it is the same or less, or more."""
+    before, after = f"{scale.bare.duration(before_ms)} or ", scaled(estimated, scale)
+    return f"the same or {after.removeprefix(before)}" if after.startswith(before) else after
 
 
 def _added(effects: Sequence[StatementEffect]) -> TimeRange:
@@ -328,15 +336,27 @@ def statement_line(effect: StatementEffect, scale: Scale) -> str:
     said = f"cost {before} → {after}{with_caution(effect)}, {factor(effect.cost_before, effect.cost_after)}"
     if not effect.total_ms or effect.estimated is None:
         return said
-    time, then = scale.duration(effect.total_ms), scaled(effect.estimated, scale.bare)
-    return f"{said}; {time} → {then}"
+    return f"{said}; {scale.duration(effect.total_ms)} → {becomes(effect.estimated, effect.total_ms, scale.bare)}"
 
 
 def with_caution(effect: StatementEffect) -> str:
-    """That a cost is more than EXPLAIN says; "" where it is not by more than a hundredth."""
-    if effect.caution <= 0.01 * effect.cost_after:
+    """That a cost is not what EXPLAIN says; "" where it differs by no more than a hundredth."""
+    if abs(effect.caution) <= 0.01 * effect.cost_after:
         return ""
     return f" ({formatting.cost(effect.cost_after - effect.caution).text} by EXPLAIN)"
+
+
+def of_caution(page: IndexPage) -> str:
+    """What costs are that differ from EXPLAIN's; "" where none is told that does."""
+    told = [effect for row in page.rows for effect in row.advised.effects]
+    if page.advice is not None:
+        told += page.advice.effects
+    if not any(map(with_caution, told)):
+        return ""
+    return (
+        'A cost with another "by EXPLAIN" beside it counts what was measured to take other than the planner says, here '
+        "and in the plan as it is: rows fetched out of order, large hashes, LIMIT over a filter."
+    )
 
 
 def reason(item: Reason) -> str:
@@ -349,3 +369,12 @@ def gaps_of_advice(gaps: Sequence[Gap]) -> tuple[GapGroup, ...]:
     """Why no planner was asked about indexes, and what is missing of what any advice rests on."""
     essential = {Fact.CATALOG, Fact.STATEMENTS, Fact.INDEX_ADVICE}
     return group_gaps([gap for gap in gaps if gap.fact in essential and not gap.scope])
+
+
+def not_judged(report: Report) -> tuple[str, ...]:
+    """What rules could not tell of the use of existing indexes, such as that they were watched for too short a time."""
+    gaps = [gap for outcome in report.outcomes for gap in outcome.gaps if gap.fact is Fact.INDEX_COUNTERS]
+    return tuple(
+        f"{gap.reason.rstrip('.')}{f' ({gap.scope})' if gap.scope else ''}. {gap.remedy}".rstrip()
+        for gap in dict.fromkeys(gaps)
+    )

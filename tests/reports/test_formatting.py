@@ -1,25 +1,16 @@
 from __future__ import annotations
 
-import doctest
 from datetime import UTC, datetime, timedelta, timezone
-from types import ModuleType
 
 import pytest
 
 from pgadvisor.model.counters import Window
 from pgadvisor.model.findings import Evidence, Unit
 from pgadvisor.model.report import Rate, RateUnit, ReportImpact
-from pgadvisor_reports import formatting, text, words
+from pgadvisor_reports import formatting
 from pgadvisor_reports.formatting import GROUP, grouped
 from pgadvisor_reports.text import one_line
 from support.reports import NOW
-
-
-@pytest.mark.parametrize("module", [formatting, text, words], ids=lambda module: module.__name__)
-def test_examples_in_the_docs(module: ModuleType) -> None:
-    result = doctest.testmod(module)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 @pytest.mark.parametrize(
@@ -93,6 +84,21 @@ def test_moments_are_told_in_utc() -> None:
 def test_rates_name_the_time_they_are_over(per: RateUnit, since: timedelta | None, shown: str) -> None:
     window = Window(since=None if since is None else NOW - since, until=NOW, source="reset")
     assert formatting.rate(Rate(total=14_000.0, value=2_000.0, per=per), window).text == shown
+
+
+@pytest.mark.parametrize(
+    ("per", "shown", "full"),
+    [
+        (RateUnit.PER_DAY, "at most 2.5 million writes per day", "20 000 000 writes in 8 days or more"),
+        (RateUnit.TOTAL, "2.5 million writes in 8 days or more", "20 000 000 writes in 8 days or more"),
+    ],
+)
+def test_what_was_counted_for_longer_than_is_known_is_at_most_so_much(per: RateUnit, shown: str, full: str) -> None:
+    window = Window(since=NOW - timedelta(days=8), until=NOW, source="server start")
+    counted = Rate(total=20_000_000.0, value=2_500_000.0, per=per, at_most=True)
+    told = formatting.count_rate(counted, "writes", window)
+    assert (told.text, told.full.replace(formatting.GROUP, " ")) == (shown, full)
+    assert formatting.count_rate(counted, "writes", window, True).full.endswith("in all, over the hosts' windows")
 
 
 def test_a_total_of_several_servers_is_over_no_one_window() -> None:

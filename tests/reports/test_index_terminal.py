@@ -7,11 +7,15 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from pgadvisor.model.coverage import Fact, Gap
+from pgadvisor.model.effects import TimeRange
 from pgadvisor.model.index_advice import AdvisedIndex
 from pgadvisor.model.proposals import DropIndex
 from pgadvisor.model.report import Rate, RateUnit, Report
 from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
-from pgadvisor.registry import load_index_terminal, load_terminal
+from pgadvisor.registry import load_index_terminal, load_renderer, load_terminal
+from pgadvisor_reports import index_words as said
+from pgadvisor_reports.index_view import Scale
 from pgadvisor_reports.verification_words import verdict, verification_notes
 from support.index_reports import (
     hostile_index_report,
@@ -43,7 +47,7 @@ def test_all_parts_stand_in_reading_order() -> None:
         "Time to write, per day: 51.3 s more, estimated",
         "from 64 candidates by 3 812 questions to the planner. The search ended early: 20,000 EXPLAINs were asked for.",
         "80 statements stood for 100; 0.4% of the time",
-        "Tried on the copy shop_copy, PostgreSQL 18.3: 3 statements, 1 kept, 1 worse than promised, 1 not run.",
+        "Tried on the copy shop_copy, PostgreSQL 18.3: 2 of 3 statements were run: 1 kept, 1 worse than promised.",
         "2.25 h → 15.2 min",
         "-7046029254386353130: worse than promised: 96.5 ms → 101 ms; promised at most 2.99 ms",
         "1 public.orders (status, created_at desc) include",
@@ -159,13 +163,35 @@ def test_what_only_loses_and_what_is_kept_by_its_plan_alone_are_told() -> None:
     assert verdict(msgspec.structs.replace(longer, after_ms=1.05)) == "kept"
 
 
+def test_a_time_of_which_only_what_it_was_is_sure_is_the_same_or_more() -> None:
+    """As where some values lose and some do not, or some gain."""
+    scale = Scale(unit="", factor=1.0, over="in 1 s")
+    less, more = TimeRange(low_ms=0.0, high_ms=52.6), TimeRange(low_ms=52.6, high_ms=None)
+    assert said.becomes(less, 52.6, scale) == "the same or less"
+    assert said.becomes(more, 52.6, scale) == "the same or more"
+    assert said.becomes(more, 40.0, scale) == said.scaled(more, scale)
+
+
+def test_a_cost_that_is_not_that_of_explain_is_told_with_what_it_counts() -> None:
+    action = next(each for each in _PLAIN.recommendations if each.advised and each.advised.effects)
+    assert action.advised is not None
+    for caution, told in ((0.0, 0), (10.0, 1)):
+        effects = (msgspec.structs.replace(action.advised.effects[0], cost_after=24.5, caution=caution),)
+        advised = msgspec.structs.replace(action.advised, effects=effects)
+        text = _told(
+            msgspec.structs.replace(_PLAIN, recommendations=(msgspec.structs.replace(action, advised=advised),))
+        )
+        assert text.count("(14.50 by EXPLAIN)") == told
+        assert text.count('A cost with another "by EXPLAIN" beside it') == told
+
+
 def test_statements_that_were_not_run_are_counted_once() -> None:
     tried = _PLAIN.verification
     assert tried is not None
     seen = sum(1 for each in tried.statements if each.verdict is Verdict.NOT_RUN)
     for number, told in ((seen, False), (seen + 10, True)):
         notes = verification_notes(msgspec.structs.replace(tried, not_run=number))
-        assert ("10 more statements not come to, or more than --statements allows." in notes) is told
+        assert ("Not come to, or more than --statements allows: 10 statements." in notes) is told
         assert not any(note.endswith("not run.") for note in notes)
 
 
@@ -196,3 +222,30 @@ def test_each_of_several_databases_has_its_own() -> None:
     text = _told(several_databases_report())
     shop, archive = text.index("Indexes: no planner was asked"), text.index("archive, PostgreSQL")
     assert shop < archive < text.index("For: equality")
+
+
+def _not_judged(report: Report) -> Report:
+    """The same, where a rule could not tell which indexes are used."""
+    gap = Gap(
+        fact=Fact.INDEX_COUNTERS,
+        scope="public.a, public.b",
+        reason="2 indexes have no use, but the counters cover 6 minutes, fewer than 30 days",
+        remedy="Run again later.",
+    )
+    other = msgspec.structs.replace(gap, fact=Fact.PLANS, reason="A statement has no plan")
+    first, *rest = report.outcomes
+    return msgspec.structs.replace(report, outcomes=(msgspec.structs.replace(first, gaps=(gap, other)), *rest))
+
+
+@pytest.mark.parametrize("report", [_PLAIN, several_databases_report(), unproved_report()])
+def test_that_indexes_were_watched_for_too_short_a_time_is_said_once(report: Report) -> None:
+    told = (
+        "2 indexes have no use, but the counters cover 6 minutes, fewer than 30 days (public.a, public.b). "
+        "Run again later."
+    )
+    text = _told(_not_judged(report))
+    assert text.count(told) == 1 and "A statement has no plan (" not in text
+    assert "not known of the use" not in _told(report)
+    page = load_renderer("html_indexes")(_not_judged(report)).decode()
+    has_section = report.index_advice is not None or bool(report.index_advice_by_database)
+    assert page.count(f'<p class="note">{told}</p>') == has_section
