@@ -130,7 +130,7 @@ OPERATIONS = (
     ),
     # Reports that come seldom.
     Operation(
-        "SELECT count(*) FROM sessions WHERE last_seen > %s", 20, lambda random: (random.randrange(998_000, 10**6),)
+        "SELECT count(*) FROM sessions WHERE last_seen > %s", 45, lambda random: (random.randrange(998_000, 10**6),)
     ),
     Operation("SELECT max(weight) FROM events WHERE user_id = %s", 3, _user),
     Operation(

@@ -13,7 +13,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.localserver import LocalServer, LocalServerError
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexSize, PlannerIdentity, PlannerKind, Shortfall
-from pgadvisor.planner.caution import Caution
+from pgadvisor.planner.caution import Beyond, Caution
 from pgadvisor.planner.protocol import Answer, Asked, PlannerError, Question, Use
 from pgadvisor.planner.twin.asking import Asker
 from pgadvisor.planner.twin.building import Building
@@ -182,8 +182,8 @@ class Twin:
                 names = index_names(document)
                 created = frozenset(each for name in names for each in named.get(name, ()))
                 plan = risky_plan(document)
-                caution = 0.0 if plan is None else self._caution.of(plan, named)
-                yield Use(cost, created, names, caution, expected_rows(document))
+                beyond = Beyond(0.0, 0.0) if plan is None else self._caution.of(plan, named)
+                yield Use(cost, created, names, beyond.caution, expected_rows(document), beyond.toll)
 
     def _created(self, definitions: Sequence[IndexDefinition]) -> tuple[str, tuple[int, ...]]:
         """Why one of several indexes cannot be, "" where all can; and the oids of all of them on the twin."""
