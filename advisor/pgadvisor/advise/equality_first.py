@@ -18,8 +18,8 @@ from pgadvisor.advise.candidates.columns import Columns
 from pgadvisor.advise.candidates.demands import Demand, demands_of
 from pgadvisor.advise.exchanging import Weighing, exchanged, serving_keys, swap
 from pgadvisor.advise.selection.reasons import Chosen
-from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.indexes.algebra import covers
+from pgadvisor.model.effects import LEAST_COST
 
 if TYPE_CHECKING:
     from pgadvisor.advise.candidates.candidate import Candidate

@@ -13,9 +13,9 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.statement_words import as_much, called
-from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.advise.whatif_values import ValueSets
 from pgadvisor.indexes.algebra import covers
+from pgadvisor.model.effects import LEAST_COST
 
 if TYPE_CHECKING:
     from pgadvisor.advise.remaining import Remaining

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pgadvisor.advise.exchanging import Weighing, exchanged, serving_keys, swap
 from pgadvisor.advise.selection.least import least_gain
 from pgadvisor.advise.selection.reasons import Chosen
-from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.indexes.algebra import likeness
+from pgadvisor.model.effects import LEAST_COST
 
 if TYPE_CHECKING:
     from pgadvisor.advise.candidates.candidate import Candidate

@@ -12,11 +12,11 @@ import msgspec
 from pgadvisor.advise.keys import anchor
 from pgadvisor.advise.selection.evaluator import LoadCost
 from pgadvisor.advise.selection.readers import Readers
-from pgadvisor.advise.whatif_judging import LEAST_COST, Costs, estimated, judged
+from pgadvisor.advise.whatif_judging import Costs, estimated, judged
 from pgadvisor.advise.whatif_plans import Plans
 from pgadvisor.advise.whatif_shortcomings import Shortcomings
 from pgadvisor.advise.whatif_values import ValueSets
-from pgadvisor.model.effects import STAYS_WITHIN, Effect, PlanPair, TimeRange
+from pgadvisor.model.effects import LEAST_COST, STAYS_WITHIN, Effect, PlanPair, TimeRange
 from pgadvisor.model.index_advice import StatementEffect, WorkloadEffect
 from pgadvisor.model.whatif import AS_IS
 

@@ -19,9 +19,8 @@ from pgadvisor.advise.candidates.existing import Existing
 from pgadvisor.advise.exchanging import Weighing, exchanged, serving_keys, swap
 from pgadvisor.advise.selection.least import least_gain
 from pgadvisor.advise.selection.reasons import Chosen
-from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.indexes.algebra import covers, likeness
-from pgadvisor.model.effects import STAYS_WITHIN
+from pgadvisor.model.effects import LEAST_COST, STAYS_WITHIN
 
 if TYPE_CHECKING:
     from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost

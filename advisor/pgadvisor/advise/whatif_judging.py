@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pgadvisor.model.effects import STAYS_WITHIN, Effect, TimeRange
+from pgadvisor.model.effects import LEAST_COST, STAYS_WITHIN, Effect, TimeRange
 from pgadvisor.model.whatif_result import ValuesCost
 
-# A cost below this is one of a constant, of which no ratio says anything.
-LEAST_COST = 0.01
 # Where what costs change by differs by more times than this between values, it matters which ones come.
 PARTED = 3.0
 # Less than this share of what it costs for unknown values is next to nothing.

@@ -9,6 +9,8 @@ from pgadvisor.model.plan_view import PlanView
 
 # By so much of its cost a statement has to change for the change to be spoken of.
 STAYS_WITHIN = 0.01
+# A cost below this is one of a constant, of which no ratio says anything.
+LEAST_COST = 0.01
 
 
 class Effect(enum.StrEnum):

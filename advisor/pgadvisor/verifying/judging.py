@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pgadvisor.model.effects import Effect
+from pgadvisor.model.effects import LEAST_COST, Effect
 from pgadvisor.model.index_advice import StatementEffect
 from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
 from pgadvisor.verifying.running import Run
@@ -16,8 +16,6 @@ LEAST_NOISE = 0.05
 LEAST_NOISE_MS = 0.05
 # Rounds that differ by more than this share are followed by another.
 STEADY = 0.1
-# A cost below this is one of a constant, of which no ratio says anything.
-_LEAST_COST = 0.01
 TOO_SLOW = "It takes longer than the timeout, without the indexes and with them. Raise --statement-timeout."
 
 
@@ -83,7 +81,7 @@ def promise_of(effect: StatementEffect) -> Promise | None:
     """
     if effect.effect not in (Effect.GAINS, Effect.LOSES):
         return None
-    ratio = max(effect.cost_after, _LEAST_COST) / max(effect.cost_before, _LEAST_COST)
+    ratio = max(effect.cost_after, LEAST_COST) / max(effect.cost_before, LEAST_COST)
     low_ms = None if effect.estimated is None else effect.estimated.low_ms
     high_ms = None if effect.estimated is None else effect.estimated.high_ms
     known = effect.total_ms > 0 and effect.estimated is not None

@@ -13,9 +13,9 @@ from pgadvisor.advise.selection.explained_time import explained_ms
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans, bits_of
 from pgadvisor.advise.selection.loads import Load, LoadCost
 from pgadvisor.advise.selection.relevance import Relevance
-from pgadvisor.advise.whatif_judging import LEAST_COST
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import Index, IndexDefinition
+from pgadvisor.model.effects import LEAST_COST
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.planner.cached import Families
 from pgadvisor.planner.counted import Counted

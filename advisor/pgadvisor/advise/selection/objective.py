@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pgadvisor.advise.selection.evaluator import LoadCost
-from pgadvisor.advise.whatif_judging import LEAST_COST
+from pgadvisor.model.effects import LEAST_COST
 from pgadvisor.model.index_advice import Goal
 
 

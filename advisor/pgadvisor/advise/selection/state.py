@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pgadvisor.advise.selection.evaluator import Evaluator, LoadCost
 from pgadvisor.advise.selection.known_plans import INFINITY, KnownPlans, bits_of
 from pgadvisor.advise.selection.objective import Objective
-from pgadvisor.advise.whatif_judging import LEAST_COST
+from pgadvisor.model.effects import LEAST_COST
 from pgadvisor.planner.protocol import Question
 
 
