@@ -359,6 +359,14 @@ def of_caution(page: IndexPage) -> str:
     )
 
 
+def of_writes(page: IndexPage) -> str:
+    """That prices of writing are bounds; "" where they are not, or there are none."""
+    advice = page.advice
+    if advice is None or not advice.writes_at_most or not any(row.price_ms or row.goes for row in page.rows):
+        return ""
+    return "Writes may have been counted for longer than the statements, over a restart: they take so much at most."
+
+
 def reason(item: Reason) -> str:
     """Why statements could not be planned, with the first of them."""
     more = f" and {item.statements - _MAX_NAMED} more" if item.statements > _MAX_NAMED else ""

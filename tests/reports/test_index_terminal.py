@@ -185,6 +185,14 @@ def test_a_cost_that_is_not_that_of_explain_is_told_with_what_it_counts() -> Non
         assert text.count('A cost with another "by EXPLAIN" beside it') == told
 
 
+@pytest.mark.parametrize("bound", [False, True])
+def test_prices_that_are_the_most_that_writes_take_are_told_as_such(bound: bool) -> None:
+    advice = _PLAIN.index_advice
+    assert advice is not None
+    text = _told(msgspec.structs.replace(_PLAIN, index_advice=msgspec.structs.replace(advice, writes_at_most=bound)))
+    assert text.count("they take so much at most") == bound
+
+
 def test_statements_that_were_not_run_are_counted_once() -> None:
     tried = _PLAIN.verification
     assert tried is not None

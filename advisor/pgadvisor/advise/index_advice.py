@@ -17,6 +17,7 @@ from pgadvisor.advise.left_words import without_server_words, without_values
 from pgadvisor.advise.one_for_several import one_for_several
 from pgadvisor.advise.paying import keep_what_pays
 from pgadvisor.advise.proof import Proof
+from pgadvisor.advise.rates import writes_are_bounds
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
 from pgadvisor.advise.selection.likely_values import with_likely_values
@@ -125,6 +126,7 @@ def _advice(
         effects=proof.effects(),
         size_bytes=_size(created) - _size(dropped),
         write_ms=_writes(created, dropped),
+        writes_at_most=evaluator.facts is not None and writes_are_bounds(evaluator.facts),
         candidates=len(choice.generated.candidates),
         explains=explains,
         cut_short=choice.selection.cut_short,

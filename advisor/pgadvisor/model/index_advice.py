@@ -148,10 +148,11 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
 
     created and dropped count what is advised, which stands among the recommendations. workload is the effect of all
     together, effects that on statements which gain or lose by it, the greatest first. write_ms is what the new indexes
-    take to write over the window, less what those dropped took; size_bytes likewise. left are those that were thought
-    of, left_out counts more of them. unexplained_ms is what statements took beyond what their plans explain, such as
-    waits for locks, or with a plan of before, which no index saves: workload is without it. explains counts questions
-    put to the planner; cut_short says why the search ended before it was done, "" where it was not.
+    take to write over the window, less what those dropped took; size_bytes likewise. writes_at_most: writes may have
+    been counted for longer than the window, so that prices of writing are at most so much. left are those that were
+    thought of, left_out counts more of them. unexplained_ms is what statements took beyond what their plans explain,
+    such as waits for locks, or with a plan of before, which no index saves: workload is without it. explains counts
+    questions put to the planner; cut_short says why the search ended before it was done, "" where it was not.
     """
 
     planner: PlannerIdentity
@@ -166,6 +167,7 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     effects: tuple[StatementEffect, ...] = ()
     size_bytes: int = 0
     write_ms: float | None = None
+    writes_at_most: bool = False
     candidates: int = 0
     explains: int = 0
     cut_short: str = ""

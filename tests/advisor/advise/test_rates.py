@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from pgadvisor.advise.index_advice import advise_indexes
 from pgadvisor.advise.price import price_of_creation
 from pgadvisor.advise.rates import of_statements, of_writes, rate
+from pgadvisor.config import IndexesConfig
 from pgadvisor.facts import Facts
 from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.counters import SERVER_START, Window
 from pgadvisor.model.report import RateUnit
+from support.fake_planner import FakePlanner
 from support.snapshots import facts
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -96,3 +99,10 @@ def test_prices_from_counters_kept_over_a_clean_restart_are_told_as_the_most() -
     assert {"index entries written, per day", "writes take longer, about, per day"} <= {*reset}
     # Of statements that were counted before the start nobody knows which of the two covers more.
     assert labels(begun_by(SERVER_START, counters_days=1.0)) == reset
+
+
+@pytest.mark.parametrize(("source", "bound"), [(SERVER_START, True), ("reset of this database's counters", False)])
+def test_advice_says_so_of_its_prices(source: str, bound: bool) -> None:
+    planner = FakePlanner(lambda *_: "Result cost=1 rows=1")
+    advised = advise_indexes(begun_by(source), planner, IndexesConfig())
+    assert advised.advice.writes_at_most is bound
