@@ -15,58 +15,53 @@ import platform
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlglot
-from msgspec.structs import replace
 from sqlglot.optimizer.qualify import qualify
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
-
-from databases import SETTINGS as SETTINGS_OF_SERVERS
-from databases import running, tpch, tpch_files
+from tpch_server import (
+    LEFT_OUT,
+    MB,
+    QUERIES,
+    cost,
+    facts_of,
+    loaded,
+    newest_index,
+    of_every_column,
+    plan,
+    show,
+    size_bytes,
+    timed,
+)
 
 from pgadvisor import __version__
 from pgadvisor.advise.index_advice import advise_indexes
 from pgadvisor.advise.selection.loads import loads_of
-from pgadvisor.analyze import read_facts
-from pgadvisor.collect import collect
-from pgadvisor.config import CollectConfig, Execute, IndexesConfig
+from pgadvisor.config import IndexesConfig
 from pgadvisor.facts import Facts
 from pgadvisor.indexes.ddl import create_index
-from pgadvisor.localserver import LocalServer
-from pgadvisor.model.catalog import IndexDefinition, IndexKey
 from pgadvisor.model.index_advice import Goal
 from pgadvisor.model.whatif import Configuration
 from pgadvisor.planner.twin.several import twins
-from pgadvisor.progress import silent
-from pgadvisor.snapshots.sources import put_in
-from pgadvisor.workload.sources.read import read_source
 
 RESULTS = Path(__file__).parent / "results"
 BUDGETS_MB = (90, 180, 350, 720)
-LEFT_OUT = frozenset({2, 17, 20})
 RUNS = 5
 SLOWER = 1.1
+EXTENSIONS = ("pg_stat_statements", "pg_qualstats", "hypopg")
 PRELOADED = {
     "shared_preload_libraries": "pg_stat_statements,pg_qualstats",
     "pg_qualstats.sample_rate": "1",
 }
 # Its estimates take no account of deduplication.
 MCP_BUDGETS_MB = (500, 2_000)
-MB = 1_000_000
-SETTINGS = """
-    random_page_cost = 1.1; effective_cache_size = '12GB'; work_mem = '64MB'; jit = off;
-    max_parallel_workers_per_gather = 0
-"""
 EXPLAINS = 5_000
 # Budgets are to be used up: with the default of 0.005 little is added to what fits in half of the largest.
 MIN_GAIN = 0.001
@@ -96,17 +91,8 @@ def main() -> None:
     parser.add_argument("--postgres-mcp", type=Path, help="a Python that has postgres-mcp")
     parser.add_argument("--no-peers", action="store_true")
     arguments = parser.parse_args()
-    queries = {
-        f"Q{number}": text
-        for number, text in enumerate(tpch.QUERIES, start=1)
-        if arguments.all or number not in LEFT_OUT
-    }
-    SETTINGS_OF_SERVERS.update(PRELOADED)
-    # A plan that is kept would not be made again where an index comes or goes by its mark alone.
-    with (
-        running(15) as server,
-        psycopg.connect(made(server, arguments.scale), autocommit=True, prepare_threshold=None) as connection,
-    ):
+    queries = {name: text for name, text in QUERIES.items() if arguments.all or name not in LEFT_OUT}
+    with loaded(arguments.scale, EXTENSIONS, PRELOADED) as (server, connection):
         for text in queries.values():
             timed(connection, text)
         before = {name: timed(connection, text)[0] for name, text in queries.items()}
@@ -127,36 +113,6 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     name = "tpch22.json" if arguments.all else "tpch.json"
     (RESULTS / name).write_text(json.dumps(results, indent=2) + "\n")
-
-
-def made(server: LocalServer, scale: float) -> str:
-    """The DSN of TPC-H with primary keys alone, settled."""
-    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE tpch")
-        for setting in SETTINGS.split(";"):
-            connection.execute(f"ALTER DATABASE tpch SET {setting}")
-    dsn = server.dsn("tpch")
-    tpch.build(dsn, tpch_files(scale), indexed=False)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for extension in ("pg_stat_statements", "pg_qualstats", "hypopg"):
-            connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
-        connection.execute("VACUUM ANALYZE")
-    return dsn
-
-
-def facts_of(dsn: str, queries: Mapping[str, str], times: Mapping[str, float]) -> Facts:
-    """What collection sees of it, with the queries from a file of SQL that says how long each took."""
-    config = CollectConfig(max_explains=0, execute=Execute.OFF)
-    snapshot = collect(dsn, config)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "workload.sql"
-        path.write_text(
-            "".join(f"-- calls: 1 mean_ms: {times[name] * 1000:.3f}\n{text};\n" for name, text in queries.items())
-        )
-        # The load of the tables is no part of the workload.
-        snapshot = replace(snapshot, statements=None)
-        snapshot = put_in(snapshot, [read_source(path, snapshot.server.database, silent)], len(queries))
-    return read_facts(snapshot)[0]
 
 
 def advised(facts: Facts, budget_mb: float, goal: Goal) -> Set:
@@ -195,13 +151,7 @@ def advised(facts: Facts, budget_mb: float, goal: Goal) -> Set:
 
 def of_single_columns(facts: Facts) -> Set:
     """All that any query uses where each column has an index by itself, as simple advisors go about it."""
-    tables = [table for table in facts.relations.values() if facts.constraints_of(table.oid)]
-    every = [
-        IndexDefinition(schema=table.schema, table=table.name, keys=(IndexKey(column=column.name),))
-        for table in tables
-        for column in facts.columns(table.oid)
-        if not column.name.endswith("comment")
-    ]
+    every = of_every_column(facts)
     planner = twins(facts, explains=len(every))
     try:
         asked = [(load.questions[0], Configuration(create=tuple(every))) for load in loads_of(facts)]
@@ -259,14 +209,15 @@ def measured(
 ) -> dict[str, Any]:
     """Each set's real size, cost and time beside those without any, taking turns; two baselines give the noise."""
     build(connection, sets)
+    every = {oid for each in sets for oid in each.oids}
     bare, again = Set("none", ()), Set("none, again", ())
     everyone = (bare, *sets, again)
     timed_ones = [each for each in everyone if each.timed and runs]
     costs = {}
     for each in everyone:
-        show(connection, each, sets)
+        show(connection, each.oids, every)
         costs[each.name] = {name: cost(connection, text) for name, text in queries.items()}
-    seconds = in_turns(connection, timed_ones, sets, queries, runs)
+    seconds = in_turns(connection, timed_ones, every, queries, runs)
     results: dict[str, Any] = {}
     for each in everyone:
         results[each.name] = {
@@ -289,21 +240,21 @@ def measured(
 def in_turns(
     connection: psycopg.Connection,
     timed_ones: Sequence[Set],
-    sets: Sequence[Set],
+    every: Collection[int],
     queries: Mapping[str, str],
     runs: int,
 ) -> dict[str, Seconds]:
     """Seconds of each query with each set; those with which it has the same plan share its runs, but for the last."""
     keys: dict[str, dict[str, tuple[str, bool, str]]] = {}
     for each in timed_ones:
-        show(connection, each, sets)
+        show(connection, each.oids, every)
         keys[each.name] = {
             name: (name, each is timed_ones[-1], plan(connection, text)) for name, text in queries.items()
         }
     taken: dict[tuple[str, bool, str], list[tuple[float, float]]] = defaultdict(list)
     for number in range(runs):
         for each in timed_ones:
-            show(connection, each, sets)
+            show(connection, each.oids, every)
             for name, key in keys[each.name].items():
                 if len(taken[key]) == number:
                     taken[key].append(timed(connection, queries[name]))
@@ -340,48 +291,6 @@ def build(connection: psycopg.Connection, sets: Sequence[Set]) -> None:
             each.oids.append(known[what])
     connection.execute("VACUUM ANALYZE")
     connection.execute("CHECKPOINT")
-
-
-def show(connection: psycopg.Connection, one: Set, sets: Sequence[Set]) -> None:
-    """Has the planner see the indexes of one set alone."""
-    every = sorted({oid for each in sets for oid in each.oids})
-    connection.execute(
-        "UPDATE pg_index SET indisvalid = indexrelid = ANY (%s) WHERE indexrelid = ANY (%s)", (one.oids, every)
-    )
-
-
-def newest_index(connection: psycopg.Connection) -> int:
-    return scalar(connection, "SELECT max(indexrelid::bigint) FROM pg_index")
-
-
-def size_bytes(connection: psycopg.Connection, oid: int) -> int:
-    return scalar(connection, f"SELECT pg_relation_size({oid})")
-
-
-def cost(connection: psycopg.Connection, text: str) -> float:
-    return float(scalar(connection, f"EXPLAIN (FORMAT JSON) {text}")[0]["Plan"]["Total Cost"])
-
-
-def plan(connection: psycopg.Connection, text: str) -> str:
-    return "\n".join(line for (line,) in connection.execute(f"EXPLAIN (COSTS OFF) {text}".encode()))
-
-
-def scalar(connection: psycopg.Connection, command: str) -> Any:  # noqa: ANN401
-    row = connection.execute(command.encode()).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def timed(connection: psycopg.Connection, text: str) -> tuple[float, float]:
-    """Seconds of one run, all rows fetched, and of the server's process in it: others that run do not add to these."""
-    begun, ran = time.monotonic(), processor_seconds(connection)
-    connection.execute(text.encode()).fetchall()
-    return time.monotonic() - begun, processor_seconds(connection) - ran
-
-
-def processor_seconds(connection: psycopg.Connection) -> float:
-    """Seconds that the process of a connection has run (https://docs.kernel.org/scheduler/sched-stats.html)."""
-    return int(Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 if __name__ == "__main__":
