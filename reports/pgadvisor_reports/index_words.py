@@ -355,7 +355,7 @@ def of_caution(page: IndexPage) -> str:
         return ""
     return (
         'A cost with another "by EXPLAIN" beside it counts what was measured to take other than the planner says, here '
-        "and in the plan as it is: rows fetched out of order, large hashes, LIMIT over a filter."
+        "and in the plan as it is: rows fetched out of order, large hashes, block ranges, LIMIT over a filter."
     )
 
 

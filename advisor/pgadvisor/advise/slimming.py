@@ -127,7 +127,8 @@ class _Narrowing:
         of_table = [each for each in self._candidates if _is_on(each, wide) and each.query_ids & candidate.query_ids]
         of_table.sort(key=lambda each: (len(each.definition.keys), len(each.definition.include), repr(each.definition)))
         partial = [each.definition for each in of_table if each.definition.predicate is not None]
-        for definition in (*cut, *partial):
+        ranges = [each.definition for each in self._candidates if _is_of_ranges(each, candidate)]
+        for definition in (*ranges, *cut, *partial):
             if likeness(definition) in seen:
                 continue
             seen.add(likeness(definition))
@@ -159,6 +160,18 @@ def _is_on(candidate: Candidate, wide: IndexDefinition) -> bool:
     other = candidate.definition
     places = [(each.schema, each.table, each.access_method) for each in (other, wide)]
     return places[0] == places[1] and not other.unique
+
+
+def _is_of_ranges(candidate: Candidate, wide: Candidate) -> bool:
+    """Whether an index keeps of block ranges what a B-tree keeps of rows first of all."""
+    ranges, rows = candidate.definition, wide.definition
+    return (
+        (ranges.schema, ranges.table, ranges.access_method) == (rows.schema, rows.table, "brin")
+        and rows.access_method == "btree"
+        and not rows.unique
+        and ranges.keys[0].column == rows.keys[0].column
+        and bool(candidate.query_ids & wide.query_ids)
+    )
 
 
 @dataclass(frozen=True)

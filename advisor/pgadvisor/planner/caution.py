@@ -8,8 +8,9 @@ where the table is in order, it is look-ups out of order that take longer (looku
 that a filter lets pass stand evenly among those of an ordered scan, so that LIMIT ends it early: where they stand
 together, at its end, or are fewer, all of it is read.
 
-That a row of a large hash is found as fast as one of a small one is no hope but an error of the planner's (queries 3, 5
-and 18): it counts of every plan, also of the one as it is.
+Two things are no hopes but errors of the planner's, which count of every plan, also of the one as it is: that a row of
+a large hash is found as fast as one of a small one (queries 3, 5 and 18), and that rows of block ranges are spread over
+the whole table (block_range_pages.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgadvisor.model.catalog import IndexDefinition, Relation
+from pgadvisor.planner.block_range_pages import PageCosts
 from pgadvisor.planner.consecutive import NAME, consecutive, side, unquoted
 from pgadvisor.planner.lookup_order import disorder
 
@@ -41,6 +43,8 @@ _CPU_TUPLE_COST = 0.01
 _LEAST_PAGES = 4_096
 # So many times as many rows as the planner hopes for may have to be read before LIMIT is reached.
 _UNEVEN = 10
+# What is left of a plan's cost at least, whatever it takes less.
+_LEAST_LEFT = 0.01
 _ORDERED = frozenset({"Index Scan", "Index Only Scan"})
 _HASHING = frozenset({"Hash Join", "Aggregate"})
 # What passes rows on as they come, in their order.
@@ -59,7 +63,10 @@ _Created = Mapping[str, Collection[IndexDefinition]]
 
 
 class Beyond(NamedTuple):
-    """What a plan takes beyond its cost, in the unit of costs: certainly, and where hopes of the planner's fail."""
+    """What a plan takes beyond its cost, in the unit of costs: certainly, and where hopes of the planner's fail.
+
+    toll is less than 0 where it takes less.
+    """
 
     toll: float
     caution: float
@@ -82,6 +89,7 @@ class Caution:
         settings = {each.name: each.value for each in facts.server.settings}
         row_cost = float(settings.get("cpu_tuple_cost") or _CPU_TUPLE_COST)
         self._fetch_cost, self._probe_cost = _FETCH_ROWS * row_cost, _PROBE_ROWS * row_cost
+        self._page_costs = PageCosts.of(settings)
 
     def of(self, plan: _Node, created: _Created) -> Beyond:
         """What a plan's top node and those below take more, or may; created are indexes by name.
@@ -103,6 +111,8 @@ class Caution:
                 more += share * max(runs * fetched - loops * _number(node, "Total Cost"), runs * looked_up, 0.0)
             elif kind in _HASHING:
                 toll += loops * share * _probes(node) * self._probe_cost
+            elif kind == "Bitmap Heap Scan" and loops == 1:
+                toll -= share * self._of_ranges(node, created)
             elif kind == "Limit":
                 more += loops * share * _beyond_hope(node)
             elif kind == "Nested Loop" and (outer := side(node, "Outer")) and (inner := side(node, "Inner")):
@@ -111,7 +121,23 @@ class Caution:
             # How often a row is found in it again, the plan does not say.
             if kind != "Memoize":
                 stack += _below(node, loops, share)
+        toll = max(toll, (_LEAST_LEFT - 1) * _number(plan, "Total Cost"))
         return Beyond(*(each if isfinite(each) else 0.0 for each in (toll, more)))
+
+    def _of_ranges(self, node: _Node, created: _Created) -> float:
+        """What a scan of block ranges costs less than the planner says; 0 for other scans."""
+        inner = side(node, "Outer")
+        indexes = () if inner is None else self._indexes(inner, created)
+        if inner is None or not indexes or any(each.access_method != "brin" for each in indexes):
+            return 0.0
+        first = next(iter(indexes))
+        table = self._facts.relation_named(first.schema, first.table)
+        name = str(node.get("Relation Name"))
+        rows = 0.0 if table is None else self._row_count(table, name)
+        if table is None or not rows:
+            return 0.0
+        pages = next((each.pages for each in (*self._facts.leaves(table.oid), table) if each.name == name), 0)
+        return self._page_costs.too_much(pages, rows, _number(inner, "Plan Rows"))
 
     def _out_of_order(self, node: _Node, created: _Created, outer: _Node | None) -> tuple[float, float]:
         """Costs of a run of an index scan: of rows that stand elsewhere than those before, and of going there.
