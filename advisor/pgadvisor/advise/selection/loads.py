@@ -11,6 +11,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.shape import StatementKind, StatementShape
 from pgadvisor.planner.protocol import Question
 from pgadvisor.statement_facts import Statement
+from pgadvisor.workload.policies import Policies
 from pgadvisor.workload.role_settings import costliest_roles
 
 # Of names that are no relations of the database; extensions' views, as pg_stat_statements, are called so too.
@@ -61,6 +62,7 @@ def loads_of(facts: Facts) -> tuple[Load, ...]:
     known = facts.snapshot.statements
     roles = {} if known is None else costliest_roles(known)
     value_sets = ValueSets(facts, show_values=False)
+    policies = Policies(facts)
 
     def of(statement: Statement) -> Iterator[Load]:
         shape = facts.shapes.get(statement.query_id)
@@ -68,9 +70,10 @@ def loads_of(facts: Facts) -> tuple[Load, ...]:
             shape is not None and (shape.kind is StatementKind.UTILITY or _asks_catalog(shape))
         ):
             return
-        unknown = Question(
-            query_id=statement.query_id, text=statement.text, shape=shape, role=roles.get(statement.query_id)
-        )
+        role = roles.get(statement.query_id)
+        # A planner has its policies, and plans by what they search.
+        shape = None if shape is None else policies.within(shape, role)
+        unknown = Question(query_id=statement.query_id, text=statement.text, shape=shape, role=role)
         known_values = value_sets.of(statement.query_id)
         real = [replace(unknown, values=each.values) for each in known_values if each.real]
         others = [unknown, *(replace(unknown, values=each.values) for each in known_values if not each.real)]
