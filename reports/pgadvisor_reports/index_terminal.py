@@ -228,7 +228,8 @@ class _Writer:
             self._step(step)
         for check in after if self.everything else ():
             self._sql(check.sql)
-        undo = [step.undo for step in reversed(action.steps) if step.undo]
+        # What undoes several steps at once is told once.
+        undo = list(dict.fromkeys(step.undo for step in reversed(action.steps) if step.undo))
         if undo and (self.everything or len(undo) == 1):
             self._line("undo:", "dim", indent=4)
             for sql in undo:

@@ -279,6 +279,16 @@ def test_five_findings_stand_above_the_fold() -> None:
     assert top.count("<li ") == 5
 
 
+def test_what_undoes_several_steps_is_told_once() -> None:
+    """As dropping the index of a partitioned table undoes what was attached to it."""
+    report = sample_report()
+    undone = ("DROP INDEX i;", "DROP INDEX c;", 'DROP INDEX "C";', "DROP INDEX i;")
+    steps = tuple(Step(sql=f"SELECT {at};", undo=sql, lock="") for at, sql in enumerate(undone))
+    made = msgspec.structs.replace(report.recommendations[0], steps=steps)
+    page = render(msgspec.structs.replace(report, recommendations=(made,))).decode()
+    assert page.count('aria-label="SQL to undo"') == 3
+
+
 def test_the_same_for_other_schemas_stands_apart() -> None:
     report = sample_report()
     steps = tuple(Step(sql=f"CREATE INDEX i ON {x}.t;", undo=f"DROP INDEX {x}.i;", lock="SHARE") for x in "bc")

@@ -11,7 +11,7 @@ from pgadvisor.model.coverage import Fact, Gap
 from pgadvisor.model.effects import TimeRange
 from pgadvisor.model.index_advice import AdvisedIndex
 from pgadvisor.model.proposals import DropIndex
-from pgadvisor.model.report import Rate, RateUnit, Report
+from pgadvisor.model.report import Rate, RateUnit, Report, Step
 from pgadvisor.model.verification import MeasuredStatement, Promise, Verdict
 from pgadvisor.registry import load_index_terminal, load_renderer, load_terminal
 from pgadvisor_reports import index_words as said
@@ -100,6 +100,13 @@ def test_it_is_short_unless_all_is_asked_for() -> None:
     assert "4 more in the table alone: --all." in _told(many)
     # The same caveat once, however many recommendations have it.
     assert _told(many).count("Mind: Run it without lock_timeout") == 1
+
+
+def test_what_undoes_several_steps_is_told_once() -> None:
+    steps = tuple(Step(sql=f"SELECT {at};", undo="DROP INDEX public.i;", lock="") for at in range(3))
+    action = msgspec.structs.replace(_PLAIN.recommendations[0], steps=steps)
+    text = _told(msgspec.structs.replace(_PLAIN, recommendations=(action,)), everything=True)
+    assert text.count("DROP INDEX public.i;") == 1
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
