@@ -113,9 +113,8 @@ class _Writer:
         for label, text in said.figures(self.page):
             self._line(Text.assemble((f"{label}: ", "bold"), text), hanging=2)
         self._line(prose(said.searched(advice)), "dim")
-        for note in (said.compression(advice), said.of_caution(self.page), said.of_writes(self.page)):
-            if note:
-                self._line(note, "dim")
+        for note in said.notes(self.page):
+            self._line(note, "dim")
 
     def _verification(self) -> None:
         """What came of it on a copy of this database; what did not keep its promise first."""

@@ -28,6 +28,7 @@ from pgadvisor_reports.words import plural
 _MAX_NAMED = 3
 _UNTOLD = "cannot be told"
 # Of the time of the statements.
+_MUCH_WITHOUT_VALUES = 0.2
 _NEXT_TO_NOTHING = 0.001
 
 
@@ -200,6 +201,14 @@ def searched(advice: IndexAdvice) -> str:
     return said
 
 
+def notes(page: IndexPage) -> tuple[str, ...]:
+    """What is to be known of how it was found, and of costs and prices."""
+    if page.advice is None:
+        return ()
+    every = (compression(page.advice), of_caution(page), of_writes(page, page.advice), of_values(page.advice))
+    return tuple(filter(None, every))
+
+
 def compression(advice: IndexAdvice) -> str:
     """How many statements stood for how many; "" where each stood for itself."""
     made = advice.compression
@@ -359,12 +368,22 @@ def of_caution(page: IndexPage) -> str:
     )
 
 
-def of_writes(page: IndexPage) -> str:
+def of_writes(page: IndexPage, advice: IndexAdvice) -> str:
     """That prices of writing are bounds; "" where they are not, or there are none."""
-    advice = page.advice
-    if advice is None or not advice.writes_at_most or not any(row.price_ms or row.goes for row in page.rows):
+    if not advice.writes_at_most or not any(row.price_ms or row.goes for row in page.rows):
         return ""
     return "Writes may have been counted for longer than the statements, over a restart: they take so much at most."
+
+
+def of_values(advice: IndexAdvice) -> str:
+    """What more could be seen if values of calls were known; "" where they are of most of the time."""
+    if advice.without_values < _MUCH_WITHOUT_VALUES:
+        return ""
+    share = formatting.fraction(advice.without_values).text
+    return (
+        f"Of {share} of the time no values of calls are known. With a log or a file of some (--workload), indexes for "
+        "patterns, for keys of documents and on the rows of one value can be looked at, and others are judged better."
+    )
 
 
 def reason(item: Reason) -> str:

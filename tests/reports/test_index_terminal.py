@@ -192,6 +192,14 @@ def test_a_cost_that_is_not_that_of_explain_is_told_with_what_it_counts() -> Non
         assert text.count('A cost with another "by EXPLAIN" beside it') == told
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.0, 0), (0.1, 0), (0.873, 1)])
+def test_that_values_of_calls_would_help_is_told_where_they_are_missing(share: float, told: int) -> None:
+    advice = _PLAIN.index_advice
+    assert advice is not None
+    text = _told(msgspec.structs.replace(_PLAIN, index_advice=msgspec.structs.replace(advice, without_values=share)))
+    assert text.count("Of 87.3% of the time no values of calls are known.") == told
+
+
 @pytest.mark.parametrize("bound", [False, True])
 def test_prices_that_are_the_most_that_writes_take_are_told_as_such(bound: bool) -> None:
     advice = _PLAIN.index_advice

@@ -21,7 +21,7 @@ from pgadvisor.advise.rates import writes_are_bounds
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
 from pgadvisor.advise.selection.likely_values import with_likely_values
-from pgadvisor.advise.selection.loads import loads_of
+from pgadvisor.advise.selection.loads import loads_of, share_without_values
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import Selection, select
 from pgadvisor.advise.slimming import slim
@@ -29,7 +29,7 @@ from pgadvisor.facts import Facts
 from pgadvisor.model.effects import Reason
 from pgadvisor.model.index_advice import AdvisedIndex, Goal, IndexAdvice, IndexDecisions, LeftIndex
 from pgadvisor.planner.counted import Counted
-from pgadvisor.planner.protocol import Planner
+from pgadvisor.planner.protocol import NoPlanError, Planner
 from pgadvisor.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -57,13 +57,15 @@ def advise_indexes(
     going are existing indexes that rules would drop. Values of rows are masked in plans and sentences unless shown.
     only_wished is for where nobody would tell of an index that no rule wishes for: none is chosen then.
 
-    Raises PlannerError where the planner is gone.
+    Raises PlannerError where the planner is gone, or gives no plan of anything but what is.
     """
     prices = Prices(facts)
     counted = Counted(planner, options.max_explains)
     choice = _chosen(facts, counted, prices, options, wished, progress, only_wished=only_wished)
     progress("Looking at what may go")
     exchanged = exchanges(facts, choice.evaluator, choice.selection, going, prices, options)
+    if choice.evaluator.why_nothing:
+        raise NoPlanError(choice.evaluator.why_nothing)
     handed = handed_over(facts, choice.selection, exchanged, options)
     proof = Proof(
         facts,
@@ -100,6 +102,7 @@ class _Choice:
     evaluator: Evaluator
     generated: Generated
     selection: Selection
+    without_values: float
 
 
 def _advice(
@@ -129,6 +132,7 @@ def _advice(
         writes_at_most=evaluator.facts is not None and writes_are_bounds(evaluator.facts),
         candidates=len(choice.generated.candidates),
         explains=explains,
+        without_values=choice.without_values,
         cut_short=choice.selection.cut_short,
         compression=evaluator.compression,
         not_planned=_reasons(evaluator.refused),
@@ -147,7 +151,8 @@ def _chosen(
     only_wished: bool,
 ) -> _Choice:
     progress("Asking for plans as it is")
-    likely = with_likely_values(facts, loads_of(facts), planner)
+    asked = loads_of(facts)
+    likely = with_likely_values(facts, asked, planner)
     loads = with_foreign_key_checks(facts, likely, planner)
     evaluator = Evaluator(
         planner,
@@ -170,7 +175,7 @@ def _chosen(
     if equality_first(selection, able, evaluator, prices, options):
         # Beside what is there now another may do next to nothing.
         keep_what_pays(selection, evaluator, options)
-    return _Choice(evaluator, generated, selection)
+    return _Choice(evaluator, generated, selection, share_without_values(asked))
 
 
 def _size(indexes: Sequence[AdvisedIndex]) -> int:

@@ -152,7 +152,8 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     been counted for longer than the window, so that prices of writing are at most so much. left are those that were
     thought of, left_out counts more of them. unexplained_ms is what statements took beyond what their plans explain,
     such as waits for locks, or with a plan of before, which no index saves: workload is without it. explains counts
-    questions put to the planner; cut_short says why the search ended before it was done, "" where it was not.
+    questions put to the planner; without_values is the share of the time that is of statements of whose parameters
+    nobody knows the values in calls; cut_short says why the search ended before it was done, "" where it was not.
     """
 
     planner: PlannerIdentity
@@ -170,6 +171,7 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     writes_at_most: bool = False
     candidates: int = 0
     explains: int = 0
+    without_values: float = 0.0
     cut_short: str = ""
     compression: Compression
     not_planned: tuple[Reason, ...] = ()

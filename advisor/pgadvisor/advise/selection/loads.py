@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pgadvisor.advise.whatif_values import ValueSets
@@ -16,6 +16,7 @@ from pgadvisor.workload.role_settings import costliest_roles
 
 # Of names that are no relations of the database; extensions' views, as pg_stat_statements, are called so too.
 _OF_SYSTEM = re.compile(r"(?:pg_catalog|information_schema)\.|pg_[^.]*$")
+_PARAMETER = re.compile(r"\$\d")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,20 @@ def loads_of(facts: Facts) -> tuple[Load, ...]:
         )
 
     return tuple(load for statement in facts.statements.values() for load in of(statement))
+
+
+def share_without_values(loads: Sequence[Load]) -> float:
+    """The share of their time that is of statements with parameters of which no call's values are known."""
+    whole = sum(load.total_ms for load in loads)
+    without = sum(load.total_ms for load in loads if _lacks_values(load))
+    return without / whole if whole else 0.0
+
+
+def _lacks_values(load: Load) -> bool:
+    return any(
+        weight and question.values is None and _PARAMETER.search(question.text)
+        for question, weight in zip(load.questions, load.weights, strict=True)
+    )
 
 
 def _asks_catalog(shape: StatementShape) -> bool:

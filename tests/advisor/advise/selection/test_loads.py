@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from pgadvisor.advise.selection.loads import loads_of
+from pgadvisor.advise.selection.loads import loads_of, share_without_values
 from pgadvisor.facts import Facts
 from pgadvisor.model.statements import ParameterSample
 from support.snapshots import facts
 
-ORDERS = {
+ORDERS: dict[str, Any] = {
     "tables": {"public.orders": {"rows": 1e5, "columns": ["id bigint not null", "status text"]}},
     "statements": [
         {
@@ -46,6 +48,21 @@ def test_values_of_real_calls_alone_count() -> None:
     assert {each.values: weight for each, weight in zip(load.questions, load.weights, strict=True)} == pytest.approx(
         {("open",): 0.5, ("lost",): 0.5, None: 0.0}
     )
+
+
+def test_of_how_much_of_the_time_values_of_calls_are_known() -> None:
+    more = [
+        {"id": "2", "text": "SELECT id FROM orders WHERE id = $1", "calls": 10, "total_ms": 2500},
+        {"id": "3", "text": "SELECT count(*) FROM orders", "calls": 10, "total_ms": 500},
+    ]
+    known = facts({**ORDERS, "statements": [*ORDERS["statements"], *more]})
+    assert share_without_values(loads_of(known)) == pytest.approx(3500 / 4000)
+    assert known.snapshot.statements is not None
+    samples = (ParameterSample(query_id="2", values=("7",), source="log"),)
+    statements = msgspec.structs.replace(known.snapshot.statements, samples=samples)
+    seen = Facts(msgspec.structs.replace(known.snapshot, statements=statements), known.shapes)
+    assert share_without_values(loads_of(seen)) == pytest.approx(1000 / 4000)
+    assert share_without_values(()) == 0.0
 
 
 def test_what_monitoring_asks_the_catalog_is_no_part_of_the_workload() -> None:
