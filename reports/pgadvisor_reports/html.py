@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from pgadvisor.model.index_advice import Goal
 from pgadvisor.model.report import Report
-from pgadvisor_reports import formatting, index_words, verification_words, whatif_words, words
+from pgadvisor_reports import formatting, index_notes, index_words, verification_words, whatif_words, words
 from pgadvisor_reports.index_view import index_pages
 from pgadvisor_reports.page import MAX_ROWS, Page
 from pgadvisor_reports.plan_tree import plan_table
@@ -59,6 +59,7 @@ def _rendered(report: Report, *, indexes_first: bool = False) -> bytes:
             shown_statements=frozenset(view.anchor for view in page.statements),
             indexes_first=indexes_first,
             said=index_words,
+            notes=index_notes.notes,
             of_plans=whatif_words,
             time_goal=Goal.TIME,
             max_effects=MAX_EFFECTS,

@@ -17,6 +17,7 @@ from pgadvisor.model.verification import Verdict
 from pgadvisor_reports import formatting, words
 from pgadvisor_reports import index_words as said
 from pgadvisor_reports import verification_words as tested
+from pgadvisor_reports.index_notes import notes
 from pgadvisor_reports.index_view import AdvisedRow, IndexPage, LeftGroup, index_pages
 from pgadvisor_reports.page import Page
 from pgadvisor_reports.terminal import name, paragraph, plain_console, prose
@@ -113,7 +114,7 @@ class _Writer:
         for label, text in said.figures(self.page):
             self._line(Text.assemble((f"{label}: ", "bold"), text), hanging=2)
         self._line(prose(said.searched(advice)), "dim")
-        for note in said.notes(self.page):
+        for note in notes(self.page):
             self._line(note, "dim")
 
     def _verification(self) -> None:
