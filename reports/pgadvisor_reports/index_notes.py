@@ -9,15 +9,25 @@ from pgadvisor_reports.index_words import with_caution
 from pgadvisor_reports.words import plural
 
 # Of the time of the statements.
+_MUCH_NOT_PLANNED = 0.01
 _MUCH_WITHOUT_VALUES = 0.2
 
 
 def notes(page: IndexPage) -> tuple[str, ...]:
     """What is to be known of how it was found, and of costs and prices."""
-    if page.advice is None:
+    advice = page.advice
+    if advice is None:
         return ()
-    every = (_compression(page.advice), _caution(page), _writes(page, page.advice), _values(page.advice))
+    every = (_not_planned(advice), _compression(advice), _caution(page), _writes(page, advice), _values(advice))
     return tuple(filter(None, every))
+
+
+def _not_planned(advice: IndexAdvice) -> str:
+    """How much of the time nobody looked into; "" where it is next to nothing."""
+    if advice.not_planned_share < _MUCH_NOT_PLANNED:
+        return ""
+    share = formatting.fraction(advice.not_planned_share).text
+    return f"Statements with {share} of the time could not be planned: nothing is advised for them. See why below."
 
 
 def _compression(advice: IndexAdvice) -> str:

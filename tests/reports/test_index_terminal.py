@@ -200,6 +200,14 @@ def test_that_values_of_calls_would_help_is_told_where_they_are_missing(share: f
     assert text.count("Of 87.3% of the time no values of calls are known.") == told
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.005, 0), (0.72, 1)])
+def test_of_how_much_of_the_time_there_is_no_plan_is_told(share: float, told: int) -> None:
+    advice = _PLAIN.index_advice
+    assert advice is not None
+    text = _told(msgspec.structs.replace(_PLAIN, index_advice=msgspec.structs.replace(advice, not_planned_share=share)))
+    assert text.count("Statements with 72% of the time could not be planned") == told
+
+
 @pytest.mark.parametrize("bound", [False, True])
 def test_prices_that_are_the_most_that_writes_take_are_told_as_such(bound: bool) -> None:
     advice = _PLAIN.index_advice

@@ -21,7 +21,7 @@ from pgadvisor.advise.rates import writes_are_bounds
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.foreign_key_checks import with_foreign_key_checks
 from pgadvisor.advise.selection.likely_values import with_likely_values
-from pgadvisor.advise.selection.loads import loads_of, share_without_values
+from pgadvisor.advise.selection.loads import Load, lacks_values, loads_of, share_of_time
 from pgadvisor.advise.selection.prices import Prices
 from pgadvisor.advise.selection.search import Selection, select
 from pgadvisor.advise.slimming import slim
@@ -99,10 +99,10 @@ def advise_indexes(
 class _Choice:
     """The workload as it weighs, the candidates for it, and the best set of them that pays."""
 
+    asked: Sequence[Load]
     evaluator: Evaluator
     generated: Generated
     selection: Selection
-    without_values: float
 
 
 def _advice(
@@ -132,7 +132,8 @@ def _advice(
         writes_at_most=evaluator.facts is not None and writes_are_bounds(evaluator.facts),
         candidates=len(choice.generated.candidates),
         explains=explains,
-        without_values=choice.without_values,
+        without_values=share_of_time(choice.asked, lacks_values),
+        not_planned_share=share_of_time(choice.asked, lambda load: load.query_id in evaluator.refused),
         cut_short=choice.selection.cut_short,
         compression=evaluator.compression,
         not_planned=_reasons(evaluator.refused),
@@ -175,7 +176,7 @@ def _chosen(
     if equality_first(selection, able, evaluator, prices, options):
         # Beside what is there now another may do next to nothing.
         keep_what_pays(selection, evaluator, options)
-    return _Choice(evaluator, generated, selection, share_without_values(asked))
+    return _Choice(asked, evaluator, generated, selection)
 
 
 def _size(indexes: Sequence[AdvisedIndex]) -> int:

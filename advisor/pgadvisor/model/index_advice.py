@@ -153,7 +153,8 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     thought of, left_out counts more of them. unexplained_ms is what statements took beyond what their plans explain,
     such as waits for locks, or with a plan of before, which no index saves: workload is without it. explains counts
     questions put to the planner; without_values is the share of the time that is of statements of whose parameters
-    nobody knows the values in calls; cut_short says why the search ended before it was done, "" where it was not.
+    nobody knows the values in calls, not_planned_share of those without a plan; cut_short says why the search ended
+    before it was done, "" where it was not.
     """
 
     planner: PlannerIdentity
@@ -175,6 +176,7 @@ class IndexAdvice(Model, frozen=True, kw_only=True):
     cut_short: str = ""
     compression: Compression
     not_planned: tuple[Reason, ...] = ()
+    not_planned_share: float = 0.0
     shortcomings: tuple[Shortcoming, ...] = ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pgadvisor.advise.whatif_values import ValueSets
@@ -91,14 +91,14 @@ def loads_of(facts: Facts) -> tuple[Load, ...]:
     return tuple(load for statement in facts.statements.values() for load in of(statement))
 
 
-def share_without_values(loads: Sequence[Load]) -> float:
-    """The share of their time that is of statements with parameters of which no call's values are known."""
+def share_of_time(loads: Sequence[Load], of: Callable[[Load], bool]) -> float:
+    """The share of their time that is of some of them."""
     whole = sum(load.total_ms for load in loads)
-    without = sum(load.total_ms for load in loads if _lacks_values(load))
-    return without / whole if whole else 0.0
+    return sum(load.total_ms for load in loads if of(load)) / whole if whole else 0.0
 
 
-def _lacks_values(load: Load) -> bool:
+def lacks_values(load: Load) -> bool:
+    """Whether a statement has parameters of which no call's values are known."""
     return any(
         weight and question.values is None and _PARAMETER.search(question.text)
         for question, weight in zip(load.questions, load.weights, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pgadvisor.advise.selection.loads import loads_of, share_without_values
+from pgadvisor.advise.selection.loads import lacks_values, loads_of, share_of_time
 from pgadvisor.facts import Facts
 from pgadvisor.model.statements import ParameterSample
 from support.snapshots import facts
@@ -56,13 +56,13 @@ def test_of_how_much_of_the_time_values_of_calls_are_known() -> None:
         {"id": "3", "text": "SELECT count(*) FROM orders", "calls": 10, "total_ms": 500},
     ]
     known = facts({**ORDERS, "statements": [*ORDERS["statements"], *more]})
-    assert share_without_values(loads_of(known)) == pytest.approx(3500 / 4000)
+    assert share_of_time(loads_of(known), lacks_values) == pytest.approx(3500 / 4000)
     assert known.snapshot.statements is not None
     samples = (ParameterSample(query_id="2", values=("7",), source="log"),)
     statements = msgspec.structs.replace(known.snapshot.statements, samples=samples)
     seen = Facts(msgspec.structs.replace(known.snapshot, statements=statements), known.shapes)
-    assert share_without_values(loads_of(seen)) == pytest.approx(1000 / 4000)
-    assert share_without_values(()) == 0.0
+    assert share_of_time(loads_of(seen), lacks_values) == pytest.approx(1000 / 4000)
+    assert share_of_time((), lacks_values) == 0.0
 
 
 def test_what_monitoring_asks_the_catalog_is_no_part_of_the_workload() -> None:
