@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pgadvisor.config import AdvicePlanner
 from pgadvisor.model.coverage import Fact, Gap
-from pgadvisor.planner.protocol import PlannerError
+from pgadvisor.planner.protocol import NoPlanError, PlannerError
 
 if TYPE_CHECKING:
     from pgadvisor.config import Config
@@ -28,6 +28,8 @@ _GET_ONE = (
     "pip install 'pgadvisor[embedded]', or install PostgreSQL's server programs here; or audit with --planner hypopg, "
     "where the audited server has that extension."
 )
+_NO_PLAN = "The planner gave no plan with other indexes than there are"
+_ASK_ANOTHER = "If it was the audited server, by HypoPG: run again without --planner hypopg, so that a twin is asked."
 
 # Before 16 a plan for unknown values may take two (planner/generic.py).
 _EXPLAINS_OF_A_PLAN = 2
@@ -59,6 +61,8 @@ def no_planner(error: PlannerError | None = None) -> Gap:
     if error is None:
         return Gap(fact=Fact.INDEX_ADVICE, scope="", reason=NOT_ASKED, remedy=_ASK)
     reason = str(error).strip().removesuffix(".")
+    if isinstance(error, NoPlanError):
+        return Gap(fact=Fact.INDEX_ADVICE, scope="", reason=f"{_NO_PLAN}: {reason}", remedy=_ASK_ANOTHER)
     return Gap(fact=Fact.INDEX_ADVICE, scope="", reason=f"{NOT_ASKED}: {reason}", remedy=_GET_ONE)
 
 

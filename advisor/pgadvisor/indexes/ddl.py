@@ -14,13 +14,22 @@ from pgadvisor.model.catalog import IndexDefinition, IndexKey
 MAX_NAME_BYTES = 63
 NAME_PATTERN = "idx_{table}_{columns}"
 _PART = re.compile(r"\{(schema|table|columns)\}")
+# What an int4 holds in any case.
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
-def create_index(definition: IndexDefinition, name: str, *, concurrently: bool = True, on_only: bool = False) -> str:
+def create_index(
+    definition: IndexDefinition,
+    name: str,
+    *,
+    concurrently: bool = True,
+    on_only: bool = False,
+    bare_numbers: bool = False,
+) -> str:
     """CREATE INDEX for a definition.
 
     on_only builds nothing on the partitions of a partitioned table; the server refuses it together with
-    CONCURRENTLY, so concurrently is ignored then.
+    CONCURRENTLY, so concurrently is ignored then. bare_numbers leaves the quotes off parameters that are numbers.
     """
     words = ["CREATE UNIQUE INDEX" if definition.unique else "CREATE INDEX"]
     if concurrently and not on_only:
@@ -34,7 +43,8 @@ def create_index(definition: IndexDefinition, name: str, *, concurrently: bool =
     if definition.unique and definition.nulls_not_distinct:
         words.append("NULLS NOT DISTINCT")
     if definition.options:
-        words.append(f"WITH ({', '.join(_option(option) for option in definition.options)})")
+        options = (_option(option, bare_numbers=bare_numbers) for option in definition.options)
+        words.append(f"WITH ({', '.join(options)})")
     if definition.tablespace:
         words.append(f"TABLESPACE {quote_identifier(definition.tablespace)}")
     if definition.predicate:
@@ -123,7 +133,8 @@ def _key(key: IndexKey) -> str:
     return " ".join(words)
 
 
-def _option(option: str) -> str:
+def _option(option: str, *, bare_numbers: bool = False) -> str:
     """A storage parameter such as fillfactor=70; the value is quoted, since it may be any text."""
     name, _, value = option.partition("=")
-    return f"{quote_identifier(name)} = {quote_literal(value)}"
+    bare = bare_numbers and _NUMBER.fullmatch(value)
+    return f"{quote_identifier(name)} = {value if bare else quote_literal(value)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -26,7 +27,7 @@ from pgadvisor.planner.live import Live
 from pgadvisor.planner.observation import Observation
 from pgadvisor.planner.protocol import Answer, PlannerError, Question
 from pgadvisor.planner.questions import ask, catalogs_only
-from pgadvisor.planner.refusals import NotDone, refused_by_server
+from pgadvisor.planner.refusals import LIMITS, NotDone, refused_by_server
 from pgadvisor.postgres.gaps import raise_if_lost
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ _NEEDED = {"hypopg_create_index", "hypopg_reset", "hypopg_relation_size"}
 _HIDES = {"hypopg_hide_index", "hypopg_unhide_all_indexes"}
 _NAME = "hypothetical"
 NOT_INSTALLED = "The audited database does not have the extension hypopg, and nothing installs it."
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What came of making an index: its size, or why there is none."""
+
+    size_bytes: int | None = None
+    refusal: str = ""
 
 
 def has_hypopg(facts: Facts) -> bool:
@@ -69,6 +78,7 @@ class HypoPG(Live):
             raise PlannerError("The audited database's extension hypopg lacks functions that are needed.")
         self._hides = functions >= _HIDES
         self._harmful: dict[IndexDefinition, str] = {}
+        self._tried: dict[IndexDefinition, _Tried] = {}
         self._taken: dict[str, frozenset[str]] = {}
         # Of the indexes that are made for the question being asked: their names by HypoPG's.
         self._named: dict[str, str] = {}
@@ -94,7 +104,10 @@ class HypoPG(Live):
 
     def sizes(self, definitions: Sequence[IndexDefinition]) -> tuple[IndexSize, ...]:
         """How large it takes indexes to be that do not exist, in their order; None where it cannot say."""
-        return tuple(IndexSize(definition=each, size_bytes=self._size_bytes(each)) for each in definitions)
+        return tuple(
+            IndexSize(definition=each, size_bytes=None if self._unable_to_create(each) else self._try(each).size_bytes)
+            for each in definitions
+        )
 
     def _unable_to_create(self, definition: IndexDefinition) -> str:
         since = _METHODS.get(definition.access_method)
@@ -106,7 +119,7 @@ class HypoPG(Live):
             return "HypoPG does not know parameters of operator classes."
         if self._facts.relation_named(definition.schema, definition.table) is None:
             return f"There is no table {definition.schema}.{definition.table}."
-        return self._refuse_harmful(definition)
+        return self._refuse_harmful(definition) or self._try(definition).refusal
 
     def _unable_to_drop(self, name: IndexName) -> str:
         if not self._hides:
@@ -188,7 +201,9 @@ class HypoPG(Live):
             for leaf in () if relation is None else self._facts.leaves(relation.oid):
                 own = replace(definition, schema=leaf.schema, table=leaf.name)
                 opened.bound()
-                made = opened.transaction.rows(create, [create_index(own, _NAME, concurrently=False)])
+                # Of a number in quotes it reads anything: a division by 0, or another size.
+                text = create_index(own, _NAME, concurrently=False, bare_numbers=True)
+                made = opened.transaction.rows(create, [text])
                 oids += [int(row["oid"]) for row in made]
                 for row in made:
                     self._named[str(row["name"])] = self._name(own)
@@ -216,19 +231,25 @@ class HypoPG(Live):
         result = opened.transaction.row(called, [oid])["result"]
         return None if result is None else int(result)
 
-    def _size_bytes(self, definition: IndexDefinition) -> int | None:
-        if self._unable_to_create(definition):
-            return None
-        try:
-            with self._unless_lost(), self._guard.open(_select("1", definition)) as opened, self._resetting(opened):
-                oids = self._create(opened, definition)
-                sizes = [self._of_oid(opened, "hypopg_relation_size", oid) for oid in oids]
-        except NotDone:
-            return None
-        except psycopg.Error as error:
-            raise_if_lost(self._session, error)
-            return None
-        return sum(size or 0 for size in sizes)
+    def _try(self, definition: IndexDefinition) -> _Tried:
+        """Makes an index once and asks its size: where that fails, each plan of a set with it would fail as well."""
+        if definition not in self._tried:
+            try:
+                with self._unless_lost(), self._guard.open(_select("1", definition)) as opened, self._resetting(opened):
+                    oids = self._create(opened, definition)
+                    sizes = [self._of_oid(opened, "hypopg_relation_size", oid) for oid in oids]
+                self._tried[definition] = _Tried(sum(size or 0 for size in sizes))
+            except LIMITS as error:
+                raise_if_lost(self._session, error)
+                # Nothing against the index: the next question says so itself.
+                return _Tried()
+            except NotDone as refusal:
+                self._tried[definition] = _Tried(refusal=f"{refusal.reason}.")
+            except psycopg.Error as error:
+                raise_if_lost(self._session, error)
+                reason = refused_by_server(error, self._session).reason
+                self._tried[definition] = _Tried(refusal=f"HypoPG cannot imagine it: {reason}.")
+        return self._tried[definition]
 
     def _hidden(self, names: Sequence[IndexName]) -> list[int]:
         """Oids of indexes and of those of partitions that are part of them."""

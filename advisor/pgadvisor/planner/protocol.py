@@ -16,6 +16,10 @@ class PlannerError(Exception):
     """A planner cannot be had, or is gone; the message says what happened and what to do."""
 
 
+class NoPlanError(PlannerError):
+    """A planner is there and gives no plan of anything but what is; the message says why."""
+
+
 @dataclass(frozen=True)
 class Question:
     """A statement to be planned.

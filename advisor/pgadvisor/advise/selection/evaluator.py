@@ -49,9 +49,9 @@ class Evaluator:
     loads are those that can be planned, with the questions that can be; refused says of the others why not, by query
     id. base are their costs as it is, with the time that plans explain; unexplained_ms is the rest of what was
     measured. Of more than most_loads those alike are folded, and the cheapest left out: others are these, and
-    compression says how many. unanswered are the new indexes of those questions that the planner gave no plan for. With
-    facts an index is asked about only for statements that may use its table. most_seconds is counted from here on, None
-    for no bound.
+    compression says how many. unanswered are the new indexes of those questions that the planner gave no plan for,
+    why_unanswered says of each bit why. With facts an index is asked about only for statements that may use its table.
+    most_seconds is counted from here on, None for no bound.
 
     Raises PlannerError where the planner is gone.
     """
@@ -73,6 +73,8 @@ class Evaluator:
         self._cautious_of = {_key(question) for question, weight in counting if cautious and weight}
         self.refused: dict[str, str] = {}
         self.unanswered = 0
+        self.why_unanswered: dict[int, str] = {}
+        self._answers = 0
         self.unexplained_ms = 0.0
         self._spent = ""
         self._most_explains = most_explains
@@ -117,6 +119,11 @@ class Evaluator:
     def explains(self) -> int:
         """The plans that the planner was asked for, by whomever."""
         return self.planner.explains
+
+    @property
+    def why_nothing(self) -> str:
+        """Why the planner gave no plan of anything but what is; "" where it gave one, or was not asked."""
+        return "" if self._answers else next(filter(None, self.why_unanswered.values()), "")
 
     @property
     def standing(self) -> int:
@@ -315,6 +322,7 @@ class Evaluator:
             if use is None:
                 refused.append((question, there))
             else:
+                self._answers += 1
                 self.known(question).learn(there, use.cost, self._used(use), self._caution(question, use))
         if refused:
             self._not_answered(refused)
@@ -327,10 +335,18 @@ class Evaluator:
         if answer.limit:
             self._spent = answer.refusal.removesuffix(".")
             raise EndOfSearchError(self._spent)
-        for question, there in refused:
+        for each in reversed(refused):
+            question, there = each
             known = self.known(question)
             known.learn(there, INFINITY, 0)
-            self.unanswered |= there & known.relevant & ~self._standing
+            new = there & known.relevant & ~self._standing
+            self.unanswered |= new
+            unknown = [bit for bit in bits_of(new) if bit not in self.why_unanswered]
+            if unknown:
+                if each is not refused[-1]:
+                    answer = self.planner.plan(question, self.configuration(there))
+                # That the bound on questions is reached only now is not why.
+                self.why_unanswered |= dict.fromkeys(unknown, "" if answer.limit else answer.refusal)
 
     def _caution(self, question: Question, use: Use) -> float:
         """What a plan is counted as more than its cost; less than 0 where that as it is has more of a toll.

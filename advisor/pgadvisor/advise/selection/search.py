@@ -252,13 +252,19 @@ class _Search:
         return there
 
     def _replaceable(self) -> dict[int, int]:
-        """Existing indexes, each with the candidates that can stand in for it."""
+        """Existing indexes that the planner can leave out, each with the candidates that can stand in for it."""
         facts, found = self._evaluator.facts, defaultdict[int, int](int)
         if facts is None:
             return {}
         replaceable = Replaceable(facts)
+        stays: dict[IndexName, bool] = {}
         for bit, each in self.chosen.items():
             for index in replaceable.by(each.candidate.definition):
+                name = IndexName(schema=index.schema, name=index.name)
+                if name not in stays:
+                    stays[name] = bool(self._evaluator.planner.unable(Configuration(drop=(name,))))
+                if stays[name]:
+                    continue
                 standing = self._evaluator.bit(index)
                 self.existing[standing] = index
                 found[standing] |= bit

@@ -24,10 +24,10 @@ def seed(trial: Trial, everything: int, progress: Progress) -> None:
 
     Raises EndOfSearchError.
     """
-    whole = trial.as_is | everything
     progress("Asking for plans with every index")
-    # Of each statement: to plan with more than might be used takes longer.
-    wholes = {id(known): whole & known.relevant for _, known in trial.counting()}
+    # Of each statement: to plan with more than might be used takes longer. What exists stays, also where no plan hangs
+    # on it: not every planner can leave it out.
+    wholes = {id(known): trial.as_is | everything & known.relevant for _, known in trial.counting()}
     trial.evaluator.learn((question, wholes[id(known)]) for question, known in trial.counting())
     open_ones = {
         question.query_id for question, known in trial.counting() if _promising(trial, known, wholes[id(known)])
