@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -23,7 +23,8 @@ def answered(
 ) -> tuple[tuple[AdvisedIndex, ...], tuple[LeftIndex, ...]]:
     """The advised with the findings of all wishes that they answer, and what is left with what serves in its place.
 
-    An index answers a wish that it stands in for, and one whose statements gain by it on the same table.
+    An index answers a wish that it stands in for, and one whose statements gain by it on the same table. A foreign key
+    is answered only by what serves its check, which is none of these statements.
     """
     by_identity = {likeness(each.definition): each for each in left if not each.name}
     taken = {likeness(each.proposal.definition) for each in created}
@@ -33,19 +34,22 @@ def answered(
         standing[definition.schema, definition.table].add(each, definition)
     asked: dict[object, list[Candidate]] = defaultdict(list)
     instead: dict[object, AdvisedIndex] = {}
+    unserved = set[object]()
     for wish in wished:
         same = likeness(wish.definition)
         reason = by_identity.get(same)
         if same in taken or (reason is not None and reason.why not in _MAY_BE_SERVED):
             continue
         members = standing[wish.definition.schema, wish.definition.table]
-        serving = _standing_in(members, wish) or _of_use(created, wish)
-        if serving is not None:
+        serving = _standing_in(members, wish) or (None if wish.foreign_keys else _of_use(created, wish))
+        if serving is None and wish.foreign_keys:
+            unserved.add(same)
+        elif serving is not None:
             asked[likeness(serving.proposal.definition)].append(wish)
             instead[same] = serving
     return (
         tuple(_with_wishes(each, asked.get(likeness(each.proposal.definition), ())) for each in created),
-        tuple(_served(each, instead) for each in left),
+        tuple(_served(each, instead, unserved) for each in left),
     )
 
 
@@ -79,8 +83,12 @@ def _with_wishes(advised: AdvisedIndex, wishes: Sequence[Candidate]) -> AdvisedI
     )
 
 
-def _served(left: LeftIndex, instead: Mapping[object, AdvisedIndex]) -> LeftIndex:
-    by = None if left.name else instead.get(likeness(left.definition))
+def _served(left: LeftIndex, instead: Mapping[object, AdvisedIndex], unserved: Collection[object]) -> LeftIndex:
+    same = None if left.name else likeness(left.definition)
+    if same in unserved:
+        # What others leave it to gain may be next to nothing, but they do not do its work.
+        return replace(left, why=WhyNot.NO_GAIN, served_by="") if left.why is WhyNot.BETTER_ONE else left
+    by = instead.get(same)
     if by is None:
         return left
     return replace(

@@ -61,7 +61,7 @@ def equality_first(
         serving = weighing.served(chosen)
         for form in searched.steadier(chosen.candidate.definition, serving, candidates):
             gone = _done_by(form, chosen, selection)
-            able = serving_keys(evaluator.facts, selection, gone, form) if gone else None
+            able = serving_keys(evaluator, selection, gone, form) if gone else None
             if able is None:
                 continue
             (size,) = evaluator.planner.sizes([form.definition])

@@ -61,28 +61,45 @@ def swap(selection: Selection, gone: Sequence[Chosen], one: Chosen, does: str) -
 
 
 def serving_keys(
-    facts: Facts | None, selection: Selection, gone: Sequence[Chosen], form: Candidate
+    evaluator: Evaluator, selection: Selection, gone: Sequence[Chosen], form: Candidate
 ) -> Candidate | None:
-    """The form with those foreign keys of what goes that it serves; None where one is served by nothing any more."""
-    names = {name for each in gone for name in each.candidate.foreign_keys}
-    if facts is None or not names:
+    """The form with those foreign keys of what goes that it serves; None where one is served by nothing any more.
+
+    Those are the keys that it is for, and those that it serves whose checks are part of the workload.
+    """
+    facts = evaluator.facts
+    if facts is None:
         return form
+    names = {name for each in gone for name in each.candidate.foreign_keys}
+    every = (each.load for each in (*evaluator.base, *evaluator.others))
+    checked = {load.foreign_key for load in every if load.foreign_key}
+    if not names and not checked:
+        return form
+    going = [each.candidate.definition for each in gone]
     staying = [each.candidate.definition for each in selection.create if each not in gone]
     staying += _existing(facts, selection, form.definition)
     taken = set[str]()
-    for key in _keys(facts, form.definition, names):
+    for key, name in _keys(facts, form.definition):
+        if key.name not in names and not (name in checked and _serves(going, form, key)):
+            continue
         if serves_equality_on(form.definition, key.columns):
             taken.add(key.name)
-        elif not any(_is_beside(each, form) and serves_equality_on(each, key.columns) for each in staying):
+        elif not _serves(staying, form, key):
             return None
     return replace(form, foreign_keys=form.foreign_keys | taken)
 
 
-def _keys(facts: Facts, definition: IndexDefinition, names: set[str]) -> Iterator[Constraint]:
+def _keys(facts: Facts, definition: IndexDefinition) -> Iterator[tuple[Constraint, str]]:
+    """The foreign keys of an index's table, each with its name as a load has it whose check it is."""
     table = facts.relation_named(definition.schema, definition.table)
     for each in () if table is None else facts.constraints_of(table.oid):
-        if each.kind is ConstraintKind.FOREIGN_KEY and each.name in names:
-            yield each
+        if each.kind is ConstraintKind.FOREIGN_KEY:
+            yield each, f"{definition.schema}.{definition.table}.{each.name}"
+
+
+def _serves(definitions: Sequence[IndexDefinition], form: Candidate, key: Constraint) -> bool:
+    """Whether one of these serves a foreign key of the table that a form is on."""
+    return any(_is_beside(each, form) and serves_equality_on(each, key.columns) for each in definitions)
 
 
 def _existing(facts: Facts, selection: Selection, definition: IndexDefinition) -> list[IndexDefinition]:

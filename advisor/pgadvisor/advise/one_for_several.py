@@ -45,7 +45,7 @@ def one_for_several(
     for tried, others in _exchanges(selection, candidates):
         if any(each not in selection.create for each in others):
             continue
-        able = serving_keys(evaluator.facts, selection, others, tried)
+        able = serving_keys(evaluator, selection, others, tried)
         if able is None:
             continue
         (size,) = evaluator.planner.sizes([tried.definition])

@@ -62,7 +62,7 @@ def slim(
     """
     if evaluator.facts is None or selection.cut_short:
         return
-    narrowing = _Narrowing(evaluator.facts, selection, candidates)
+    narrowing = _Narrowing(evaluator, evaluator.facts, selection, candidates)
     weighing = _Weighing(selection, evaluator, options)
     # The widest first: what it loses is worth most.
     for chosen in sorted(selection.create, key=lambda each: -(each.price.size_bytes or 0)):
@@ -94,8 +94,10 @@ def _is_smaller(form: Chosen, chosen: Chosen) -> bool:
 class _Narrowing:
     """Narrower forms of new indexes, by what is known of the tables."""
 
-    def __init__(self, facts: Facts, selection: Selection, candidates: Sequence[Candidate]) -> None:
-        self._facts = facts
+    def __init__(
+        self, evaluator: Evaluator, facts: Facts, selection: Selection, candidates: Sequence[Candidate]
+    ) -> None:
+        self._evaluator = evaluator
         self._selection = selection
         self._candidates = candidates
         self._by_likeness = {likeness(each.definition): each for each in candidates}
@@ -110,7 +112,7 @@ class _Narrowing:
         found = 0
         for form in self._all(chosen.candidate):
             definition = form.definition
-            able = serving_keys(self._facts, self._selection, [chosen], form)
+            able = serving_keys(self._evaluator, self._selection, [chosen], form)
             if able is None or not all(covers(definition, each) for each in instead):
                 continue
             if any(covers(each, definition) for each in others) or self._existing.serving(form):
@@ -137,10 +139,13 @@ class _Narrowing:
     def _as_candidate(self, definition: IndexDefinition, wide: Candidate) -> Candidate:
         """A form, wanted by all who want the wide one but for its findings, which are answered by it as by another."""
         known = self._by_likeness.get(likeness(definition))
-        reasons = {each.split(",")[0] for each in wide.reasons} if known is None else known.reasons
+        # Foreign keys are taken over by name, those that it serves.
+        cut = (each.split(",")[0] for each in wide.reasons if not each.endswith("foreign key"))
+        reasons = cut if known is None else known.reasons
         return Candidate(
             definition=definition if known is None else known.definition,
             query_ids=wide.query_ids,
+            foreign_keys=frozenset() if known is None else known.foreign_keys,
             findings=frozenset() if known is None else known.findings,
             reasons=frozenset(reasons),
             partitioned=wide.partitioned,

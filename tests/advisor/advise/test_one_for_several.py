@@ -34,6 +34,7 @@ def exchanged(
     of_c: Sequence[str] = ("q",),
     cut_short: str = "",
     key: str = "",
+    check: str = "",
 ) -> Selection:
     parent = {"columns": ["k int"], "rows": 10, "constraints": {"p_key": "unique (k)"}}
     keys = {"t_p": f"foreign key ({key}) references public.p (k)"} if key else {}
@@ -49,12 +50,14 @@ def exchanged(
             "Result cost=200" if question.values and index_on("c") in tried.create else answers(question, tried)
         )
     served = LeftIndex(definition=index_on("b,c"), why=WhyNot.BETTER_ONE, sentence="", served_by="public.t (b)")
-    ones = [replace(candidate(each, "q"), foreign_keys=frozenset(keys)) for each in ("a", "b")]
+    names = frozenset() if check else frozenset(keys)
+    ones = [replace(candidate(each, "q"), foreign_keys=names) for each in ("a", "b")]
     create = [Chosen(each, price) for each in ones]
     selection = Selection(create=create, left=[served], cut_short=cut_short)
     wanted = [candidate("a", "q"), candidate("b", "q"), candidate("c", *of_c)]
+    loads = [replace(each, foreign_key="public.t.t_p") if each.query_id == check else each for each in shop.loads()]
     one_for_several(
-        selection, wanted, Evaluator(planner, shop.loads(), 1000, known), Prices(known), options or IndexesConfig()
+        selection, wanted, Evaluator(planner, loads, 1000, known), Prices(known), options or IndexesConfig()
     )
     return selection
 
@@ -78,6 +81,14 @@ def test_a_foreign_key_is_served_still() -> None:
     # What serves it is for it, so that it is not made narrower than that.
     (one,) = exchanged({"q": TOGETHER}, key="c").create
     assert one.candidate.foreign_keys == {"t_p"}
+
+
+def test_a_foreign_key_with_checks_is_served_still() -> None:
+    # They cost less than an index is to save, and what serves it was thought of for something else.
+    statements: dict[str, Plans] = {"q": TOGETHER, "check": {"": 1.0, "a": 0.1}}
+    assert chosen(exchanged(statements, key="a", check="check")) == ["a", "b"]
+    assert chosen(exchanged(statements, key="a", check="none")) == ["c"]
+    assert chosen(exchanged(statements, key="c", check="check")) == ["c"]
 
 
 @pytest.mark.parametrize(

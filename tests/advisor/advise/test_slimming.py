@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -43,6 +44,8 @@ class Given:
     # What some values cost with the first key alone.
     spoilt: str = ""
     candidates: Sequence[Candidate] = ()
+    # Keys by the statements that are their checks.
+    checks: Mapping[str, str] = field(default_factory=dict)
 
     def slimmed(self) -> Selection:
         parent = {"columns": ["a int", "b int"], "rows": 10, "constraints": {"p_key": "unique (a, b)"}}
@@ -68,7 +71,8 @@ class Given:
             left=[LeftIndex(definition=index_on("b"), why=WhyNot.BETTER_ONE, sentence="", served_by="public.t (a, b)")],
             cut_short=self.cut_short,
         )
-        evaluator = Evaluator(planner, shop.loads(), 10_000, known)
+        loads = [dataclasses.replace(each, foreign_key=self.checks.get(each.query_id, "")) for each in shop.loads()]
+        evaluator = Evaluator(planner, loads, 10_000, known)
         slim(selection, self.candidates, evaluator, Prices(known), IndexesConfig())
         return selection
 
@@ -211,6 +215,35 @@ def test_a_foreign_key_is_served_by_what_begins_with_it() -> None:
     keys = {"constraints": {"t_p": "foreign key (a) references public.p (a)"}}
     given = Given({"q": PAGES}, table=keys, foreign_keys=frozenset({"t_p"}))
     assert chosen(given.slimmed()) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        # It serves the key as well, so that it is for it.
+        ("a", ("a", frozenset({"t_p"}))),
+        ("a, b", ("a,b", frozenset())),
+    ],
+)
+def test_a_foreign_key_with_checks_is_served_still(columns: str, expected: tuple[str, frozenset[str]]) -> None:
+    # What was thought of for statements serves the key, too, and its checks cost less than an index is to save. One of
+    # fewer rows is the smallest that does for the statements.
+    key = f"foreign key ({columns}) references public.p ({columns})"
+    partial = Candidate(replace(index_on("a"), predicate="(b IS NULL)"), frozenset({"q"}))
+    given = Given({"q": PAGES, "check": {"": 0.1}}, table={"constraints": {"t_p": key}}, candidates=[partial])
+    assert [each.candidate.definition for each in given.slimmed().create] == [partial.definition]
+    given.checks = {"check": "public.t.t_p"}
+    (one,) = given.slimmed().create
+    assert one.candidate.definition.predicate is None
+    assert (columns_of(one.candidate.definition), one.candidate.foreign_keys) == expected
+
+
+def test_what_was_thought_of_for_a_foreign_key_is_for_it() -> None:
+    keys = {"constraints": {"t_p": "foreign key (a) references public.p (a)"}}
+    named, reasons = frozenset({"t_p"}), frozenset({"foreign key"})
+    known = Candidate(index_on("a"), frozenset({"q"}), foreign_keys=named, reasons=reasons)
+    (one,) = Given({"q": PAGES}, table=keys, candidates=[known]).slimmed().create
+    assert (one.candidate.foreign_keys, one.candidate.reasons) == (named, reasons)
 
 
 def test_all_of_them_lose_no_more_than_one_index_is_to_save() -> None:

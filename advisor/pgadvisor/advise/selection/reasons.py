@@ -12,7 +12,7 @@ from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.known_plans import INFINITY, bits_of
 from pgadvisor.advise.selection.state import Trial
 from pgadvisor.advise.statement_words import as_much, called
-from pgadvisor.indexes.algebra import covers
+from pgadvisor.indexes.algebra import covers, serves_equality_on
 from pgadvisor.model.catalog import IndexDefinition
 from pgadvisor.model.index_advice import IndexPrice, LeftIndex, WhyNot
 from pgadvisor.model.index_text import index_text
@@ -86,11 +86,14 @@ class _Why:
         writes = self.trial.items[self.bit].writes
         used = bool(self.trial.touched(self.bit))
         if self.bit & self.trial.evaluator.unanswered:
-            yield WhyNot.NOT_EXAMINED, "The planner gave no plan of a statement that might use it.", ""
+            yield WhyNot.NOT_EXAMINED, self._unanswered(), ""
         if self.beside == -INFINITY:
             yield WhyNot.SLOWS, self._slows(), ""
         if not used and not self.examined:
             yield WhyNot.NOT_EXAMINED, "The search ended before it was asked about.", ""
+        wanting = self.chosen[self.bit].candidate.query_ids
+        if not used and wanting and wanting <= self.trial.evaluator.refused.keys():
+            yield WhyNot.NOT_EXAMINED, "The statements that it is for could not be planned.", ""
         if not used:
             yield WhyNot.NO_GAIN, "No statement's plan would use it, for the values that count.", ""
         if self.beside > self.least and not self.trial.fits(self.there | self.bit):
@@ -105,6 +108,12 @@ class _Why:
             yield WhyNot.NOT_EXAMINED, "The search ended before it was tried beside the others.", ""
         yield WhyNot.NO_GAIN, self._too_little(), ""
 
+    def _unanswered(self) -> str:
+        """Why the planner gave no plan."""
+        said = "The planner gave no plan of a statement that might use it"
+        why = self.trial.evaluator.why_unanswered.get(self.bit, "").removesuffix(".")
+        return f"{said}: {why}." if why else f"{said}."
+
     def _slows(self) -> str:
         """Which statement forbids it."""
         query_id, times = self.trial.slowed(self.there | self.bit)
@@ -118,6 +127,13 @@ class _Why:
         if not whole:
             return f"It would gain less than an index is to gain ({self.option})."
         gains, least = _percent(max(self.beside, 0.0) / whole), _percent(self.least / whole)
+        keys = ", ".join(sorted(self.chosen[self.bit].candidate.foreign_keys))
+        if keys and self.alone_before_writes > self.least:
+            # They serve its statements, and not the key.
+            return (
+                f"Beside others that do more it would gain {gains} of the workload, the checks of {keys} included; "
+                f"{self.option} asks for {least}."
+            )
         return f"It would gain {gains} of the workload; {self.option} asks for {least}."
 
     def _over_budget(self) -> str:
@@ -129,13 +145,18 @@ class _Why:
         return "It does not fit into the budget beside others that gain more for their size."
 
     def _better(self) -> IndexDefinition | None:
-        """The chosen index that does its work: one that stands in for it, else the one without which it gains most."""
+        """The chosen index that does its work: one that stands in for it, else the one without which it gains most.
+
+        One for a foreign key has the work of serving it, whatever its statements gain by others.
+        """
         own = self.chosen[self.bit].candidate.definition
         proposed = [
             bit
             for bit in bits_of(self.trial.added(self.there))
             if not frozenset(self.trial.touched(bit)).isdisjoint(self.trial.touched(self.bit))
         ]
+        if self.chosen[self.bit].candidate.foreign_keys:
+            proposed = [bit for bit in proposed if self._serves_key(bit)]
         for bit in proposed:
             if covers(self.chosen[bit].candidate.definition, own):
                 return self.chosen[bit].candidate.definition
@@ -143,6 +164,12 @@ class _Why:
         gains = [(self._gain_without(bit), -bit) for bit in on_table or proposed]
         best = max(gains, default=None)
         return self.chosen[-best[1]].candidate.definition if best is not None else None
+
+    def _serves_key(self, bit: int) -> bool:
+        """Whether another finds rows by the columns of this one, which are those of its foreign key."""
+        other, own = self.chosen[bit].candidate.definition, self.chosen[self.bit].candidate.definition
+        columns = [column for column in own.key_columns if column is not None]
+        return self._place(bit) == (own.schema, own.table) and serves_equality_on(other, columns)
 
     def _place(self, bit: int) -> tuple[str, str]:
         definition = self.chosen[bit].candidate.definition

@@ -8,12 +8,13 @@ from itertools import combinations
 
 import pytest
 
+from pgadvisor.advise.candidates.candidate import Candidate
 from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.model.index_advice import Goal, WhyNot
 from pgadvisor.model.whatif import Configuration
 from pgadvisor.planner.protocol import Question
 from support.snapshots import facts
-from support.worlds import MB, World, chosen, columns_of
+from support.worlds import MB, World, chosen, columns_of, index_on
 
 
 def random_world(seed: int) -> World:
@@ -129,6 +130,26 @@ def test_each_that_is_left_has_its_reason() -> None:
     assert [columns_of(each.definition) for each in selection.left][:3] == ["gone", "big", spare]
     assert left["big"].gain_ms == pytest.approx(1900, rel=0.01)
     assert world.select(megabytes=10, max_indexes=1).create[0].candidate.definition.keys[0].column == "a"
+
+
+def test_one_for_a_foreign_key_is_left_for_what_serves_that() -> None:
+    plans = {"": 1000.0, "a,b": 10.0, "b,c": 9.0, "b": 9.0}
+    world = World({"q": plans}, ["a,b", "b", "b,c"], megabytes={"b": 5.0})
+    for chosen_first, why, sentence in (
+        # It does the work of its statement, and not that of the key's checks.
+        (
+            "a,b",
+            WhyNot.NO_GAIN,
+            "Beside others that do more it would gain 0.1% of the workload, the checks of t_p included; "
+            "indexes.min_gain asks for 0.1%.",
+        ),
+        ("b,c", WhyNot.BETTER_ONE, "Beside public.t (b, c), which is proposed, it would gain next to nothing."),
+    ):
+        key = Candidate(index_on("b"), foreign_keys=frozenset({"t_p"}))
+        selection = world.select(candidates=[key, Candidate(index_on(chosen_first))], megabytes=4)
+        assert chosen(selection) == [chosen_first]
+        (left,) = selection.left
+        assert (left.why, left.sentence) == (why, sentence)
 
 
 def test_writes_are_weighed_against_what_is_sure_to_be_saved() -> None:
