@@ -35,7 +35,7 @@ def headline(page: IndexPage) -> str:
     """What is to be done, in one phrase."""
     advice = page.advice
     if advice is None:
-        return "Indexes: no planner was asked, so nothing is proved"
+        return "Indexes: nothing is proved, since no planner said what they are worth"
     parts = [
         f"{plural(number, 'index', 'indexes')} to {verb}"
         for number, verb in ((advice.created, "create"), (advice.dropped, "drop"))

@@ -132,7 +132,7 @@ def _coloured(colour: bool) -> str:
 def test_nothing_to_do_and_nothing_proved_are_told_apart() -> None:
     assert _told(nothing_report()).startswith("No index is to be created or dropped shop")
     text = _told(unproved_report())
-    assert text.startswith("Indexes: no planner was asked, so nothing is proved")
+    assert text.startswith("Indexes: nothing is proved, since no planner said what they are worth")
     assert "there are no server programs. pip install 'pgadvisor[embedded]'" in text
     assert "Not proved by a planner: 4 recommendations" in text
 
@@ -251,7 +251,7 @@ def test_time_that_plans_do_not_explain_is_told_beside_the_rest() -> None:
 
 def test_each_of_several_databases_has_its_own() -> None:
     text = _told(several_databases_report())
-    shop, archive = text.index("Indexes: no planner was asked"), text.index("archive, PostgreSQL")
+    shop, archive = text.index("Indexes: nothing is proved"), text.index("archive, PostgreSQL")
     assert shop < archive < text.index("For: equality")
 
 

@@ -14,12 +14,17 @@ def index_text(definition: IndexDefinition) -> str:
     's.t (a desc nulls last, b text_pattern_ops) include (c) where (d IS NULL)'
     >>> index_text(IndexDefinition(schema="s", table="t", access_method="gin", keys=(IndexKey(column="tags"),)))
     's.t using gin (tags)'
+    >>> ranges = IndexDefinition(schema="s", table="t", access_method="brin", keys=(IndexKey(column="at"),),
+    ...     options=("pages_per_range=32",))
+    >>> index_text(ranges)
+    's.t using brin (at) with (pages_per_range=32)'
     """
     method = "" if definition.access_method == "btree" else f" using {definition.access_method}"
     include = f" include ({', '.join(definition.include)})" if definition.include else ""
+    options = f" with ({', '.join(definition.options)})" if definition.options else ""
     where = f" where {definition.predicate}" if definition.predicate else ""
     keys = ", ".join(map(_key, definition.keys))
-    return f"{definition.schema}.{definition.table}{method} ({keys}){include}{where}"
+    return f"{definition.schema}.{definition.table}{method} ({keys}){include}{options}{where}"
 
 
 def _key(key: IndexKey) -> str:
