@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from pgadvisor.advise.proof import remaining
-from pgadvisor.advise.selection.least import least_gain, least_time, short_of
+from pgadvisor.advise.selection.least import BY_TIME, least_gain, least_time, once_counts, short_of
 from pgadvisor.advise.selection.objective import Objective
 from pgadvisor.advise.selection.reasons import described
 from pgadvisor.indexes.algebra import covers
@@ -32,6 +32,9 @@ _CLEAR = 0.5
 _MUCH = 0.5
 # Of a workload of which little is left no less than this is taken to be.
 _LEAST_REST = 0.1
+_NOT_SURE = "Beside what is advised it is not sure to save what an index is to save"
+# The same by statements that ran once, of which nobody knows how often they run.
+_SEEN_ONCE = "Where what ran once is taken to run once a day, it is not sure to save what an index is to save"
 
 
 def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesConfig) -> None:
@@ -43,6 +46,7 @@ def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesC
     """
     objective = Objective(evaluator.base, options.goal)
     least = least_gain(objective, options, evaluator.facts)
+    in_time, once = least_time(options, evaluator.facts), once_counts(evaluator.facts)
     popped: list[IndexDefinition] = []
     while selection.create:
         whole = evaluator.costs(selection.configuration)
@@ -53,18 +57,22 @@ def keep_what_pays(selection: Selection, evaluator: Evaluator, options: IndexesC
             writes = objective.of_writes(chosen.price.write_ms)
             sure, plausible = _gained(objective, options.goal, evaluator.base, without, whole)
             worth = max(sure, plausible / _PLAUSIBLE) - writes
-            if worth <= least and sure - writes <= sure_least:
+            falls_short = worth <= least and sure - writes <= sure_least
+            by_the_day = _trusted(objective, options.goal, evaluator.base, without, whole, once) - writes
+            if falls_short or (in_time and by_the_day <= in_time):
                 # What others take to be written is the same for all of them but for its own.
                 trusted = _trusted(objective, options.goal, evaluator.base, evaluator.base, without) + writes
                 amount = sum(_counts(objective, *each) for each in zip(evaluator.base, without, strict=True)) - writes
-                weak.append(_Weak(number, worth, trusted, amount))
+                weak.append(_Weak(number, worth, trusted, amount, seen_once=not falls_short))
         if not weak:
             break
         first = _to_go_first(weak)
         still = _without(selection, selection.create[first.number]).drop
         gone = selection.create.pop(first.number)
         popped.append(gone.candidate.definition)
-        selection.left.insert(0, _left(gone, first.worth, objective, short_of(objective, options, evaluator.facts)))
+        option = short_of(objective, options, evaluator.facts)
+        sentence = f"{_SEEN_ONCE} ({BY_TIME})." if first.seen_once else f"{_NOT_SURE} ({option})."
+        selection.left.insert(0, _left(gone, first.worth, objective, sentence))
         selection.drop = [each for each in selection.drop if _name(each) in still]
     _unsay(selection, popped)
 
@@ -74,13 +82,14 @@ class _Weak:
     """A new index, by its number, that does not pay beside the others.
 
     worth is what it is to be trusted to save beside them, trusted what they are without it, and amount what the
-    workload counts then.
+    workload counts then. seen_once: it would pay, were statements that ran once to run as often all day.
     """
 
     number: int
     worth: float
     trusted: float
     amount: float
+    seen_once: bool
 
 
 def _to_go_first(weak: Sequence[_Weak]) -> _Weak:
@@ -96,19 +105,35 @@ def _counts(objective: Objective, base: LoadCost, now: LoadCost) -> float:
 
 
 def _trusted(
-    objective: Objective, goal: Goal, base: Sequence[LoadCost], before: Sequence[LoadCost], after: Sequence[LoadCost]
+    objective: Objective,
+    goal: Goal,
+    base: Sequence[LoadCost],
+    before: Sequence[LoadCost],
+    after: Sequence[LoadCost],
+    once: float = 1.0,
 ) -> float:
     """What all statements gain from one configuration to another: for sure, or a part of what is plausible."""
-    sure, plausible = _gained(objective, goal, base, before, after)
+    sure, plausible = _gained(objective, goal, base, before, after, once)
     return max(sure, plausible / _PLAUSIBLE)
 
 
 def _gained(
-    objective: Objective, goal: Goal, base: Sequence[LoadCost], before: Sequence[LoadCost], after: Sequence[LoadCost]
+    objective: Objective,
+    goal: Goal,
+    base: Sequence[LoadCost],
+    before: Sequence[LoadCost],
+    after: Sequence[LoadCost],
+    once: float = 1.0,
 ) -> tuple[float, float]:
-    """What all statements gain from one configuration to another for sure, and what is plausible."""
+    """What all statements gain from one configuration to another for sure, and what is plausible.
+
+    once is the part of it that counts of those that ran once.
+    """
     gains = [_gains(objective, goal, *each) for each in zip(base, before, after, strict=True)]
-    sure, plausible = (sum(each) for each in zip(*gains, strict=True))
+    parts = [once if each.load.calls == 1 else 1.0 for each in base]
+    sure, plausible = (
+        sum(gain * part for gain, part in zip(each, parts, strict=True)) for each in zip(*gains, strict=True)
+    )
     return float(sure), float(plausible)
 
 
@@ -167,13 +192,13 @@ def _name(index: Index) -> IndexName:
     return IndexName(schema=index.schema, name=index.name)
 
 
-def _left(chosen: Chosen, worth: float, objective: Objective, option: str) -> LeftIndex:
+def _left(chosen: Chosen, worth: float, objective: Objective, sentence: str) -> LeftIndex:
     candidate = chosen.candidate
     gain_ms = objective.in_ms(worth) + (chosen.price.write_ms or 0.0)
     return LeftIndex(
         definition=candidate.definition,
         why=WhyNot.NO_GAIN,
-        sentence=f"Beside what is advised it is not sure to save what an index is to save ({option}).",
+        sentence=sentence,
         size_bytes=chosen.price.size_bytes,
         gain_ms=max(gain_ms, 0.0),
         write_ms=chosen.price.write_ms,

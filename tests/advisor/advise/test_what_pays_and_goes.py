@@ -108,7 +108,7 @@ VALUES: Sequence[Plans] = (
 
 def test_of_several_that_stand_in_for_each_other_the_best_stands() -> None:
     for ordered in permutations(("c", "s", "c,s")):
-        shop = world({"q": UNKNOWN}, {}, ordered, values={"q": VALUES})
+        shop = world({"q": UNKNOWN}, {}, ordered, values={"q": VALUES}, calls=2)
         served = LeftIndex(definition=index_on("s,c"), why=WhyNot.BETTER_ONE, sentence="", served_by="public.t (s)")
         other = msgspec.structs.replace(served, served_by="public.t (c, s)")
         selection = Selection(create=[new(each) for each in ordered], left=[served, other])

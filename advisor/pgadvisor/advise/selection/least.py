@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pgadvisor.config import IndexesConfig
     from pgadvisor.facts import Facts
 
+BY_TIME = "indexes.min_gain_s_per_day"
+
 _SECONDS_PER_DAY = 86_400.0
 
 
@@ -27,7 +29,17 @@ def least_time(options: IndexesConfig, facts: Facts | None) -> float:
     return options.min_gain_s_per_day * 1000 * window.seconds / _SECONDS_PER_DAY
 
 
+def once_counts(facts: Facts | None) -> float:
+    """The part that is counted, for the least in a day, of what a statement gains that ran once in the window.
+
+    One call is no rate: in less than a day it is taken as the one of that day. 1 where nobody knows the window.
+    """
+    window = None if facts is None else facts.snapshot.calls_window
+    seconds = None if window is None else window.seconds
+    return min(seconds / _SECONDS_PER_DAY, 1.0) if seconds else 1.0
+
+
 def short_of(objective: Objective, options: IndexesConfig, facts: Facts | None) -> str:
     """The option that says what an index is to gain: what falls short of it falls short of that."""
     by_time = least_time(options, facts) > options.min_gain * objective.whole
-    return "indexes.min_gain_s_per_day" if by_time else "indexes.min_gain"
+    return BY_TIME if by_time else "indexes.min_gain"

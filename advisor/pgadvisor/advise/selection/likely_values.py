@@ -1,21 +1,23 @@
 """Which of a statement's possible values its calls had, by the rows that they returned.
 
 Nobody has seen a call, and the values that statistics offer are as far apart as can be. A call for a value with many
-rows returns many: of all calls such can be no more than what was returned, divided by what each of them returns.
+rows returns many: of all calls such can be no more than what was returned, divided by what each of them returns. A call
+for a value that is not there returns none: such can be no more than the others leave, if these return all they may.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 
 from pgadvisor.advise.selection.loads import Load
 from pgadvisor.facts import Facts
+from pgadvisor.model.plans import ValueChoice
 from pgadvisor.model.shape import StatementKind
 from pgadvisor.model.whatif import AS_IS
 from pgadvisor.planner.counted import Counted
-from pgadvisor.planner.protocol import Planner
+from pgadvisor.planner.protocol import Planner, Question
 
 # What the planner expects and what is returned differ by this factor without a word about the values.
 _ERRS = 5.0
@@ -64,16 +66,57 @@ def _may_tell(load: Load, facts: Facts) -> bool:
     return statement is not None and bool(statement.calls) and is_select and not seen
 
 
-def _weighed(load: Load, facts: Facts, expected: Sequence[float | None]) -> Load:
+def _weighed(load: Load, facts: Facts, planned: Sequence[float | None]) -> Load:
     """A load by the rows that the planner expects of each question, at least one; None where there is no plan."""
     statement = facts.statements[load.query_id]
-    returned = max(statement.rows / statement.calls, 1.0)
-    if not any(each is not None and returned / _ERRS <= each <= returned * _ERRS for each in expected):
+    mean = statement.rows / statement.calls
+    returning = _returning(load, facts, planned, ceil(max(mean, 1.0)))
+    least, most = max(mean, 1.0) / _ERRS, max(mean, 1.0) * _ERRS
+    told = [rows for rows in returning if rows is not None]
+    # Where a call returns less than a row, some return none.
+    fitting = [rows for rows in told if least <= rows <= most or (not rows and mean < 1)]
+    if not fitting or all(least <= rows <= most for rows in told):
         return load
-    shares = [
-        0.0 if each is not None and each > returned * _ERRS else weight * min(1.0, returned / (each or 1.0))
-        for each, weight in zip(expected, load.weights, strict=True)
-    ]
-    if all(shares):
-        return load
-    return replace(load, weights=tuple(share / sum(shares) for share in shares))
+    # Those of few rows leave to the others what these return at most.
+    highest = max(*fitting, 1.0)
+
+    def part(rows: float | None, known: float | None) -> float:
+        """How many of all calls may have been for a value of which each returns so many rows."""
+        if rows is None:
+            return 1.0
+        if rows < least:
+            return max(highest - mean, 0.0) / (highest - rows)
+        # Where the planner expects a few there may be none.
+        returned = mean if known is not None and known > _ERRS else max(mean, 1.0)
+        return min(1.0, returned / rows) if rows <= most else 0.0
+
+    parts = map(part, returning, planned)
+    shares = [weight * each for weight, each in zip(load.weights, parts, strict=True)]
+    return replace(load, weights=tuple(share / sum(shares) for share in shares)) if any(shares) else load
+
+
+def _returning(load: Load, facts: Facts, planned: Sequence[float | None], limit: int) -> list[float | None]:
+    """The rows that a call for each question returns.
+
+    A LIMIT was planned for as good as any: it is taken to be the least by which calls return what they did.
+    """
+    absent = {
+        tuple(each.value for each in sorted(plan.observed.parameters, key=lambda each: each.position))
+        for plan in facts.plans(load.query_id)
+        if plan.observed.values is ValueChoice.ABSENT
+    }
+    # Of what returns a row whatever it is asked, as a count does, the planner expects as many for any value.
+    differ = max((rows for rows in planned if rows is not None), default=1.0) > 1
+    limits = () if load.shape is None else load.shape.limit_parameters
+
+    def of(question: Question, rows: float | None) -> float | None:
+        if rows is not None and rows <= 1 and differ and question.values in absent:
+            return 0.0
+        if rows is None or not limits:
+            return rows
+        values = question.values or ()
+        asked = [values[position - 1] if position <= len(values) else None for position in limits]
+        reached = any(each is None or not each.isdecimal() or rows >= int(each) for each in asked)
+        return float(limit if reached else min(rows, limit))
+
+    return [of(question, rows) for question, rows in zip(load.questions, planned, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,9 @@ from support.snapshots import facts
 SEARCH = "select id from t where state = $1"
 # Rows that the planner expects for each value, and for unknown ones.
 ROWS = {None: 500_000, "done": 999_000, "late": 2400, "open": 600}
+# The same of a queue, planned for ten at most, and for a tenth where it is unknown how many; of none it expects one.
+QUEUE = "select id from t where state = $1 order by id limit $2"
+TAKEN = {None: 2500, "done": 10, "ready": 10, "none": 1}
 
 
 def known(text: str = SEARCH, rows: int = 60_300, calls: int = 100, plans: Any = None) -> Facts:
@@ -31,9 +35,25 @@ def known(text: str = SEARCH, rows: int = 60_300, calls: int = 100, plans: Any =
     )
 
 
-def weights(given: Facts, load: Load | None = None) -> dict[str | None, float]:
+def queue(rows: int, text: str = QUEUE, limit: str = "10") -> Facts:
+    plans = [
+        {
+            "tree": "Seq Scan on t cost=9",
+            "parameters": [value, limit],
+            "values": "absent" if value == "none" else "rare",
+        }
+        for value in TAKEN
+        if value
+    ]
+    return known(text, rows, plans=plans)
+
+
+def weights(
+    given: Facts, load: Load | None = None, expected: Mapping[str | None, int] | None = None
+) -> dict[str | None, float]:
+    rows: Mapping[str | None, int] = ROWS if expected is None else expected
     planner = FakePlanner(
-        lambda question, _: f"Seq Scan on t cost=1 rows={ROWS[question.values[0] if question.values else None]}"
+        lambda question, _: f"Seq Scan on t cost=1 rows={rows[question.values[0] if question.values else None]}"
     )
     loads = [each if load is None or each.query_id != "q" else load for each in loads_of(given)]
     (found,) = (each for each in with_likely_values(given, loads, planner) if each.query_id == "q")
@@ -55,8 +75,6 @@ def test_values_that_return_far_more_than_was_returned_were_not_called() -> None
         known(rows=1000),
         known(rows=10**9),
         known(rows=6_000_000),
-        # All values may have been called.
-        known(rows=99_900_000),
         # What was written is not what is returned.
         known(text="delete from t where state = $1"),
         known(calls=0),
@@ -64,6 +82,42 @@ def test_values_that_return_far_more_than_was_returned_were_not_called() -> None
 )
 def test_without_a_word_of_what_was_called_all_values_count(given: Facts) -> None:
     assert weights(given) == dict.fromkeys(ROWS, 0.25)
+
+
+def test_values_that_return_far_fewer_were_called_as_often_as_others_make_up_for() -> None:
+    # None returns more than was returned on average.
+    assert weights(known(rows=99_900_000)) == {None: 0.5, "done": 0.5, "late": 0.0, "open": 0.0}
+    # 496 rows a call: a tenth of them may be for the one of ten rows, if all others are for one of 550.
+    few = {None: 550, "done": 550, "late": 550, "open": 10}
+    assert weights(known(rows=49_600), expected=few) == {None: 0.32, "done": 0.32, "late": 0.32, "open": 0.04}
+
+
+@pytest.mark.parametrize(
+    ("rows", "there", "none"),
+    [
+        # Each call took one, or each ten, or each fifty, of which a plan for ten says nothing.
+        (100, 0.33, 0.0),
+        (1000, 0.33, 0.0),
+        (5000, 0.33, 0.0),
+        # One in twenty found nothing; and nine in ten.
+        (95, 0.33, 0.02),
+        (10, 0.08, 0.75),
+        # Calls that never return anything are for what is not there.
+        (0, 0.0, 1.0),
+    ],
+)
+def test_a_value_that_is_not_there_returns_nothing(rows: int, there: float, none: float) -> None:
+    assert weights(queue(rows), expected=TAKEN) == {None: there, "done": there, "ready": there, "none": none}
+
+
+def test_a_value_of_fewer_rows_than_the_limit_returns_those() -> None:
+    few = {**TAKEN, "ready": 4}
+    assert weights(queue(5000), expected=few) == {None: 0.5, "done": 0.5, "ready": 0.0, "none": 0.0}
+
+
+@pytest.mark.parametrize("text", ["select count(*) from t where state = $1 limit $2", SEARCH])
+def test_what_returns_one_row_for_any_value_says_nothing_of_them(text: str) -> None:
+    assert set(weights(queue(100, text), expected=dict.fromkeys(TAKEN, 1)).values()) == {0.25}
 
 
 def test_calls_that_were_seen_count_as_they_are() -> None:
