@@ -2,7 +2,7 @@
 
 Some fail by a great deal, and it is indexes that raise them. That rows which are fetched one by one from all
 over a large table are in pages that were read before, so that they cost no more than rows read in order (cost_index in
-costsize.c, after Mackert and Lohman, for the inner side of a nested loop): in memory too each takes about fifty times
+costsize.c, after Mackert and Lohman, for the inner side of a nested loop): in memory too each takes some sixty times
 as long, but where they are looked for again at once (consecutive.py; benchmarks/indexes, queries 5 and 9 of TPC-H);
 where the table is in order, it is look-ups out of order that take longer (lookup_order.py; query 3). And that the rows
 that a filter lets pass stand evenly among those of an ordered scan, so that LIMIT ends it early: where they stand
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Of a row fetched out of order, or a look-up, in rows read in order, as cpu_tuple_cost has them
 # (benchmarks/indexes/lookups.py).
-_FETCH_ROWS = 50
+_FETCH_ROWS = 65
 # Of a look-up in a hash of more bytes than a processor keeps at hand, in the same; and what a row takes in it beside
 # its width: its place in the hash, and the headers of HashJoinTuple and MinimalTuple.
 _PROBE_ROWS = 5

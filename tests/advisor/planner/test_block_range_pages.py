@@ -26,7 +26,7 @@ CREATE TABLE readings (at int NOT NULL, kind int NOT NULL, filler text NOT NULL)
 ALTER TABLE readings ALTER filler SET STORAGE PLAIN;
 INSERT INTO readings SELECT n, n % 7, repeat('x', 3600) FROM generate_series(1, 26000) n;
 """
-RANGE = "SELECT count(kind) FROM readings WHERE at BETWEEN 1000 AND 2300"
+RANGE = "SELECT at, kind FROM readings WHERE at BETWEEN 1000 AND 2300"
 BRIN = IndexDefinition(schema="public", table="readings", keys=(IndexKey(column="at"),), access_method="brin")
 BTREE = IndexDefinition(schema="public", table="readings", keys=(IndexKey(column="at"),))
 
@@ -36,7 +36,7 @@ def scan_of(database: Database, settings: str = "") -> dict[str, Any]:
         connection.execute(f"SET enable_seqscan = off; {settings}".encode())
         ((document,),) = connection.execute(f"EXPLAIN (FORMAT JSON) {RANGE}".encode()).fetchall()
     plan = document if isinstance(document, list) else json.loads(document)
-    scan: dict[str, Any] = plan[0]["Plan"]["Plans"][0]
+    scan: dict[str, Any] = plan[0]["Plan"]
     assert scan["Node Type"] == "Bitmap Heap Scan"
     return scan
 

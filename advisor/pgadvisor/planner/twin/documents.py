@@ -13,7 +13,7 @@ import msgspec
 _TOTAL_COST = re.compile(rb'"Total Cost": ([0-9.eE+-]+|Infinity|NaN)')
 _ROWS = re.compile(rb'"Plan Rows": ([0-9]+)')
 # What planner/caution.py has to look at: nothing else is worth the decoding.
-_RISKY = re.compile(rb'"Node Type": "(?:Index Scan|Index Only Scan|Hash Join|Aggregate|Limit)"')
+_RISKY = re.compile(rb'"Node Type": "(?:Index Scan|Index Only Scan|Bitmap Heap Scan|Hash Join|Aggregate|Limit)"')
 _INDEX_NAME = re.compile(rb'"Index Name": ("(?:[^"\\]|\\.)*")')
 
 
