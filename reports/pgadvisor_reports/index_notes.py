@@ -27,7 +27,7 @@ def _not_planned(advice: IndexAdvice) -> str:
     if advice.not_planned_share < _MUCH_NOT_PLANNED:
         return ""
     share = formatting.fraction(advice.not_planned_share).text
-    return f"Statements with {share} of the time could not be planned: nothing is advised for them. See why below."
+    return f"Statements with {share} of the time were not planned: nothing is advised for them. See why below."
 
 
 def _compression(advice: IndexAdvice) -> str:

@@ -19,6 +19,7 @@ from psycopg import sql
 from pgadvisor.indexes.ddl import create_index, index_name
 from pgadvisor.indexes.quoting import qualified
 from pgadvisor.model.catalog import IndexDefinition
+from pgadvisor.model.coverage import GapKind
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName, IndexSize, PlannerKind
 from pgadvisor.planner.guard import Opened
 from pgadvisor.planner.index_names import names_taken, with_index_names
@@ -40,6 +41,10 @@ _NEEDED = {"hypopg_create_index", "hypopg_reset", "hypopg_relation_size"}
 _HIDES = {"hypopg_hide_index", "hypopg_unhide_all_indexes"}
 _NAME = "hypothetical"
 NOT_INSTALLED = "The audited database does not have the extension hypopg, and nothing installs it."
+
+
+# What says nothing against an index, and may be over at the next question.
+_PASSING = (GapKind.LOCKED, GapKind.TIMED_OUT, GapKind.LIMIT)
 
 
 @dataclass(frozen=True)
@@ -244,11 +249,15 @@ class HypoPG(Live):
                 # Nothing against the index: the next question says so itself.
                 return _Tried()
             except NotDone as refusal:
+                if refusal.kind in _PASSING:
+                    return _Tried()
                 self._tried[definition] = _Tried(refusal=f"{refusal.reason}.")
             except psycopg.Error as error:
                 raise_if_lost(self._session, error)
-                reason = refused_by_server(error, self._session).reason
-                self._tried[definition] = _Tried(refusal=f"HypoPG cannot imagine it: {reason}.")
+                refused = refused_by_server(error, self._session)
+                if refused.kind in _PASSING:
+                    return _Tried()
+                self._tried[definition] = _Tried(refusal=f"HypoPG cannot imagine it: {refused.reason}.")
         return self._tried[definition]
 
     def _hidden(self, names: Sequence[IndexName]) -> list[int]:

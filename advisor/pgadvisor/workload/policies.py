@@ -53,7 +53,8 @@ class Policies:
                 predicates += [
                     structs.replace(each, alias=used.alias)
                     for each in read.predicates
-                    if each.relation_oid == used.relation_oid
+                    if (each.relation_oid, each.alias)
+                    == (used.relation_oid, self._facts.relations[used.relation_oid].name)
                 ]
                 columns += [each for each in read.columns_read if each.relation_oid == used.relation_oid]
         if not predicates and not columns:
@@ -72,16 +73,17 @@ class Policies:
             return
         if _owns(role, relation) and not relation.force_row_security:
             return
-        commands = {"all", "select"} | ({_OF_WRITES[shape.kind]} if used.written else set())
-        holding = [
-            each
-            for each in self._of_relation.get(relation.oid, ())
-            if each.command in commands and (not each.roles or {role.name, *role.member_of} & {*each.roles})
-        ]
-        permissive = {each.using for each in holding if each.permissive}
-        for policy in holding:
-            if (not policy.permissive or len(permissive) == 1) and (read := self._understood(policy, relation)):
-                yield read
+        # What is read and what is written are let pass by policies of their own, and have to pass both.
+        for command in ("select", *([_OF_WRITES[shape.kind]] if used.written else [])):
+            holding = [
+                each
+                for each in self._of_relation.get(relation.oid, ())
+                if each.command in ("all", command) and (not each.roles or {role.name, *role.member_of} & {*each.roles})
+            ]
+            permissive = {each.using for each in holding if each.permissive}
+            for policy in holding:
+                if (not policy.permissive or len(permissive) == 1) and (read := self._understood(policy, relation)):
+                    yield read
 
     def _understood(self, policy: Policy, relation: Relation) -> StatementShape | None:
         if policy.oid not in self._read:

@@ -109,3 +109,11 @@ def test_what_is_written_is_found_by_the_policies_for_that_too() -> None:
     assert searched(policy(command="update"), text=update) == WITH
     assert searched(policy(command="delete"), text=update) == WITHOUT
     assert searched(policy(), text="INSERT INTO docs (tenant, kind) VALUES (1, 2)") == []
+    # Those for reading and those for writing have to let a row pass, both.
+    both = searched(policy(command="select"), policy("shared", command="update"), text=update)
+    assert both == [*WITH, "d.shared is true"]
+
+
+def test_what_a_policy_asks_of_another_use_of_the_table_is_none_of_its_own() -> None:
+    other = policy("(EXISTS (SELECT 1 FROM public.docs d2 WHERE d2.title = 'x'))")
+    assert searched(other) == WITHOUT

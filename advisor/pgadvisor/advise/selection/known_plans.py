@@ -107,10 +107,13 @@ class KnownPlans:
         return next(fitting, 0.0)
 
     def at_least(self, there: int) -> float:
-        """What it costs at least: as much as under any configuration that has more."""
+        """What it costs at least: as much as under any configuration that has more.
+
+        What is counted may be less where a plan is (planner/caution.py): it is no more than what is known to be had.
+        """
         there &= self.relevant
         relevant, telling = self.relevant, self.telling
-        return max(
+        least = max(
             (
                 min(cost, counted)
                 for asked, (cost, _, counted) in self._asked.items()
@@ -118,6 +121,7 @@ class KnownPlans:
             ),
             default=0.0,
         )
+        return min(least, self.at_most(there))
 
     def plan_under(self, there: int) -> int | None:
         """The indexes used by the plan that was given under a configuration; None where it was not asked about."""

@@ -21,6 +21,8 @@ from pgadvisor.planner.protocol import Planner, Question
 
 # What the planner expects and what is returned differ by this factor without a word about the values.
 _ERRS = 5.0
+# Of a bigint. Python reads no number of thousands.
+_DIGITS = 19
 # Statements that took less of the time of all are left as they are: each costs some plans.
 _LEAST_SHARE = 0.001
 # Of all that may be asked no more goes to this: the search is to come.
@@ -98,7 +100,8 @@ def _weighed(load: Load, facts: Facts, planned: Sequence[float | None]) -> Load:
 def _returning(load: Load, facts: Facts, planned: Sequence[float | None], limit: int) -> list[float | None]:
     """The rows that a call for each question returns.
 
-    A LIMIT was planned for as good as any: it is taken to be the least by which calls return what they did.
+    A LIMIT was planned for as good as any: it is taken to be the least by which calls return what they did. One further
+    down, by which the statement itself may return more rows, says nothing.
     """
     absent = {
         tuple(each.value for each in sorted(plan.observed.parameters, key=lambda each: each.position))
@@ -109,14 +112,21 @@ def _returning(load: Load, facts: Facts, planned: Sequence[float | None], limit:
     differ = max((rows for rows in planned if rows is not None), default=1.0) > 1
     limits = () if load.shape is None else load.shape.limit_parameters
 
-    def of(question: Question, rows: float | None) -> float | None:
+    asked = [_least(question.values or (), limits) for question in load.questions]
+    known = [(rows, most) for rows, most in zip(planned, asked, strict=True) if rows is not None and most is not None]
+    ends_it = bool(known) and all(rows <= most for rows, most in known)
+
+    def of(question: Question, rows: float | None, most: int | None) -> float | None:
         if rows is not None and rows <= 1 and differ and question.values in absent:
             return 0.0
-        if rows is None or not limits:
+        if rows is None or not ends_it:
             return rows
-        values = question.values or ()
-        asked = [values[position - 1] if position <= len(values) else None for position in limits]
-        reached = any(each is None or not each.isdecimal() or rows >= int(each) for each in asked)
-        return float(limit if reached else min(rows, limit))
+        return float(limit if most is None or rows >= most else min(rows, limit))
 
-    return [of(question, rows) for question, rows in zip(load.questions, planned, strict=True)]
+    return [of(*each) for each in zip(load.questions, planned, asked, strict=True)]
+
+
+def _least(values: Sequence[str | None], positions: Sequence[int]) -> int | None:
+    """The least of the numbers that stand at some positions; None where there is none."""
+    given = [values[position - 1] for position in positions if position <= len(values)]
+    return min((int(each) for each in given if each and each.isdecimal() and len(each) <= _DIGITS), default=None)

@@ -93,7 +93,7 @@ class _Why:
             yield WhyNot.NOT_EXAMINED, "The search ended before it was asked about.", ""
         wanting = self.chosen[self.bit].candidate.query_ids
         if not used and wanting and wanting <= self.trial.evaluator.refused.keys():
-            yield WhyNot.NOT_EXAMINED, "The statements that it is for could not be planned.", ""
+            yield WhyNot.NOT_EXAMINED, "The statements that it is for were not planned.", ""
         if not used:
             yield WhyNot.NO_GAIN, "No statement's plan would use it, for the values that count.", ""
         if self.beside > self.least and not self.trial.fits(self.there | self.bit):
@@ -131,8 +131,8 @@ class _Why:
         if keys and self.alone_before_writes > self.least:
             # They serve its statements, and not the key.
             return (
-                f"Beside others that do more it would gain {gains} of the workload, the checks of {keys} included; "
-                f"{self.option} asks for {least}."
+                f"Beside others that do more for its statements it would gain {gains} of the workload, as far as "
+                f"{keys} was checked; {self.option} asks for {least}."
             )
         return f"It would gain {gains} of the workload; {self.option} asks for {least}."
 

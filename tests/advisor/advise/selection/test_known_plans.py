@@ -62,3 +62,12 @@ def test_what_is_refused_says_nothing_of_others() -> None:
     assert known.exactly(A | B) == INFINITY
     assert known.exactly(A) is None
     assert known.at_most(A) == 100.0
+
+
+def test_it_counts_at_least_no_more_than_is_known_to_be_had() -> None:
+    """As with BRIN, whose plan the planner takes to cost much more than it does."""
+    known = KnownPlans(A | B, 0)
+    known.learn(0, 44_000.0, 0)
+    known.learn(A | B, 15_000.0, A)
+    known.learn(B, 19_000.0, B, -18_000.0)
+    assert known.at_least(B) == known.at_most(B) == 1_000.0

@@ -115,6 +115,17 @@ def test_a_value_of_fewer_rows_than_the_limit_returns_those() -> None:
     assert weights(queue(5000), expected=few) == {None: 0.5, "done": 0.5, "ready": 0.0, "none": 0.0}
 
 
+def test_a_limit_further_down_says_nothing() -> None:
+    """By which the statement itself may return more rows than that."""
+    below = "select t.id from t, lateral (select 1 from t u where u.id > t.id limit $2) v where state = $1"
+    many = {None: 500_000, "done": 1_000_000, "ready": 12, "none": 12}
+    assert weights(queue(1200, below), expected=many) == {None: 0.0, "done": 0.0, "ready": 0.5, "none": 0.5}
+
+
+def test_a_limit_of_any_length_is_read() -> None:
+    assert sum(weights(queue(100, limit="9" * 5000), expected=TAKEN).values()) == pytest.approx(1.0, abs=0.02)
+
+
 @pytest.mark.parametrize("text", ["select count(*) from t where state = $1 limit $2", SEARCH])
 def test_what_returns_one_row_for_any_value_says_nothing_of_them(text: str) -> None:
     assert set(weights(queue(100, text), expected=dict.fromkeys(TAKEN, 1)).values()) == {0.25}

@@ -176,5 +176,5 @@ def test_of_what_statements_without_a_plan_want_nothing_is_said() -> None:
               for each, query in (("a", "q"), ("b", "r"))]  # fmt: skip
     left = {each.definition: each for each in advise_indexes(known, planner, IndexesConfig(), wished).left}
     assert left[index_on("a")].why is WhyNot.NOT_EXAMINED
-    assert left[index_on("a")].sentence == "The statements that it is for could not be planned."
+    assert left[index_on("a")].sentence == "The statements that it is for were not planned."
     assert left[index_on("b")].why is WhyNot.NO_GAIN
