@@ -221,6 +221,19 @@ def test_one_that_it_cannot_size_is_left_by_itself(database: Database) -> None:
         assert planner.plan(BY_KIND, Configuration(create=(PLAIN,))).refusal == ""
 
 
+def test_a_lock_that_passes_is_nothing_against_an_index(database: Database) -> None:
+    with planner_of(database.dsn) as (planner, _):
+        with database.connect() as holder:
+            holder.execute("BEGIN")
+            holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+            (while_locked,) = planner.sizes([PLAIN])
+            holder.execute("ROLLBACK")
+        assert while_locked.size_bytes is None
+        assert planner.unable(Configuration(create=(PLAIN,))) == ""
+        (then,) = planner.sizes([PLAIN])
+        assert then.size_bytes
+
+
 def test_any_number_of_plans_leaves_few_entries_in_pg_stat_statements(database: Database) -> None:
     role = database.role(grants=["SELECT ON ALL TABLES IN SCHEMA public", 'USAGE ON SCHEMA "the ext\'s"'])
     with planner_of(role.dsn) as (planner, _):
