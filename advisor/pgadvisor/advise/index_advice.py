@@ -12,7 +12,7 @@ from pgadvisor.advise.candidates.generate import Generated, generate
 from pgadvisor.advise.equality_first import equality_first
 from pgadvisor.advise.exchanges import exchanges
 from pgadvisor.advise.exchanging import imaginable
-from pgadvisor.advise.handing_over import handed_over
+from pgadvisor.advise.handing_over import Handed, handed_over
 from pgadvisor.advise.left_words import without_server_words, without_values
 from pgadvisor.advise.one_for_several import one_for_several
 from pgadvisor.advise.paying import keep_what_pays
@@ -75,10 +75,7 @@ def advise_indexes(
         show_values=show_values,
         for_known_values=exchanged.for_known_values,
     )
-    proved = []
-    for number, each in enumerate(handed.created):
-        progress("Proving what is advised", number, len(handed.created))
-        proved.append(each.proved(proof))
+    proved = _proved(handed, proof, progress)
     refused = choice.selection.left if show_values else without_server_words(choice.selection.left)
     created, others = answered(proved, wished, (*exchanged.left, *refused, *choice.generated.left))
     if not show_values:
@@ -93,6 +90,14 @@ def advise_indexes(
         # All has been asked by now, which it counts.
         advice=_advice(options, choice, proof, created, dropped, left, counted.explains),
     )
+
+
+def _proved(handed: Handed, proof: Proof, progress: Progress) -> list[AdvisedIndex]:
+    proved = []
+    for number, each in enumerate(handed.created):
+        progress("Proving what is advised", number, len(handed.created))
+        proved.append(each.proved(proof))
+    return proved
 
 
 @dataclass(frozen=True)

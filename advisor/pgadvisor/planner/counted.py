@@ -13,6 +13,10 @@ from pgadvisor.planner.protocol import Answer, Asked, Planner, Question, Use
 _Key = tuple[str, str, tuple[str | None, ...] | None, str | None] | None
 
 
+class EndOfSearchError(Exception):
+    """No more may be asked of the planner; the message says which bound was reached."""
+
+
 class Counted(Fronting):
     """A Planner (planner/protocol.py) that asks another one, for so many plans at most, and refuses all beyond.
 

@@ -60,8 +60,8 @@ class Use:
     """What a plan costs, and what it reads: indexes that the configuration adds, and names of all that are in it.
 
     A plan does not hang on an index that it does not use, but for the statistics of an index's expressions. caution is
-    what it may cost more where the planner hopes for too much, toll what it does cost more (planner/caution.py). rows
-    are those that the planner expects.
+    what it may cost more where the planner hopes for too much, toll what it does cost more, or less
+    (planner/caution.py). rows are those that the planner expects.
     """
 
     cost: float
@@ -70,6 +70,17 @@ class Use:
     caution: float = 0.0
     rows: float = 1.0
     toll: float = 0.0
+
+    def beyond(self, now: Use) -> float:
+        """What it is counted as more than its cost beside the plan as it is; less than 0 where that has more of a toll.
+
+        What the plan as it is takes beyond its cost is in the time measured. So the toll of both counts as it changes
+        their ratio, and of hopes those that it does not have.
+        """
+        hopes = max(self.caution - now.caution, 0.0)
+        if (self.cost, self.toll) == (now.cost, now.toll) or not now.cost:
+            return hopes
+        return (self.cost + self.toll) / (1 + now.toll / now.cost) - self.cost + hopes
 
 
 class Planner(Protocol):

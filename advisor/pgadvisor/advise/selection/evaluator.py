@@ -18,22 +18,16 @@ from pgadvisor.model.catalog import Index, IndexDefinition
 from pgadvisor.model.effects import LEAST_COST
 from pgadvisor.model.whatif import AS_IS, Configuration, IndexName
 from pgadvisor.planner.cached import Families
-from pgadvisor.planner.counted import Counted
+from pgadvisor.planner.counted import Counted, EndOfSearchError
 from pgadvisor.planner.protocol import Planner, Question, Use
 
-__all__ = ["EndOfSearchError", "Evaluator", "LoadCost"]
+__all__ = ["Evaluator", "LoadCost"]
 
 # Of the EXPLAINs allowed a part is kept for the proof of what was found.
 _FOR_SEARCH = 0.75
 # Of what a search may ask for once each statement has a plan, this part goes to more values of their calls.
 _FOR_VALUES = 0.5
 _NOT_ASKED = "It was not asked about: the bound on EXPLAINs was reached before."
-
-
-class EndOfSearchError(Exception):
-    """No more may be asked of the planner; the message says which bound was reached."""
-
-
 # So many are asked for together; between them it is seen whether the time is over.
 _AT_ONCE = 256
 
@@ -335,34 +329,24 @@ class Evaluator:
         if answer.limit:
             self._spent = answer.refusal.removesuffix(".")
             raise EndOfSearchError(self._spent)
-        for each in reversed(refused):
-            question, there = each
+        for question, there in reversed(refused):
             known = self.known(question)
             known.learn(there, INFINITY, 0)
             new = there & known.relevant & ~self._standing
             self.unanswered |= new
-            unknown = [bit for bit in bits_of(new) if bit not in self.why_unanswered]
-            if unknown:
-                if each is not refused[-1]:
+            if unknown := [bit for bit in bits_of(new) if bit not in self.why_unanswered]:
+                if (question, there) != (last, under):
                     answer = self.planner.plan(question, self.configuration(there))
                 # That the bound on questions is reached only now is not why.
                 self.why_unanswered |= dict.fromkeys(unknown, "" if answer.limit else answer.refusal)
 
     def _caution(self, question: Question, use: Use) -> float:
-        """What a plan is counted as more than its cost; less than 0 where that as it is has more of a toll.
+        """What a plan is counted as more than its cost.
 
-        What the plan as it is takes beyond its cost is in the time measured. So the toll of both counts as it changes
-        their ratio, and of hopes those that it does not have. Values that count for nothing beside those of real calls
-        say what the planner would do, and that is enough.
+        Values that count for nothing beside those of real calls say what the planner would do, and that is enough.
         """
         key = _key(question)
-        if key not in self._cautious_of:
-            return 0.0
-        now = self._uses_as_is[key]
-        hopes = max(use.caution - now.caution, 0.0)
-        if (use.cost, use.toll) == (now.cost, now.toll) or not now.cost:
-            return hopes
-        return (use.cost + use.toll) / (1 + now.toll / now.cost) - use.cost + hopes
+        return use.beyond(self._uses_as_is[key]) if key in self._cautious_of else 0.0
 
     def _used(self, use: Use) -> int:
         bits = 0

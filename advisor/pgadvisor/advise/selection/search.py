@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pgadvisor.advise.candidates.candidate import Candidate
-from pgadvisor.advise.selection.evaluator import EndOfSearchError, Evaluator
+from pgadvisor.advise.selection.evaluator import Evaluator
 from pgadvisor.advise.selection.known_plans import bits_of
 from pgadvisor.advise.selection.least import least_gain, short_of
 from pgadvisor.advise.selection.moves import LEAST_BYTES, grow, improve, most_gaining, shrink
@@ -28,6 +28,7 @@ from pgadvisor.advise.selection.state import Item, Limits, Trial
 from pgadvisor.model.catalog import Index
 from pgadvisor.model.index_advice import LeftIndex, WhyNot
 from pgadvisor.model.whatif import Configuration, IndexName
+from pgadvisor.planner.counted import EndOfSearchError
 from pgadvisor.progress import Progress
 
 if TYPE_CHECKING:
